@@ -1,0 +1,60 @@
+//! What the linter says: findings with labels, sorted into a report.
+
+use crate::source::Span;
+
+/// How bad it is; one per rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Hygiene.
+    Advice,
+    /// Depends on a date, a version or something unseen.
+    Warning,
+    /// Provably fails, or provably lets in a peer that nobody authenticated.
+    Error,
+}
+
+impl Severity {
+    /// The word printed for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Advice => "advice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One mistake, where it stands, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule's id.
+    pub rule: &'static str,
+    /// The rule's severity, unless the configuration says otherwise.
+    pub severity: Severity,
+    /// Both halves of the disagreement in one sentence.
+    pub message: String,
+    /// The fix as text to write.
+    pub help: Option<String>,
+    /// The first label is the primary one; the others are related places in any file.
+    pub labels: Vec<Label>,
+}
+
+/// A place and what it has to do with the mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What stands there; may be empty for the primary label.
+    pub message: String,
+}
+
+/// Input that could not be read or understood: exit status 2, the rest is still checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incomplete {
+    /// The path as given.
+    pub file: String,
+    /// Where in it, when known.
+    pub span: Option<Span>,
+    /// What is wrong and what to do.
+    pub message: String,
+}

@@ -1,0 +1,3 @@
+//! The command line: arguments, files, clock, exit status.
+
+fn main() {}

@@ -1,0 +1,64 @@
+//! Fragments → [`Deployment`](crate::deployment::Deployment): the only code that follows a reference.
+//!
+//! `machine` finds files, `kubernetes` builds machines out of Pods and mounts; one module per vendor turns
+//! a program's configuration into listeners and dialers; `connect` lets dialers meet listeners.
+
+pub mod machine;
+
+use crate::assume::Assume;
+use crate::deployment::{Lookup, ProgramKind};
+use crate::finding::Incomplete;
+use crate::source::{FileId, Located, Span, Text};
+use machine::{Index, Machine};
+
+/// What every vendor's resolver is given to read from.
+pub struct World<'s> {
+    /// The sources by path.
+    pub index: Index<'s>,
+    /// What the user says of versions.
+    pub assume: &'s Assume,
+    /// Where programs run.
+    pub machines: Vec<Machine>,
+}
+
+/// How one program is started, as far as the sources tell.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// What it is.
+    pub kind: ProgramKind,
+    /// `Pod tls/etcd`; empty where the vendor's resolver names it by its configuration (`etcd m1`).
+    pub name: String,
+    /// The file that defines it (the manifest, the configuration, `-`).
+    pub file: Option<FileId>,
+    /// Where it is defined: the container, or the configuration.
+    pub span: Option<Span>,
+    /// Index into [`World::machines`].
+    pub machine: usize,
+    /// The container's image.
+    pub image: Option<Located<String>>,
+    /// The program's arguments, without the program's name, as far as they are written.
+    pub arguments: Vec<Located<String>>,
+    /// The environment. A value can lie in a Secret or ConfigMap that is missing or unseen.
+    pub environment: Vec<Variable>,
+    /// The configuration file, when discovery (and not the arguments) names it: its absolute path on the machine
+    /// and its text.
+    pub configuration: Option<(String, Text)>,
+}
+
+/// One environment variable.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// Its name.
+    pub name: Located<String>,
+    /// Its value.
+    pub value: Lookup<Located<String>>,
+    /// The value came from a Secret: it is never printed.
+    pub secret: bool,
+}
+
+/// What a resolver reports beside the programs.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Input that could not be understood.
+    pub incomplete: Vec<Incomplete>,
+}

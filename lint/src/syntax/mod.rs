@@ -1,0 +1,3 @@
+//! Text → documents of located nodes; knows no vendor.
+
+pub mod yaml;

@@ -1,0 +1,1 @@
+//! The model shared by filter, linter and page.
