@@ -26,3 +26,77 @@ pub struct Assume {
     /// The cluster's DNS domain; None: cluster.local.
     pub cluster_domain: Option<String>,
 }
+
+impl Assume {
+    /// Reads `NAME=VALUE` items.
+    ///
+    /// # Errors
+    /// Which item is wrong and what to write.
+    pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self, String> {
+        let mut assume = Self::default();
+        for item in items.iter().map(|item| item.as_ref().trim()).filter(|item| !item.is_empty()) {
+            let Some((name, value)) = item.split_once('=') else {
+                return Err(format!("{item} has no value; write NAME=VALUE, for instance nginx=1.26.3"));
+            };
+            let version =
+                || Version::parse(value).ok_or_else(|| format!("{value} is no version; write {name}=1.2.3"));
+            match name {
+                "nginx" => assume.nginx = Some(version()?),
+                "openssl" => assume.openssl = Some(version()?),
+                "openssl-seclevel" => {
+                    let level = value.parse().ok().filter(|level| *level <= 5);
+                    assume.openssl_security_level =
+                        Some(level.ok_or_else(|| format!("{value} is no security level; write 0 to 5"))?);
+                }
+                "curl" => assume.curl = Some(version()?),
+                "etcd" => assume.etcd = Some(version()?),
+                "go" => assume.go = Some(version()?),
+                "envoy" => assume.envoy = Some(version()?),
+                "apisix" => assume.apisix = Some(version()?),
+                "cert-manager" => assume.cert_manager = Some(version()?),
+                "cluster-domain" => assume.cluster_domain = Some(value.trim_end_matches('.').to_owned()),
+                _ => return Err(format!("{name} is unknown; known are {}", NAMES.join(", "))),
+            }
+        }
+        Ok(assume)
+    }
+}
+
+const NAMES: [&str; 10] = [
+    "nginx",
+    "openssl",
+    "openssl-seclevel",
+    "curl",
+    "etcd",
+    "go",
+    "envoy",
+    "apisix",
+    "cert-manager",
+    "cluster-domain",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_read_by_name() {
+        let assume = Assume::parse(&["nginx=1.22.1", "openssl=3.0", "openssl-seclevel=2"]).unwrap();
+        assert_eq!(assume.nginx, Some(Version(1, 22, 1)));
+        assert_eq!(assume.openssl, Some(Version(3, 0, 0)));
+        assert_eq!(assume.openssl_security_level, Some(2));
+    }
+
+    #[test]
+    fn a_wrong_item_is_named_with_what_to_write() {
+        for (item, part) in [
+            ("nginx", "NAME=VALUE"),
+            ("apache=2", "known are nginx"),
+            ("nginx=new", "no version"),
+            ("openssl-seclevel=9", "0 to 5"),
+        ] {
+            let error = Assume::parse(&[item]).unwrap_err();
+            assert!(error.contains(part), "{item}: {error}");
+        }
+    }
+}

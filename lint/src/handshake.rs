@@ -80,7 +80,12 @@ pub struct Why {
     pub help: Option<String>,
 }
 
-/// Predicts one connection at a time.
+/// Predicts every connection of a deployment, in its order.
+pub fn predict_all(deployment: &Deployment, at: UnixSeconds) -> Vec<Prediction> {
+    deployment.connections.iter().map(|connection| predict(deployment, connection, at)).collect()
+}
+
+/// Predicts one connection.
 pub fn predict(deployment: &Deployment, connection: &Connection, at: UnixSeconds) -> Prediction {
     let _ = (deployment, connection, at, FileId(0));
     Prediction {

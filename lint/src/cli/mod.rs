@@ -1,0 +1,273 @@
+//! Arguments in, text out, exit status.
+
+mod load;
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use mtls_lint::assume::Assume;
+use mtls_lint::finding::{Incomplete, Severity};
+use mtls_lint::handshake::{Outcome, UnixSeconds};
+use mtls_lint::render;
+use mtls_lint::{Options, Report};
+
+/// Reads gateway, etcd, nginx, Kubernetes and cert-manager configuration, predicts every TLS connection
+/// of the deployment and names each mistake on the line where it stands.
+#[derive(Debug, Parser)]
+#[command(name = "mtls-lint", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Findings for everything in the paths
+    Check(Check),
+    /// Every TLS connection of the deployment, or the connections that COMMAND would open
+    Predict(Predict),
+    /// The rule's page
+    Explain {
+        /// A rule's id, or a line from a log
+        what: String,
+    },
+    /// The catalogue of rules
+    Rules,
+    /// Completions for a shell
+    Completions {
+        /// bash, zsh, fish, elvish, powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    /// Files, folders, or - for standard input as one YAML or JSON stream
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    judge: Judge,
+    /// human or json
+    #[arg(long, default_value = "human", value_enum)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct Predict {
+    /// Files, folders, or - for standard input as one YAML or JSON stream
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    judge: Judge,
+    /// human or json
+    #[arg(long, default_value = "human", value_enum)]
+    format: Format,
+    /// A curl, etcdctl or openssl s_client command line, with leading NAME=value assignments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// What is judged, when, and what fails the run.
+#[derive(Debug, Args)]
+struct Judge {
+    /// DIR stands for / of the machine: absolute paths in configurations resolve beneath it
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The time to judge at, RFC 3339; default: now
+    #[arg(long, value_name = "TIME", value_parser = mtls_lint::time::parse)]
+    at: Option<UnixSeconds>,
+    /// Versions and settings: nginx=1.26.3, openssl=3.5, openssl-seclevel=2, curl=8.14.1, etcd=3.5.16, go=1.24,
+    /// envoy=1.40.0, apisix=3.2.0, cert-manager=1.18, cluster-domain=cluster.local
+    #[arg(long, value_name = "NAME=VALUE,…", value_delimiter = ',')]
+    assume: Vec<String>,
+    /// How early an expiry is a warning
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = mtls_lint::time::parse_duration)]
+    expires_within: i64,
+    /// From which severity on findings fail the run
+    #[arg(long, value_enum, default_value = "error")]
+    deny: Deny,
+    /// Colours
+    #[arg(long, value_enum, default_value = "auto")]
+    color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Deny {
+    Error,
+    Warning,
+    Advice,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The exit statuses of the contract.
+const FINE: u8 = 0;
+const FOUND: u8 = 1;
+const INCOMPLETE: u8 = 2;
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // help and version go to standard output with status 0, wrong arguments to standard error with 2
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { INCOMPLETE } else { FINE });
+        }
+    };
+    let status = match cli.command {
+        Command::Check(arguments) => check(&arguments),
+        Command::Predict(arguments) => predict(&arguments),
+        Command::Explain { what } => explain(&what),
+        Command::Rules => print(&rules(), FINE),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mtls-lint", &mut script);
+            print(&String::from_utf8_lossy(&script), FINE)
+        }
+    };
+    ExitCode::from(status)
+}
+
+fn check(arguments: &Check) -> u8 {
+    let report = match report(&arguments.paths, &arguments.judge, None) {
+        Ok(report) => report,
+        Err(status) => return status,
+    };
+    let text = match arguments.format {
+        Format::Human => render::terminal::check(&report, style(arguments.judge.color)),
+        Format::Json => render::json::check(&report),
+    };
+    let least = match arguments.judge.deny {
+        Deny::Error => Some(Severity::Error),
+        Deny::Warning => Some(Severity::Warning),
+        Deny::Advice => Some(Severity::Advice),
+        Deny::Never => None,
+    };
+    let denied = least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
+    finish(&report, &text, denied)
+}
+
+fn predict(arguments: &Predict) -> u8 {
+    let command = (!arguments.command.is_empty()).then(|| arguments.command.clone());
+    let report = match report(&arguments.paths, &arguments.judge, command) {
+        Ok(report) => report,
+        Err(status) => return status,
+    };
+    let text = match arguments.format {
+        Format::Human => render::terminal::predict(&report, style(arguments.judge.color)),
+        Format::Json => render::json::predict(&report),
+    };
+    let broken = report.connections.iter().any(|connection| {
+        !matches!(connection.prediction.outcome, Outcome::Completes | Outcome::Undetermined)
+    });
+    finish(&report, &text, broken && arguments.judge.deny != Deny::Never)
+}
+
+/// Prints a result, names what was left out, and decides the exit status.
+fn finish(report: &Report, text: &str, found: bool) -> u8 {
+    let status = print(text, if found { FOUND } else { FINE });
+    for Incomplete { file, span, message } in &report.incomplete {
+        let place = span.map_or_else(String::new, |span| {
+            let (start, _) = report.files.places(span);
+            format!(":{}:{}", start.line, start.column)
+        });
+        note(&format!("mtls-lint: {file}{place}: {message}"));
+    }
+    if report.incomplete.is_empty() { status } else { INCOMPLETE }
+}
+
+fn explain(what: &str) -> u8 {
+    match mtls_lint::rules::find(what) {
+        Some(rule) => print(&format!("{} ({})\n\n{}\n", rule.id, rule.severity.name(), rule.page()), FINE),
+        None => {
+            note(&format!("mtls-lint: nothing is known of {what:?}; mtls-lint rules lists the rules"));
+            FOUND
+        }
+    }
+}
+
+fn rules() -> String {
+    let width = mtls_lint::rules::RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let lines = mtls_lint::rules::RULES.iter().map(|rule| {
+        let page = rule.page();
+        let first = page.lines().next().unwrap_or_default().to_owned();
+        format!("{:width$}  {:7}  {first}\n", rule.id, rule.severity.name())
+    });
+    lines.collect()
+}
+
+/// Loads, lints; an Err is the exit status of a run that could not begin.
+fn report(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Result<Report, u8> {
+    let assume = Assume::parse(&judge.assume).map_err(|error| {
+        note(&format!("mtls-lint: --assume: {error}"));
+        INCOMPLETE
+    })?;
+    if paths.is_empty() && judge.root.is_none() {
+        note("mtls-lint: nothing to read; name a file or folder, - for standard input, or --root DIR");
+        return Err(INCOMPLETE);
+    }
+    let (sources, mut unread) = load::sources(paths, judge.root.as_deref());
+    let at = judge.at.unwrap_or_else(now);
+    let options = Options { at, assume, expires_within: judge.expires_within, command };
+    let mut report = mtls_lint::lint(&sources, &options);
+    unread.append(&mut report.incomplete);
+    report.incomplete = unread;
+    Ok(report)
+}
+
+fn now() -> UnixSeconds {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn style(color: Color) -> render::terminal::Style {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let color = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if set("NO_COLOR") => false,
+        Color::Auto => set("CLICOLOR_FORCE") || io::stdout().is_terminal(),
+    };
+    render::terminal::Style { color, width: 110 }
+}
+
+/// Prints the result; a broken pipe ends quietly.
+fn print(text: &str, status: u8) -> u8 {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => status,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => status,
+        Err(error) => {
+            note(&format!("mtls-lint: standard output: {error}"));
+            INCOMPLETE
+        }
+    }
+}
+
+/// Prints a note to standard error; nothing can be done if that fails.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Standard input, up to the limit of one input.
+fn standard_input() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(load::LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,10 @@
+//! Reports as text: for people, for programs, for continuous integration.
+
+pub mod json;
+#[cfg(feature = "cli")]
+pub mod terminal;
+
+/// The address of a rule's page.
+pub fn rule_url(rule: &str) -> String {
+    format!("https://github.com/mtls-guard/mtls-guard/blob/main/README.md#{rule}")
+}

@@ -1,0 +1,276 @@
+//! For people: each finding with its source line, label, cause and help; connections as a table.
+//!
+//! miette shows one source per diagnostic (zkat/miette#193): labels in other files follow as notes of their own.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+
+use crate::finding::{Finding, Label, Severity};
+use crate::handshake::{Outcome, Side};
+use crate::report::{ConnectionReport, Files, Party, Report};
+use crate::source::FileId;
+use crate::time;
+
+/// How to draw.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// Colours and hyperlinks.
+    pub color: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+/// `check` for people: findings, then one line that counts them.
+pub fn check(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    let handler = handler(style);
+    for finding in &report.findings {
+        let shown = Shown::of(&report.files, finding);
+        // writing into a String cannot fail
+        let _ = handler.render_report(&mut out, &shown);
+        out.push('\n');
+    }
+    out.push_str(&summary(report));
+    out
+}
+
+/// `predict` for people: a table, then what is behind each connection that is not fine.
+pub fn predict(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    if report.connections.is_empty() {
+        out.push_str("no TLS connection found\n");
+        return out;
+    }
+    let rows: Vec<[String; 5]> = report.connections.iter().map(row).collect();
+    let heads = ["client", "server", "url", "outcome", "authenticated"].map(str::to_owned);
+    let mut widths = heads.clone().map(|head| head.len());
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    line(&mut out, &heads, &widths, |cell, _| paint(style, "1", cell));
+    for row in &rows {
+        line(&mut out, row, &widths, |cell, column| match column {
+            3 => paint(style, outcome_color(row.get(3).map_or("", String::as_str)), cell),
+            _ => cell,
+        });
+    }
+    for connection in &report.connections {
+        details(&mut out, connection, style);
+    }
+    out
+}
+
+fn line(out: &mut String, cells: &[String; 5], widths: &[usize; 5], paint: impl Fn(String, usize) -> String) {
+    for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        let last = column + 1 == cells.len();
+        let padded = if last { cell.clone() } else { format!("{cell:<width$}  ") };
+        out.push_str(&paint(padded, column));
+    }
+    out.push('\n');
+}
+
+fn row(connection: &ConnectionReport) -> [String; 5] {
+    let prediction = &connection.prediction;
+    let outcome = match prediction.rejected_by {
+        Some(Side::Client) => format!("{} (client)", prediction.outcome.name()),
+        Some(Side::Server) => format!("{} (server)", prediction.outcome.name()),
+        None => prediction.outcome.name().to_owned(),
+    };
+    let word = |known: Option<bool>| match known {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "?",
+    };
+    let authenticated = format!(
+        "server {}, client {}",
+        word(prediction.server_authenticated),
+        word(prediction.client_authenticated)
+    );
+    [name(&connection.client), name(&connection.server), connection.url.clone(), outcome, authenticated]
+}
+
+fn name(party: &Party) -> String {
+    match &party.name {
+        Some(name) if name.starts_with(party.kind) => name.clone(),
+        Some(name) => format!("{} {name}", party.kind),
+        None => party.kind.to_owned(),
+    }
+}
+
+fn details(out: &mut String, connection: &ConnectionReport, style: Style) {
+    let prediction = &connection.prediction;
+    let one_way = prediction.outcome == Outcome::Completes
+        && (prediction.server_authenticated == Some(false) || prediction.client_authenticated == Some(false));
+    let notes = prediction.breaks_at.is_some() || !prediction.why.is_empty();
+    if prediction.outcome == Outcome::Completes && !one_way && !notes {
+        return;
+    }
+    let title = format!("{} → {}  {}", name(&connection.client), name(&connection.server), connection.url);
+    let _ = write!(out, "\n{}\n", paint(style, "1", title));
+    for why in &prediction.why {
+        let _ = writeln!(out, "  {} [{}]", why.message, why.rule);
+    }
+    for why in &prediction.undetermined_because {
+        let _ = writeln!(out, "  undetermined because {why}");
+    }
+    if let Some(text) = &prediction.client_sees {
+        let _ = writeln!(out, "  client sees: {}", text.replace('\n', "\n               "));
+    }
+    if let Some(text) = &prediction.server_logs {
+        let _ = writeln!(out, "  server logs: {}", text.replace('\n', "\n               "));
+    }
+    if let Some((at, why)) = &prediction.breaks_at {
+        let _ = writeln!(out, "  breaks at {}: {why}", time::format(*at));
+    }
+}
+
+fn outcome_color(outcome: &str) -> &'static str {
+    if outcome.starts_with("completes") {
+        "32"
+    } else if outcome.starts_with("undetermined") {
+        "33"
+    } else {
+        "31"
+    }
+}
+
+fn paint(style: Style, code: &str, text: String) -> String {
+    if style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text }
+}
+
+/// One line: how many findings of each severity.
+pub fn summary(report: &Report) -> String {
+    let count = |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
+    let parts = [
+        (Severity::Error, "error", "errors"),
+        (Severity::Warning, "warning", "warnings"),
+        (Severity::Advice, "piece of advice", "pieces of advice"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter_map(|(severity, one, many)| match count(*severity) {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            number => Some(format!("{number} {many}")),
+        })
+        .collect();
+    let connections = report.connections.len();
+    let connections =
+        if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
+    if parts.is_empty() {
+        format!("no findings; {connections} predicted\n")
+    } else {
+        format!("{}; {connections} predicted\n", parts.join(", "))
+    }
+}
+
+fn handler(style: Style) -> GraphicalReportHandler {
+    let theme = if style.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    GraphicalReportHandler::new_themed(theme).with_width(style.width).with_links(false).with_context_lines(1)
+}
+
+/// A finding, or the part of it that lies in one other file, as miette wants it.
+#[derive(Debug)]
+struct Shown {
+    code: Option<String>,
+    severity: miette::Severity,
+    message: String,
+    help: Option<String>,
+    source: NamedSource<String>,
+    labels: Vec<LabeledSpan>,
+    related: Vec<Shown>,
+}
+
+impl Shown {
+    fn of(files: &Files, finding: &Finding) -> Self {
+        let first = finding.labels.first().map(|label| label.span.file);
+        let mut others: Vec<FileId> = Vec::new();
+        for label in &finding.labels {
+            if Some(label.span.file) != first && !others.contains(&label.span.file) {
+                others.push(label.span.file);
+            }
+        }
+        let related = others.into_iter().map(|file| Self {
+            code: None,
+            severity: miette::Severity::Advice,
+            message: format!("related, in {}", files.path(file)),
+            help: None,
+            source: source(files, file),
+            labels: labels_in(finding, file),
+            related: Vec::new(),
+        });
+        Self {
+            code: Some(finding.rule.to_owned()),
+            severity: match finding.severity {
+                Severity::Error => miette::Severity::Error,
+                Severity::Warning => miette::Severity::Warning,
+                Severity::Advice => miette::Severity::Advice,
+            },
+            message: finding.message.clone(),
+            help: finding.help.clone(),
+            source: source(files, first.unwrap_or(FileId(0))),
+            labels: first.map_or_else(Vec::new, |file| labels_in(finding, file)),
+            related: related.collect(),
+        }
+    }
+}
+
+fn source(files: &Files, file: FileId) -> NamedSource<String> {
+    NamedSource::new(files.path(file), std::str::from_utf8(files.bytes(file)).unwrap_or_default().to_owned())
+}
+
+fn labels_in(finding: &Finding, file: FileId) -> Vec<LabeledSpan> {
+    let here = finding.labels.iter().enumerate().filter(|(_, label)| label.span.file == file);
+    here.map(|(index, label)| labeled(label, index == 0)).collect()
+}
+
+fn labeled(label: &Label, primary: bool) -> LabeledSpan {
+    let span = (label.span.start as usize, (label.span.end.saturating_sub(label.span.start)) as usize);
+    let text = if label.message.is_empty() { None } else { Some(label.message.clone()) };
+    if primary {
+        LabeledSpan::new_primary_with_span(text, span)
+    } else {
+        LabeledSpan::new_with_span(text, span)
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl Diagnostic for Shown {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.code.as_ref().map(|code| Box::new(code) as Box<dyn fmt::Display>)
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        if self.related.is_empty() {
+            return None;
+        }
+        Some(Box::new(self.related.iter().map(|shown| shown as &dyn Diagnostic)))
+    }
+}

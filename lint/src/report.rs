@@ -1,0 +1,187 @@
+//! The result of a run, in the order in which it is printed.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::deployment::{Connection, Deployment, Lookup, Program};
+use crate::finding::{Finding, Incomplete};
+use crate::handshake::Prediction;
+use crate::resolve::Linked;
+use crate::source::{FileContent, FileId, Sources, Span};
+
+/// Findings, connections and what could not be checked.
+#[derive(Debug)]
+pub struct Report {
+    /// Sorted by file, offset, rule.
+    pub findings: Vec<Finding>,
+    /// In the order of the deployment; with a command, its own first.
+    pub connections: Vec<ConnectionReport>,
+    /// Sorted by file and offset; not empty: exit status 2.
+    pub incomplete: Vec<Incomplete>,
+    /// The files, for their text, paths and line starts.
+    pub files: Files,
+    /// The deployment that was judged.
+    pub deployment: Deployment,
+}
+
+/// A predicted connection with the names of its sides.
+#[derive(Debug)]
+pub struct ConnectionReport {
+    /// Who dials.
+    pub client: Party,
+    /// Who listens.
+    pub server: Party,
+    /// As shown.
+    pub url: String,
+    /// The port of the URL.
+    pub port: u16,
+    /// The SNI sent, if any.
+    pub server_name: Option<String>,
+    /// How it ends.
+    pub prediction: Prediction,
+}
+
+/// A side of a connection, as it is named in the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Party {
+    /// apisix, curl, envoy, …; `any` for unknown callers, `unseen` for a server outside the sources.
+    pub kind: &'static str,
+    /// `Pod tls/etcd`.
+    pub name: Option<String>,
+    /// The path as given.
+    pub file: Option<String>,
+}
+
+impl Report {
+    /// Names the sides and sorts.
+    pub fn new(
+        sources: &Sources,
+        linked: Linked,
+        predictions: Vec<Prediction>,
+        mut findings: Vec<Finding>,
+    ) -> Self {
+        let Linked { deployment, mut incomplete, command } = linked;
+        let files = Files::new(sources, command);
+        let connections = deployment.connections.iter().zip(predictions);
+        let connections = connections
+            .map(|(connection, prediction)| describe(&files, &deployment, connection, prediction))
+            .collect();
+        findings.sort_by(|a, b| {
+            let place =
+                |finding: &Finding| finding.labels.first().map(|label| (label.span.file, label.span.start));
+            (place(a), a.rule, &a.message).cmp(&(place(b), b.rule, &b.message))
+        });
+        incomplete.sort_by(|a, b| {
+            (&a.file, a.span.map(|span| span.start)).cmp(&(&b.file, b.span.map(|span| span.start)))
+        });
+        incomplete.dedup();
+        Self { findings, connections, incomplete, files, deployment }
+    }
+}
+
+fn describe(
+    files: &Files,
+    deployment: &Deployment,
+    connection: &Connection,
+    prediction: Prediction,
+) -> ConnectionReport {
+    let party = |program: &Program| Party {
+        kind: program.kind.name(),
+        name: Some(program.name.clone()),
+        file: program.file.map(|file| files.path(file).to_owned()),
+    };
+    let dialer = connection.client.and_then(|(program, dialer)| {
+        let program = deployment.programs.get(program)?;
+        Some((program, program.dialers.get(dialer)?))
+    });
+    let client = dialer.map_or(Party { kind: "any", name: None, file: None }, |(program, _)| party(program));
+    let server = match &connection.server {
+        Lookup::Found((program, _)) => deployment.programs.get(*program).map(party),
+        Lookup::Missing(_) | Lookup::Unseen(_) => None,
+    };
+    let server =
+        server.unwrap_or_else(|| Party { kind: "unseen", name: connection.server_label.clone(), file: None });
+    let server_name =
+        dialer.and_then(|(_, dialer)| dialer.tls.as_ref()).and_then(|tls| tls.server_name.clone());
+    ConnectionReport {
+        client,
+        server,
+        url: connection.url.clone(),
+        port: connection.port,
+        server_name,
+        prediction,
+    }
+}
+
+/// Paths, texts and line starts of the files, for rendering.
+#[derive(Debug, Default)]
+pub struct Files {
+    files: BTreeMap<FileId, Rendered>,
+}
+
+#[derive(Debug)]
+struct Rendered {
+    path: String,
+    bytes: Arc<Vec<u8>>,
+    /// Byte offsets of line starts; made when first asked for.
+    lines: OnceCell<Vec<u32>>,
+}
+
+/// A place as people count: lines and columns from 1, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Byte offset in the file.
+    pub offset: u32,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl Files {
+    fn new(sources: &Sources, command: Option<(FileId, String)>) -> Self {
+        let mut files = BTreeMap::new();
+        for (id, file) in sources.iter() {
+            let bytes = match &file.content {
+                FileContent::Bytes(bytes) => Arc::clone(bytes),
+                FileContent::NotRead(_) | FileContent::Folder => Arc::default(),
+            };
+            files.insert(id, Rendered { path: file.path.clone(), bytes, lines: OnceCell::new() });
+        }
+        if let Some((id, text)) = command {
+            let bytes = Arc::new(text.into_bytes());
+            files.insert(id, Rendered { path: "command line".to_owned(), bytes, lines: OnceCell::new() });
+        }
+        Self { files }
+    }
+
+    /// The path as given.
+    pub fn path(&self, file: FileId) -> &str {
+        self.files.get(&file).map_or("?", |file| file.path.as_str())
+    }
+
+    /// The bytes of a file; empty for one that was not read.
+    pub fn bytes(&self, file: FileId) -> &[u8] {
+        self.files.get(&file).map_or(&[], |file| file.bytes.as_slice())
+    }
+
+    /// First and last place of a span.
+    pub fn places(&self, span: Span) -> (Place, Place) {
+        (self.place(span.file, span.start), self.place(span.file, span.end))
+    }
+
+    fn place(&self, file: FileId, offset: u32) -> Place {
+        let Some(file) = self.files.get(&file) else { return Place { offset, line: 1, column: 1 } };
+        let lines = file.lines.get_or_init(|| line_starts(&file.bytes));
+        let line = lines.partition_point(|start| *start <= offset).max(1);
+        let start = lines.get(line - 1).copied().unwrap_or(0) as usize;
+        let before = file.bytes.get(start..offset as usize).unwrap_or_default();
+        Place { offset, line, column: String::from_utf8_lossy(before).chars().count() + 1 }
+    }
+}
+
+fn line_starts(bytes: &[u8]) -> Vec<u32> {
+    let breaks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    std::iter::once(0).chain(breaks.map(|(index, _)| u32::try_from(index + 1).unwrap_or(u32::MAX))).collect()
+}

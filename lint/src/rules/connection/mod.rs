@@ -1,0 +1,3 @@
+//! Mistakes that show where two programs meet.
+
+pub mod unknown_issuer;

@@ -1,0 +1,35 @@
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// The verifier trusts no issuer of the peer's certificate.
+    ///
+    /// Path validation (RFC 5280, section 6) ends at a trust anchor of the verifying side. Here the certificates
+    /// that the peer presents, together with the trust bundle of the verifier, lead to none.
+    ///
+    /// ## Why it matters
+    ///
+    /// The connection fails, or, where the server answers instead of closing, every request does.
+    ///
+    /// ## How to fix
+    ///
+    /// Give the verifying side the certificate of the CA that really issued the peer's certificate, or let the
+    /// same issuer sign both sides' certificates. If an intermediate is missing, append it to the peer's
+    /// certificate file, after the end-entity certificate.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - nginx: `client SSL certificate verify error: (21:unable to verify the first certificate)`,
+    ///   `upstream SSL certificate verify error: (20:unable to get local issuer certificate)`
+    /// - etcd, etcdctl: `x509: certificate signed by unknown authority`
+    /// - curl: `SSL certificate problem: unable to get local issuer certificate`
+    /// - Envoy: `verify cert failed: X509_verify_cert: certificate verification error at depth 0: unable to get local issuer certificate`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 5280, section 6.1
+    "unknown-issuer", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<crate::finding::Finding>) {
+    subject.predicted(&RULE, findings);
+}
