@@ -210,6 +210,8 @@ pub struct Program {
     pub span: Option<Span>,
     /// Program and library versions.
     pub versions: Versions,
+    /// Host names that it says others know it by (etcd's advertised URLs), for files without a network around them.
+    pub aliases: Vec<String>,
     /// Index of the machine it runs on: its files and its names (see `resolve`).
     pub machine: usize,
     /// Places where it listens.
