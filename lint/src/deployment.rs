@@ -232,6 +232,8 @@ pub enum Configuration {
     /// None was seen.
     #[default]
     Unseen,
+    /// APISIX's.
+    Apisix(Box<crate::dialect::apisix::Facts>),
 }
 
 /// A setting that a program refuses.
@@ -313,6 +315,10 @@ pub enum Selection {
     Apisix {
         /// `apisix.ssl.fallback_sni`, for clients without SNI.
         fallback: Option<Located<String>>,
+        /// For each context: whether its names were written as a list (`snis`), where a lone `*` does not match any name.
+        lists: Vec<bool>,
+        /// Every ssl object was seen: a name that none of them has is refused. Otherwise another one may have it.
+        complete: bool,
     },
     /// Envoy: `filter_chain_match.server_names`; no match and no default: the connection is reset.
     Envoy {
@@ -545,12 +551,28 @@ pub struct Dialer {
     pub tls: Option<ClientTls>,
     /// Which requests use it; empty: it dials on its own.
     pub routes: Vec<RouteMatch>,
+    /// What it speaks within the connection.
+    pub speaks: Speaks,
+    /// What it puts before the path of every request (`/` of an etcd URL with a trailing slash); mostly empty.
+    pub path_prefix: String,
     /// Configuration refused that concerns this dialer only (an APISIX route, an Envoy cluster).
     pub refusals: Vec<Refusal>,
     /// What could not be seen of it.
     pub unseen: Vec<String>,
     /// Where it is configured.
     pub span: Span,
+}
+
+/// The protocol within a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Speaks {
+    /// HTTP/1.1, or HTTP/2 by ALPN.
+    #[default]
+    Http,
+    /// HTTP/2 from the first byte (gRPC): a TLS port that meets it without TLS answers what it cannot read.
+    Http2,
+    /// Bytes of any protocol.
+    Stream,
 }
 
 /// Why a program dials.
@@ -606,8 +628,28 @@ pub struct ClientTls {
     pub sends_end_entity_only: bool,
     /// A failed verification is printed and ignored (`openssl s_client` without `-verify_return_error`).
     pub tolerates_failure: bool,
+    /// The name it sends, and compares where it compares one, is the host of the request that it passes on
+    /// (without port), not `server_name` and `reference` (APISIX's `pass_host: pass`, nginx's `proxy_ssl_name $host`).
+    pub names_from_request: bool,
+    /// What becomes of a certificate and a key that can be read, but not used together.
+    pub unfit_credential: UnfitCredential,
+    /// The credential's files are opened by an unprivileged user: one that only root may read is refused.
+    pub reads_unprivileged: bool,
     /// Where it is configured.
     pub span: Span,
+}
+
+/// What a client does with a certificate and a key that can be read, but not used: they do not belong together,
+/// or the security level forbids them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnfitCredential {
+    /// It does not dial: its configuration is refused.
+    #[default]
+    Refused,
+    /// It dials without a certificate.
+    Dropped,
+    /// A key of the certificate's own type fails the handshake at the client; of another type, the certificate is left out.
+    FailsHandshake,
 }
 
 /// Requests that use a dialer.

@@ -10,6 +10,7 @@
 
 pub mod assume;
 pub mod deployment;
+pub mod dialect;
 pub mod finding;
 pub mod handshake;
 pub mod render;

@@ -1,0 +1,3 @@
+//! What a vendor's text means: one vocabulary per module, pure, located, with defaults by version.
+
+pub mod apisix;
