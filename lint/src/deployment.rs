@@ -520,6 +520,12 @@ pub enum Gate {
     /// Nothing beside TLS.
     #[default]
     Open,
+    /// nginx's `http`: verification failed or no certificate where one is required: 400. The server is chosen again,
+    /// among the listener's contexts, by the Host header: its mode counts, and where it verifies clients and the
+    /// client sent another SNI than this Host, the answer is 421.
+    NginxHttp,
+    /// nginx's `stream` and `mail`: the connection is closed after the handshake where verification failed.
+    NginxConnection,
     /// APISIX's data plane: Host against SNI, `skip_mtls_uri_regex`, no route.
     ApisixData,
     /// APISIX's Admin API: `allow_admin`, then the key.

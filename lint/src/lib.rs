@@ -17,6 +17,7 @@ pub mod render;
 pub mod report;
 pub mod resolve;
 pub mod rules;
+pub mod selection;
 pub mod source;
 pub mod syntax;
 pub mod time;
