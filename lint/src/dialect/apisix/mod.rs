@@ -5,9 +5,11 @@
 
 pub mod config;
 pub mod objects;
+pub mod values;
 
 pub use config::Config;
 pub use objects::Objects;
+pub use values::{Environment, NO_ENVIRONMENT};
 
 /// What an APISIX was given: its configuration and the objects it serves, for the rules about them.
 #[derive(Debug, Clone)]

@@ -1,7 +1,14 @@
 //! Routes, services, upstreams and ssl objects.
 
+mod read;
+mod route;
+mod ssl;
+mod upstream;
+
 use crate::deployment::{FileRef, Protocols, Refusal, Setting};
 use crate::source::{Located, Span, Text};
+
+pub use read::{end_flag_missing, recognises};
 
 /// Every object that was seen.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +27,8 @@ pub struct Objects {
     pub plugins: Vec<PluginHolder>,
     /// A whole set was seen (apisix.yaml, a dump of that shape): what is not in it does not exist.
     pub complete: bool,
+    /// Why a whole set was not loaded.
+    pub refusals: Vec<Refusal>,
 }
 
 /// An ssl object.

@@ -1,9 +1,15 @@
 //! config.yaml: what APISIX starts with.
 
+mod read;
+mod schema;
+mod snippet;
+
 use std::net::IpAddr;
 
 use crate::deployment::{Protocols, Refusal, Setting, Version};
 use crate::source::{Located, Span};
+
+pub use read::{protocol, protocols, read, recognises};
 
 /// config.yaml, merged with the defaults of its version.
 #[derive(Debug, Clone)]
@@ -140,8 +146,8 @@ pub enum Trusted {
 /// The Admin API.
 #[derive(Debug, Clone)]
 pub struct Admin {
-    /// `admin_listen`.
-    pub listen: Listen,
+    /// `admin_listen`; None: 2.x without a port of its own, which serves it on the data plane's plaintext ports.
+    pub listen: Option<Listen>,
     /// `https_admin`.
     pub https: Setting<bool>,
     /// `admin_api_mtls`.
