@@ -218,6 +218,9 @@ pub struct Program {
     pub listeners: Vec<Listener>,
     /// Places to which it dials.
     pub dialers: Vec<Dialer>,
+    /// Requests that it answers itself (redirects, fixed responses, a virtual host without a route): among the
+    /// routes of its dialers and these, the greatest priority wins.
+    pub answers: Vec<RouteMatch>,
     /// Configuration that this program, in this version, refuses before it opens any file.
     pub refusals: Vec<Refusal>,
     /// What could not be seen of its configuration; completes "undetermined because …".
@@ -234,6 +237,8 @@ pub enum Configuration {
     Unseen,
     /// APISIX's.
     Apisix(Box<crate::dialect::apisix::Facts>),
+    /// Envoy's.
+    Envoy(Box<crate::dialect::envoy::EnvoyConfig>),
 }
 
 /// A setting that a program refuses.
@@ -320,10 +325,13 @@ pub enum Selection {
         /// Every ssl object was seen: a name that none of them has is refused. Otherwise another one may have it.
         complete: bool,
     },
-    /// Envoy: `filter_chain_match.server_names`; no match and no default: the connection is reset.
+    /// Envoy: `filter_chain_match.server_names`, exact, then the longest `*.` suffix, then chains without names;
+    /// no match and no default: the connection is reset.
     Envoy {
-        /// Index of the default filter chain.
+        /// Index of the default filter chain's context, if it speaks TLS.
         default: Option<usize>,
+        /// A filter chain serves connections without TLS on the same port.
+        plaintext: bool,
     },
 }
 

@@ -1,3 +1,4 @@
 //! What a vendor's text means: one vocabulary per module, pure, located, with defaults by version.
 
 pub mod apisix;
+pub mod envoy;
