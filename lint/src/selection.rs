@@ -42,7 +42,7 @@ impl ListenerTls {
                     None => Selected::Nobody(Nobody::NoServerName),
                 }
             }
-            Selection::Envoy { default } => envoy(&self.contexts, server_name.as_deref(), *default),
+            Selection::Envoy { default, .. } => envoy(&self.contexts, server_name.as_deref(), *default),
         }
     }
 }
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn envoy_resets_what_no_filter_chain_matches() {
         check(
-            Selection::Envoy { default: None },
+            Selection::Envoy { default: None, plaintext: false },
             &[&["*.example.test"], &["srv.example.test"], &["*.a.example.test"]],
             &[
                 (Some("srv.example.test"), Selected::Context(1)),
@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn envoy_takes_the_chain_without_names_before_the_default_chain() {
         check(
-            Selection::Envoy { default: Some(0) },
+            Selection::Envoy { default: Some(0), plaintext: false },
             &[&[], &["srv"], &[]],
             &[
                 (Some("x"), Selected::Context(2)),
@@ -399,7 +399,11 @@ mod tests {
                 (Some("srv"), Selected::Context(1)),
             ],
         );
-        check(Selection::Envoy { default: Some(0) }, &[&[], &["srv"]], &[(None, Selected::Context(0))]);
+        check(
+            Selection::Envoy { default: Some(0), plaintext: false },
+            &[&[], &["srv"]],
+            &[(None, Selected::Context(0))],
+        );
     }
 
     #[test]
