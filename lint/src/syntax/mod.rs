@@ -1,3 +1,4 @@
 //! Text → documents of located nodes; knows no vendor.
 
+pub mod nginx;
 pub mod yaml;
