@@ -19,6 +19,9 @@ pub struct World<'s> {
     pub assume: &'s Assume,
     /// Where programs run.
     pub machines: Vec<Machine>,
+    /// APISIX objects among the sources that no configuration names: what the Admin API returned, and what the
+    /// ingress controller will write.
+    pub apisix_objects: crate::dialect::apisix::Objects,
 }
 
 /// How one program is started, as far as the sources tell.
@@ -61,6 +64,8 @@ pub struct Variable {
 pub struct Notes {
     /// Input that could not be understood.
     pub incomplete: Vec<Incomplete>,
+    /// Sources that a program includes or loads as configuration: discovery does not take them for programs of their own.
+    pub consumed: std::collections::BTreeSet<FileId>,
 }
 
 /// The deployment, and what could not be understood on the way.
@@ -76,7 +81,12 @@ pub struct Linked {
 
 /// Finds every program in the sources, reads its configuration and lets dialers meet listeners.
 pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> Linked {
-    let world = World { index: Index::new(sources), assume, machines: Vec::new() };
+    let world = World {
+        index: Index::new(sources),
+        assume,
+        machines: Vec::new(),
+        apisix_objects: Default::default(),
+    };
     let _ = (world, command);
     Linked::default()
 }
