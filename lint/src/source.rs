@@ -210,6 +210,58 @@ impl Text {
         self.span(0..self.bytes.len())
     }
 
+    /// Text put together from pieces of this text (sorted by `inner`; their `outer` counts in this text),
+    /// mapped to where this text was written.
+    pub fn derived(&self, bytes: impl Into<Vec<u8>>, pieces: &[Piece]) -> Self {
+        let mut mapped = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let start = piece.outer;
+            let end = piece.outer.saturating_add(piece.outer_len);
+            match &self.pieces {
+                Pieces::Shifted(by) => {
+                    mapped.push(Piece { outer: piece.outer.saturating_add(*by), ..*piece });
+                }
+                Pieces::Opaque { start, end } => {
+                    return Self {
+                        bytes: Arc::new(bytes.into()),
+                        file: self.file,
+                        pieces: Pieces::Opaque { start: *start, end: *end },
+                    };
+                }
+                Pieces::Mapped(own) if piece.verbatim => {
+                    // a verbatim run may cross several pieces of this text
+                    let first = own.partition_point(|own| own.inner <= start).saturating_sub(1);
+                    for (index, under) in own.iter().enumerate().skip(first) {
+                        if under.inner >= end {
+                            break;
+                        }
+                        let next = own.get(index + 1).map_or(u32::MAX, |next| next.inner);
+                        let from = under.inner.max(start);
+                        let to = next.min(end);
+                        let cut = from.saturating_sub(under.inner);
+                        let (outer, outer_len) = if under.verbatim {
+                            (under.outer.saturating_add(cut), to.saturating_sub(from))
+                        } else {
+                            (under.outer, under.outer_len)
+                        };
+                        let inner = piece.inner.saturating_add(from.saturating_sub(start));
+                        mapped.push(Piece { inner, outer, outer_len, verbatim: under.verbatim });
+                    }
+                }
+                Pieces::Mapped(_) => {
+                    let span = self.span(start as usize..end as usize);
+                    mapped.push(Piece {
+                        inner: piece.inner,
+                        outer: span.start,
+                        outer_len: span.end.saturating_sub(span.start),
+                        verbatim: false,
+                    });
+                }
+            }
+        }
+        Self::mapped(self.file, bytes, mapped)
+    }
+
     /// A part of this text, mapped as this text is.
     pub fn part(&self, range: Range<usize>) -> Self {
         let end = range.end.min(self.bytes.len());
