@@ -1,6 +1,7 @@
 //! Versions and settings to assume: `--assume`, then an image tag, then a stated default.
 
-use crate::deployment::Version;
+use crate::deployment::{KnownFrom, Stack, Version, Versions};
+use crate::source::Located;
 
 /// What `--assume NAME=VALUE,…` says; None: not said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +61,32 @@ impl Assume {
         }
         Ok(assume)
     }
+}
+
+impl Assume {
+    /// APISIX's version and OpenSSL's inside it.
+    ///
+    /// 3.18.0 with OpenSSL 3.0 at level 2 is what facts/APISIX.md was observed on.
+    pub fn apisix(&self, image: Option<&Located<String>>) -> Versions {
+        let tag = image.and_then(|image| Some((image_version(&image.value)?, image.span)));
+        let (program, known_from) = match (self.apisix, tag) {
+            (Some(version), _) => (version, KnownFrom::Assumed),
+            (None, Some((version, span))) => (version, KnownFrom::Image(span)),
+            (None, None) => (Version(3, 18, 0), KnownFrom::Default),
+        };
+        let stack = Stack::OpenSsl {
+            version: self.openssl.unwrap_or(Version(3, 0, 0)),
+            security_level: self.openssl_security_level.unwrap_or(2),
+        };
+        Versions { program, known_from, stack }
+    }
+}
+
+/// The version that an image's tag starts with.
+fn image_version(image: &str) -> Option<Version> {
+    let name = image.split('@').next()?;
+    let (_, tag) = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'))?;
+    Version::parse(tag)
 }
 
 const NAMES: [&str; 10] = [

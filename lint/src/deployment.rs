@@ -214,6 +214,9 @@ pub struct Program {
     pub aliases: Vec<String>,
     /// Index of the machine it runs on: its files and its names (see `resolve`).
     pub machine: usize,
+    /// Trust bundles that it loads when it starts, whether or not anything verifies with them: one that cannot be
+    /// loaded stops it (OpenResty's `lua_ssl_trusted_certificate`).
+    pub bundles: Vec<Trust>,
     /// Places where it listens.
     pub listeners: Vec<Listener>,
     /// Places to which it dials.

@@ -3,6 +3,7 @@
 //! `machine` finds files, `kubernetes` builds machines out of Pods and mounts; one module per vendor turns
 //! a program's configuration into listeners and dialers; `connect` lets dialers meet listeners.
 
+pub mod apisix;
 pub mod machine;
 
 use crate::assume::Assume;

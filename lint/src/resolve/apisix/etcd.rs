@@ -1,0 +1,245 @@
+//! APISIX as a client of etcd (or of a control plane).
+//!
+//! Three clients do it: `apisix init_etcd` and the load in the master, which look at no host name and read every
+//! file as root, then the workers, which check the name (X509_check_host, so no IP SAN) and read as `nobody`.
+//! The two see the same chain, dates and usages; so the workers' checks are the ones to predict, and a pair that
+//! does not fit is refused by the first (seen on 3.18.0; of older starts nobody saw it).
+
+use super::Given;
+use super::objects::unseen_in;
+use crate::deployment::{
+    ClientTls, Credential, Dialer, DialerPurpose, PathChecks, Protocol, Protocols, Refusal, Setting, Speaks,
+    Target, Trust, TrustLoader, UnfitCredential, Version,
+};
+use crate::dialect::apisix::Config;
+use crate::dialect::apisix::config::{Area, ControlPlane, Provider, Role};
+use crate::finding::Label;
+use crate::source::{Located, Span};
+
+/// Dialers for every address of etcd.
+pub fn dialers(given: &Given<'_>, config: &Config, bundles: &[Trust]) -> Vec<Dialer> {
+    if let Some(plane) = &config.control_plane
+        && *config.provider.value() == Provider::ControlPlane
+    {
+        return plane.hosts.iter().filter_map(|host| control_plane(given, plane, host)).collect();
+    }
+    if *config.provider.value() != Provider::Etcd && *config.role.value() != Role::ControlPlane {
+        return Vec::new();
+    }
+    config.etcd.hosts.value().iter().filter_map(|host| dialer(given, config, bundles, host)).collect()
+}
+
+/// The parts of `https://host:port/path`.
+struct Address<'u> {
+    https: bool,
+    host: &'u str,
+    port: u16,
+    path: &'u str,
+}
+
+fn address(url: &str) -> Option<Address<'_>> {
+    let (scheme, rest) = url.split_once("://")?;
+    let https = match scheme {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    let (authority, path) = match rest.find('/') {
+        Some(at) => (rest.get(..at)?, rest.get(at..)?),
+        None => (rest, ""),
+    };
+    let (host, port) = match authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        Some((host, after)) => (host, after.strip_prefix(':')),
+        None => match authority.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let port = match port {
+        Some(port) => port.parse().ok()?,
+        None if https => 443,
+        None => 80,
+    };
+    Some(Address { https, host, port, path })
+}
+
+fn dialer(given: &Given<'_>, config: &Config, bundles: &[Trust], url: &Located<String>) -> Option<Dialer> {
+    let address = address(&url.value)?;
+    let span = url.span;
+    let mut refusals = Vec::new();
+    // lua-resty-etcd takes letters, digits, dots and dashes for a host
+    if address.host.contains('_') {
+        refusals.push(refusal(
+            format!("{} has an underscore in its name, which the workers do not take for a host", url.value),
+            span,
+            format!("invalid http host: {}, err: not matched", url.value),
+        ));
+    }
+    let tls = address.https.then(|| tls(given, config, bundles, &address, span, &mut refusals));
+    Some(Dialer {
+        purpose: DialerPurpose::Configuration,
+        target: Target {
+            url: url.value.trim_end_matches('/').to_owned(),
+            host: Located::new(address.host.to_owned(), span),
+            port: address.port,
+            connect_to: None,
+        },
+        tls,
+        routes: Vec::new(),
+        speaks: Speaks::Http,
+        // the start asks for HOST/version: one slash too many, and etcd knows no such path
+        path_prefix: address.path.to_owned(),
+        refusals,
+        unseen: unseen_in(config, &[Area::Etcd]),
+        span,
+    })
+}
+
+fn tls(
+    given: &Given<'_>,
+    config: &Config,
+    bundles: &[Trust],
+    address: &Address<'_>,
+    span: Span,
+    refusals: &mut Vec<Refusal>,
+) -> ClientTls {
+    let written = config.etcd.tls.as_ref();
+    let certificate = written.and_then(|tls| tls.certificate.as_ref());
+    let key = written.and_then(|tls| tls.key.as_ref());
+    match (certificate, key) {
+        (Some(certificate), None) => refusals.push(refusal(
+            "etcd.tls has cert without key".to_owned(),
+            certificate.span,
+            "missing 'ssl_key_path' or 'ssl_key' when 'ssl_cert_path' or 'ssl_cert' is given".to_owned(),
+        )),
+        (None, Some(key)) => refusals.push(refusal(
+            "etcd.tls has key without cert".to_owned(),
+            key.span,
+            "missing 'ssl_cert_path' or 'ssl_cert' when 'ssl_key_path' or 'ssl_key' is given".to_owned(),
+        )),
+        _ => {}
+    }
+    let sni = written.and_then(|tls| tls.sni.clone());
+    let name = sni.unwrap_or_else(|| Located::new(address.host.to_owned(), span));
+    let parent = written.map_or(config.etcd.span, |tls| tls.span);
+    ClientTls {
+        credential: certificate.map(|certificate| Credential {
+            certificate: given.read(certificate, &given.home),
+            key: key.map(|key| given.read(key, &given.home)),
+            has_passphrase: false,
+        }),
+        verify: match written {
+            Some(tls) => tls.verify.clone(),
+            None => Setting::Default { value: true, parent },
+        },
+        trust: bundles.to_vec(),
+        server_name: Some(name.value.clone()),
+        reference: Some(name),
+        checks: PathChecks {
+            // lua_ssl_verify_depth of the generated nginx.conf
+            depth: Some(Setting::Default { value: 5, parent: config.ssl.span }),
+            ..PathChecks::default()
+        },
+        protocols: Setting::Default {
+            value: Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] },
+            parent,
+        },
+        ciphers: None,
+        sends_end_entity_only: false,
+        tolerates_failure: false,
+        names_from_request: false,
+        unfit_credential: if given.version >= Version(3, 18, 0) {
+            UnfitCredential::Refused
+        } else {
+            UnfitCredential::FailsHandshake
+        },
+        reads_unprivileged: !config
+            .nginx
+            .user
+            .as_ref()
+            .is_some_and(|user| user.value.split_whitespace().next() == Some("root")),
+        span: parent,
+    }
+}
+
+/// 3.0 to 3.5: a data plane at its control plane, through nginx's own proxy.
+fn control_plane(given: &Given<'_>, plane: &ControlPlane, url: &Located<String>) -> Option<Dialer> {
+    let address = address(&url.value)?;
+    let read = |path: &Located<String>| given.read(path, &given.folder);
+    let trust = match &plane.trusted {
+        Some(path) => vec![Trust::File { file: read(path), loader: TrustLoader::Anchors }],
+        None => Vec::new(),
+    };
+    let host = Located::new(address.host.to_owned(), url.span);
+    let tls = address.https.then(|| ClientTls {
+        credential: plane.certificate.as_ref().map(|certificate| Credential {
+            certificate: read(certificate),
+            key: plane.key.as_ref().map(read),
+            has_passphrase: false,
+        }),
+        // it verifies when it was given a CA (cli/snippet.lua)
+        verify: match &plane.trusted {
+            Some(path) => Setting::Given(Located::new(true, path.span)),
+            None => Setting::Default { value: false, parent: plane.span },
+        },
+        trust,
+        server_name: Some(host.value.clone()),
+        reference: Some(host.clone()),
+        checks: PathChecks {
+            depth: Some(Setting::Default { value: 1, parent: plane.span }),
+            ..PathChecks::default()
+        },
+        protocols: Setting::Default {
+            value: Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] },
+            parent: plane.span,
+        },
+        ciphers: None,
+        sends_end_entity_only: false,
+        tolerates_failure: false,
+        names_from_request: false,
+        unfit_credential: UnfitCredential::Refused,
+        reads_unprivileged: false,
+        span: plane.span,
+    });
+    Some(Dialer {
+        purpose: DialerPurpose::Configuration,
+        target: Target { url: url.value.clone(), host, port: address.port, connect_to: None },
+        tls,
+        routes: Vec::new(),
+        speaks: Speaks::Http,
+        path_prefix: String::new(),
+        refusals: Vec::new(),
+        unseen: Vec::new(),
+        span: url.span,
+    })
+}
+
+fn refusal(message: String, span: Span, log: String) -> Refusal {
+    Refusal {
+        rule: "refused-setting",
+        message,
+        labels: vec![Label { span, message: String::new() }],
+        log: Some(log),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_etcd_is_taken_apart() {
+        for (url, want) in [
+            ("https://etcd:2379", Some((true, "etcd", 2379, ""))),
+            ("http://127.0.0.1:2379", Some((false, "127.0.0.1", 2379, ""))),
+            ("https://srv.example.test.:2379/", Some((true, "srv.example.test.", 2379, "/"))),
+            ("https://[::1]:2379", Some((true, "::1", 2379, ""))),
+            ("https://etcd", Some((true, "etcd", 443, ""))),
+            ("etcd:2379", None),
+            ("HTTPS://etcd:2379", None),
+        ] {
+            let got = address(url).map(|address| (address.https, address.host, address.port, address.path));
+            assert_eq!(got, want, "{url}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Which objects an APISIX serves: those of its standalone file, or those of etcd that are among the sources.
+
+use super::{Given, report};
+use crate::deployment::{Content, Lookup, Refusal};
+use crate::dialect::apisix::config::{Area, Provider};
+use crate::dialect::apisix::objects::{end_flag_missing, recognises};
+use crate::dialect::apisix::values::Values;
+use crate::dialect::apisix::{Config, Environment, Objects};
+use crate::finding::Label;
+use crate::resolve::Notes;
+use crate::resolve::machine::normalise;
+use crate::source::{Located, Text};
+use crate::syntax::yaml;
+
+/// Objects, and what could not be seen of them.
+pub struct Found {
+    /// What was seen.
+    pub objects: Objects,
+    /// Why ssl objects are unknown; None: those that were seen are all, or some of each name.
+    pub ssls_unseen: Option<String>,
+}
+
+/// Reads the objects of a configuration.
+pub fn read(given: &Given<'_>, config: &Config, environment: &Environment<'_>, notes: &mut Notes) -> Found {
+    match config.provider.value() {
+        Provider::Yaml => standalone(given, config, "apisix.yaml", environment, notes),
+        Provider::Json => standalone(given, config, "apisix.json", environment, notes),
+        Provider::Etcd => stored(given, environment),
+        Provider::Xds => unseen("the objects come from an xDS server"),
+        Provider::ControlPlane => unseen("the objects come from the control plane"),
+    }
+}
+
+fn unseen(why: &str) -> Found {
+    Found { objects: Objects::default(), ssls_unseen: Some(why.to_owned()) }
+}
+
+/// apisix.yaml or apisix.json beside config.yaml.
+fn standalone(
+    given: &Given<'_>,
+    config: &Config,
+    name: &str,
+    environment: &Environment<'_>,
+    notes: &mut Notes,
+) -> Found {
+    let path = Located::new(format!("{}/{name}", given.folder), config.provider.span());
+    let file = given.read(&path, &given.folder);
+    let text = match file.content {
+        Lookup::Found(Content::Bytes(text)) => text,
+        Lookup::Found(_) => return unseen(&format!("{} is no file that can be read here", path.value)),
+        Lookup::Unseen(why) => return unseen(&why),
+        Lookup::Missing(missing) => {
+            let refusal = Refusal {
+                rule: missing.rule,
+                message: missing.message,
+                labels: missing.labels,
+                log: Some(format!("failed to fetch {} attributes", path.value)),
+            };
+            let objects = Objects { complete: true, refusals: vec![refusal], ..Objects::default() };
+            return Found { objects, ssls_unseen: None };
+        }
+    };
+    let mut objects = Objects { complete: true, ..Objects::default() };
+    if name == "apisix.yaml" && end_flag_missing(text.bytes()) {
+        let end = text.bytes().len();
+        objects.refusals.push(Refusal {
+            rule: "refused-object",
+            message: "nothing of this file is loaded: its last line is not #END".to_owned(),
+            labels: vec![Label {
+                span: text.span(end.saturating_sub(1)..end),
+                message: "write #END".to_owned(),
+            }],
+            log: Some(format!("missing valid end flag in file {}", path.value)),
+        });
+        return Found { objects, ssls_unseen: None };
+    }
+    let parsed = yaml::parse(&text);
+    report(given.world, &text, &parsed, notes);
+    if let Some(document) = parsed.documents.first() {
+        objects.add_set(&Values::new(environment), document.root());
+    }
+    Found { objects, ssls_unseen: None }
+}
+
+/// Objects that live in etcd, as far as they are among the sources.
+fn stored(given: &Given<'_>, environment: &Environment<'_>) -> Found {
+    let mut objects = Objects::default();
+    let values = Values::new(environment);
+    let sources = given.world.index.sources;
+    let own = [format!("{}/apisix.yaml", given.folder), format!("{}/apisix.json", given.folder)];
+    for (id, file) in sources.iter() {
+        let is_text =
+            file.path == "-" || [".yaml", ".yml", ".json"].iter().any(|end| file.path.ends_with(end));
+        // standalone files are not read while etcd is the provider
+        if !is_text || own.contains(&normalise("/", &file.path)) {
+            continue;
+        }
+        let Some(text) = sources.text(id).filter(|text| may_hold_objects(text)) else { continue };
+        for document in &yaml::parse(&text).documents {
+            if recognises(document.root()) {
+                objects.add(&values, document.root());
+            }
+        }
+    }
+    let nothing = !objects.complete && objects.ssls.is_empty();
+    let ssls_unseen = nothing.then(|| {
+        "the ssl objects live in etcd; give the object of this name among the paths (as the Admin API returns it)"
+            .to_owned()
+    });
+    Found { objects, ssls_unseen }
+}
+
+/// A cheap look before parsing.
+fn may_hold_objects(text: &Text) -> bool {
+    const SIGNS: [&[u8]; 9] =
+        [b"uri", b"/apisix/", b"snis", b"sni", b"upstreams", b"routes", b"nodes", b"ssls", b"consumers"];
+    let bytes = text.bytes();
+    let has = |sign: &[u8]| bytes.windows(sign.len()).any(|window| window == sign);
+    !has(b"\napiVersion:") && !bytes.starts_with(b"apiVersion:") && SIGNS.iter().any(|sign| has(sign))
+}
+
+/// Whether something of an area was not seen, and what.
+pub fn unseen_in(config: &Config, areas: &[Area]) -> Vec<String> {
+    config.unseen.iter().filter(|(area, _)| areas.contains(area)).map(|(_, why)| why.clone()).collect()
+}
