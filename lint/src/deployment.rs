@@ -545,6 +545,8 @@ pub enum Gate {
         allow: Setting<Vec<String>>,
         /// SHA-256 of the keys that are configured (never the keys); None when the program makes a random one.
         keys: Option<Vec<[u8; 32]>>,
+        /// Why there may be other keys; None: all are known.
+        keys_unseen: Option<String>,
         /// `admin_key_required`.
         key_required: bool,
     },

@@ -194,6 +194,7 @@ fn admin_api(given: &Given<'_>, config: &Config, admin: &Admin) -> Option<Listen
         allow: admin.allow.clone(),
         keys: (!admin.keys.is_empty() || admin.random_key.is_none())
             .then(|| admin.keys.iter().map(|key| key.sha256).collect()),
+        keys_unseen: unseen_in(config, &[Area::Keys]).into_iter().next(),
         key_required: *admin.key_required.value(),
     };
     let tls = admin.https.value().then(|| {
@@ -206,7 +207,7 @@ fn admin_api(given: &Given<'_>, config: &Config, admin: &Admin) -> Option<Listen
         tls,
         gate,
         refusals: Vec::new(),
-        unseen: unseen_in(config, &[Area::Admin, Area::Keys]),
+        unseen: unseen_in(config, &[Area::Admin]),
         span: admin.span,
     })
 }

@@ -45,6 +45,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
         bundles: Vec::new(),
         listeners: Vec::new(),
         dialers: Vec::new(),
+        answers: Vec::new(),
         refusals: Vec::new(),
         unseen: Vec::new(),
         configuration: Configuration::Unseen,

@@ -3,13 +3,12 @@
 use super::{Given, report};
 use crate::deployment::{Content, Lookup, Refusal};
 use crate::dialect::apisix::config::{Area, Provider};
-use crate::dialect::apisix::objects::{end_flag_missing, recognises};
+use crate::dialect::apisix::objects::end_flag_missing;
 use crate::dialect::apisix::values::Values;
 use crate::dialect::apisix::{Config, Environment, Objects};
 use crate::finding::Label;
 use crate::resolve::Notes;
-use crate::resolve::machine::normalise;
-use crate::source::{Located, Text};
+use crate::source::Located;
 use crate::syntax::yaml;
 
 /// Objects, and what could not be seen of them.
@@ -25,7 +24,7 @@ pub fn read(given: &Given<'_>, config: &Config, environment: &Environment<'_>, n
     match config.provider.value() {
         Provider::Yaml => standalone(given, config, "apisix.yaml", environment, notes),
         Provider::Json => standalone(given, config, "apisix.json", environment, notes),
-        Provider::Etcd => stored(given, environment),
+        Provider::Etcd => stored(given),
         Provider::Xds => unseen("the objects come from an xDS server"),
         Provider::ControlPlane => unseen("the objects come from the control plane"),
     }
@@ -83,40 +82,14 @@ fn standalone(
 }
 
 /// Objects that live in etcd, as far as they are among the sources.
-fn stored(given: &Given<'_>, environment: &Environment<'_>) -> Found {
-    let mut objects = Objects::default();
-    let values = Values::new(environment);
-    let sources = given.world.index.sources;
-    let own = [format!("{}/apisix.yaml", given.folder), format!("{}/apisix.json", given.folder)];
-    for (id, file) in sources.iter() {
-        let is_text =
-            file.path == "-" || [".yaml", ".yml", ".json"].iter().any(|end| file.path.ends_with(end));
-        // standalone files are not read while etcd is the provider
-        if !is_text || own.contains(&normalise("/", &file.path)) {
-            continue;
-        }
-        let Some(text) = sources.text(id).filter(|text| may_hold_objects(text)) else { continue };
-        for document in &yaml::parse(&text).documents {
-            if recognises(document.root()) {
-                objects.add(&values, document.root());
-            }
-        }
-    }
+fn stored(given: &Given<'_>) -> Found {
+    let objects = given.world.apisix_objects.clone();
     let nothing = !objects.complete && objects.ssls.is_empty();
     let ssls_unseen = nothing.then(|| {
         "the ssl objects live in etcd; give the object of this name among the paths (as the Admin API returns it)"
             .to_owned()
     });
     Found { objects, ssls_unseen }
-}
-
-/// A cheap look before parsing.
-fn may_hold_objects(text: &Text) -> bool {
-    const SIGNS: [&[u8]; 9] =
-        [b"uri", b"/apisix/", b"snis", b"sni", b"upstreams", b"routes", b"nodes", b"ssls", b"consumers"];
-    let bytes = text.bytes();
-    let has = |sign: &[u8]| bytes.windows(sign.len()).any(|window| window == sign);
-    !has(b"\napiVersion:") && !bytes.starts_with(b"apiVersion:") && SIGNS.iter().any(|sign| has(sign))
 }
 
 /// Whether something of an area was not seen, and what.
