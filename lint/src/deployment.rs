@@ -240,6 +240,8 @@ pub enum Configuration {
     Unseen,
     /// APISIX's.
     Apisix(Box<crate::dialect::apisix::Facts>),
+    /// etcd's.
+    Etcd(Box<crate::dialect::etcd::EtcdConfig>),
     /// Envoy's.
     Envoy(Box<crate::dialect::envoy::EnvoyConfig>),
 }
@@ -461,6 +463,7 @@ pub struct PathChecks {
     /// Envoy's `only_verify_leaf_cert_crl`.
     pub only_end_entity_crl: bool,
     /// Names the peer's certificate must bear (Envoy SAN matchers, etcd allowed-cn and allowed-hostname): any of them.
+    /// etcd looks at verified paths only: a dialer that does not verify (its gateway) never passes them.
     pub names: Vec<Located<NameCheck>>,
     /// SHA-256 pins of certificates or public keys (Envoy).
     pub pins: Vec<Located<String>>,
@@ -468,6 +471,8 @@ pub struct PathChecks {
     pub allow_expired: Option<Span>,
     /// Envoy's ACCEPT_UNTRUSTED.
     pub accept_untrusted: Option<Span>,
+    /// etcd's peer and metrics ports: the names in the client's certificate must belong to the address it calls from.
+    pub peer_address: bool,
 }
 
 /// A name that a verifier demands of the peer's certificate, beside host name verification.
@@ -572,6 +577,8 @@ pub struct Dialer {
     pub routes: Vec<RouteMatch>,
     /// What it speaks within the connection.
     pub speaks: Speaks,
+    /// The request for which it dials, where that is known beforehand (a command line, a probe).
+    pub request: Option<Request>,
     /// What it puts before the path of every request (`/` of an etcd URL with a trailing slash); mostly empty.
     pub path_prefix: String,
     /// Configuration refused that concerns this dialer only (an APISIX route, an Envoy cluster).

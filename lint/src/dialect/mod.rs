@@ -2,3 +2,4 @@
 
 pub mod apisix;
 pub mod envoy;
+pub mod etcd;

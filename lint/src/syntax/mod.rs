@@ -1,4 +1,5 @@
 //! Text → documents of located nodes; knows no vendor.
 
 pub mod nginx;
+pub mod url;
 pub mod yaml;
