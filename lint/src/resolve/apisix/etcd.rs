@@ -88,6 +88,7 @@ fn dialer(given: &Given<'_>, config: &Config, bundles: &[Trust], url: &Located<S
         routes: Vec::new(),
         speaks: Speaks::Http,
         // the start asks for HOST/version: one slash too many, and etcd knows no such path
+        request: None,
         path_prefix: address.path.to_owned(),
         refusals,
         unseen: unseen_in(config, &[Area::Etcd]),
@@ -207,6 +208,7 @@ fn control_plane(given: &Given<'_>, plane: &ControlPlane, url: &Located<String>)
         tls,
         routes: Vec::new(),
         speaks: Speaks::Http,
+        request: None,
         path_prefix: String::new(),
         refusals: Vec::new(),
         unseen: Vec::new(),

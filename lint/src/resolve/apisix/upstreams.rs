@@ -217,6 +217,7 @@ impl Call<'_> {
             tls,
             routes,
             speaks,
+            request: None,
             path_prefix: String::new(),
             refusals,
             unseen: Vec::new(),
