@@ -45,11 +45,11 @@ pub struct Options {
 pub fn lint(sources: &Sources, options: &Options) -> Report {
     let linked = resolve::link(sources, &options.assume, options.command.as_deref());
     let predictions = handshake::predict_all(&linked.deployment, options.at);
-    let findings = rules::run(&rules::Subject {
-        deployment: &linked.deployment,
-        predictions: &predictions,
-        at: options.at,
-        expires_within: options.expires_within,
-    });
+    let findings = rules::run(&rules::Subject::new(
+        &linked.deployment,
+        &predictions,
+        options.at,
+        options.expires_within,
+    ));
     Report::new(sources, linked, predictions, findings)
 }

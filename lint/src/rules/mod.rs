@@ -4,15 +4,20 @@
 //! The doc comment inside `rule!` is the rule's page: rustdoc, `mtls-lint explain` and the page print it.
 
 mod connection;
+mod endpoint;
 
 use std::collections::BTreeSet;
 
-use crate::deployment::Deployment;
-use crate::finding::{Finding, Severity};
+use crate::deployment::{
+    ClientTls, Connection, Deployment, Dialer, Listener, Lookup, Program, ProgramId, ServerContext,
+};
+use crate::finding::{Finding, Label, Severity};
 use crate::handshake::{Prediction, UnixSeconds};
+use crate::selection::Selected;
+use crate::source::Span;
 
 /// What a rule looks at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Subject<'a> {
     /// Everything that was found, references followed.
     pub deployment: &'a Deployment,
@@ -22,6 +27,8 @@ pub struct Subject<'a> {
     pub at: UnixSeconds,
     /// How early, in seconds, an expiry is a warning.
     pub expires_within: i64,
+    /// Server contexts to which some client of the deployment has a certificate to show.
+    offered: BTreeSet<Span>,
 }
 
 /// A mistake that the linter knows.
@@ -52,7 +59,14 @@ macro_rules! rule {
 pub(crate) use rule;
 
 /// Every rule, by id.
-pub const RULES: &[Rule] = &[connection::unknown_issuer::RULE];
+pub const RULES: &[Rule] = &[
+    connection::unknown_issuer::RULE,
+    endpoint::open_admin_api::RULE,
+    endpoint::published_admin_key::RULE,
+    endpoint::unasked_client_certificate::RULE,
+    endpoint::unauthenticated_clients::RULE,
+    endpoint::unverified_server::RULE,
+];
 
 /// The rule of an id.
 pub fn find(id: &str) -> Option<&'static Rule> {
@@ -68,7 +82,68 @@ pub fn run(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    /// The subject of a deployment and its predictions.
+    pub fn new(
+        deployment: &'a Deployment,
+        predictions: &'a [Prediction],
+        at: UnixSeconds,
+        expires_within: i64,
+    ) -> Self {
+        let mut subject = Self { deployment, predictions, at, expires_within, offered: BTreeSet::new() };
+        let offered = deployment.connections.iter().filter_map(|connection| {
+            let (_, dialer) = subject.dialer_of(connection)?;
+            let tls = dialer.tls.as_ref().filter(|tls| tls.credential.is_some())?;
+            let Lookup::Found(server) = connection.server else { return None };
+            Some(subject.context(subject.listener(server)?.1, tls)?.span)
+        });
+        subject.offered = offered.collect();
+        subject
+    }
+
+    /// Every listener with its program.
+    pub fn listeners(&self) -> impl Iterator<Item = (&'a Program, &'a Listener)> {
+        self.deployment
+            .programs
+            .iter()
+            .flat_map(|program| program.listeners.iter().map(move |listener| (program, listener)))
+    }
+
+    /// Every dialer with its program.
+    pub fn dialers(&self) -> impl Iterator<Item = (&'a Program, &'a Dialer)> {
+        self.deployment
+            .programs
+            .iter()
+            .flat_map(|program| program.dialers.iter().map(move |dialer| (program, dialer)))
+    }
+
+    /// Who dials a connection; None for callers that we do not know.
+    pub fn dialer_of(&self, connection: &Connection) -> Option<(&'a Program, &'a Dialer)> {
+        let (program, dialer) = connection.client?;
+        let program = self.deployment.programs.get(program)?;
+        Some((program, program.dialers.get(dialer)?))
+    }
+
+    /// A listener with its program.
+    pub fn listener(&self, (program, listener): (ProgramId, usize)) -> Option<(&'a Program, &'a Listener)> {
+        let program = self.deployment.programs.get(program)?;
+        Some((program, program.listeners.get(listener)?))
+    }
+
+    /// The context of a listener that serves a client, if that can be told.
+    pub fn context(&self, listener: &'a Listener, client: &ClientTls) -> Option<&'a ServerContext> {
+        let tls = listener.tls.as_ref()?;
+        match tls.select(client.server_name.as_deref()) {
+            Selected::Context(index) => tls.contexts.get(index),
+            Selected::Nobody(_) | Selected::Undetermined(_) => None,
+        }
+    }
+
+    /// Whether some client of the deployment has a certificate to show to this context.
+    pub fn is_offered(&self, context: &ServerContext) -> bool {
+        self.offered.contains(&context.span)
+    }
+
     /// Reports the connections whose prediction names this rule first: one finding for one place, however many
     /// connections break on it.
     pub fn predicted(&self, rule: &Rule, findings: &mut Vec<Finding>) {
@@ -89,6 +164,11 @@ impl Subject<'_> {
 }
 
 impl Rule {
+    /// A finding of this rule; the first label is the primary one.
+    pub fn finding(&self, message: String, help: Option<String>, labels: Vec<Label>) -> Finding {
+        Finding { rule: self.id, severity: self.severity, message, help, labels }
+    }
+
     /// The rule's page as Markdown.
     pub fn page(&self) -> String {
         self.docs.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")

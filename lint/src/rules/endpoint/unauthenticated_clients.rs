@@ -1,0 +1,72 @@
+use crate::deployment::{ClientAuthMode, ListenerPurpose, Program, ProgramKind};
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A server speaks TLS and lets in every client: it asks nobody for a certificate.
+    ///
+    /// ## Why it matters
+    ///
+    /// The server is authenticated, its clients are not. For a public site that is how it should be; behind a gateway,
+    /// whoever reaches the port bypasses the gateway.
+    ///
+    /// ## How to fix
+    ///
+    /// - nginx: `ssl_client_certificate /path/ca.crt;` and `ssl_verify_client on;` in the server block
+    /// - etcd: `--trusted-ca-file=/path/ca.crt --client-cert-auth`
+    /// - APISIX: `client.ca` in the ssl object; for the Admin API `admin_ssl_ca_cert`
+    /// - Envoy: `validation_context` with `trusted_ca`, and `require_client_certificate: true`
+    ///
+    /// If clients are meant to come without a certificate, allow this rule with a reason.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// Nothing.
+    ///
+    /// ## Reference
+    ///
+    /// RFC 8446, section 4.3.2 (Certificate Request)
+    "unauthenticated-clients", Warning, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let mut told = Vec::new();
+    for (program, listener) in subject.listeners() {
+        let asked = matches!(
+            listener.purpose,
+            ListenerPurpose::Clients | ListenerPurpose::Admin | ListenerPurpose::Peers
+        );
+        let contexts = listener.tls.iter().filter(|_| asked).flat_map(|tls| &tls.contexts);
+        for context in contexts {
+            let off = *context.client_auth.mode.value() == ClientAuthMode::Off;
+            let span = context.client_auth.mode.span();
+            // a dialer with a certificate makes it the sharper finding
+            if !off || context.rejects_handshake || told.contains(&span) || subject.is_offered(context) {
+                continue;
+            }
+            told.push(span);
+            findings.push(RULE.finding(
+                format!("{} asks no client for a certificate", program.name),
+                help(program),
+                vec![Label { span, message: "no client certificate is asked for here".to_owned() }],
+            ));
+        }
+    }
+}
+
+/// What to write so that clients need a certificate.
+pub(super) fn help(program: &Program) -> Option<String> {
+    let text = match program.kind {
+        ProgramKind::Nginx => {
+            "write ssl_client_certificate with the CA of the clients and ssl_verify_client on; in the server block"
+        }
+        ProgramKind::Etcd => "give etcd --trusted-ca-file with the CA of the clients, and --client-cert-auth",
+        ProgramKind::Apisix => "write client.ca in the ssl object, or admin_ssl_ca_cert for the Admin API",
+        ProgramKind::Envoy => {
+            "write require_client_certificate: true and a validation_context with trusted_ca in the \
+             DownstreamTlsContext"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}

@@ -1,0 +1,83 @@
+use crate::deployment::{Dialer, DialerPurpose, Program, ProgramKind};
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A client speaks TLS and does not check whose certificate the server presents.
+    ///
+    /// ## Why it matters
+    ///
+    /// Whoever answers at the address is taken for the server: a foreign, an expired or a self-signed certificate makes
+    /// no difference. The connection is encrypted to somebody. This is the default of nginx (`proxy_ssl_verify off`), of
+    /// APISIX for its upstreams, and of Envoy without `trusted_ca`.
+    ///
+    /// ## How to fix
+    ///
+    /// - nginx: `proxy_ssl_verify on;` with `proxy_ssl_trusted_certificate /path/ca.crt;` and, if the block's name is not
+    ///   the server's, `proxy_ssl_name server.example;`
+    /// - APISIX, upstreams: `nginx_config.http_server_configuration_snippet: "proxy_ssl_verify on;"` with
+    ///   `apisix.ssl.ssl_trusted_certificate: /path/ca.crt`; `tls.verify` of an upstream has no effect for https
+    /// - APISIX, etcd: `deployment.etcd.tls.verify: true`
+    /// - Envoy: `validation_context` with `trusted_ca` and `match_typed_subject_alt_names`
+    /// - curl: `--cacert ca.crt` instead of `--insecure`
+    ///
+    /// ## What you see in the logs
+    ///
+    /// Nothing: that is the point.
+    ///
+    /// ## Reference
+    ///
+    /// RFC 9525, section 6; <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_verify>
+    "unverified-server", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (program, dialer) in subject.dialers() {
+        // etcd's gateway dials its own process; what a person types is theirs
+        let looked_at = matches!(
+            dialer.purpose,
+            DialerPurpose::Upstream | DialerPurpose::Configuration | DialerPurpose::Peer
+        );
+        let Some(tls) = dialer.tls.as_ref().filter(|tls| looked_at && !tls.verify.value()) else { continue };
+        let label = if tls.verify.is_given() {
+            "verification is off here"
+        } else {
+            "verification is off by default here"
+        };
+        let mut labels = vec![Label { span: tls.verify.span(), message: label.to_owned() }];
+        if dialer.target.host.span != tls.verify.span() {
+            labels.push(Label {
+                span: dialer.target.host.span,
+                message: format!("dials {}", dialer.target.url),
+            });
+        }
+        findings.push(RULE.finding(
+            format!("{} does not check the certificate of {}", program.name, dialer.target.url),
+            help(program, dialer),
+            labels,
+        ));
+    }
+}
+
+fn help(program: &Program, dialer: &Dialer) -> Option<String> {
+    let text = match (program.kind, dialer.purpose) {
+        (ProgramKind::Nginx, _) => {
+            "write proxy_ssl_verify on; and proxy_ssl_trusted_certificate with the CA of the upstream"
+                .to_owned()
+        }
+        (ProgramKind::Apisix, DialerPurpose::Configuration) => {
+            "write deployment.etcd.tls.verify: true, and etcd's CA in apisix.ssl.ssl_trusted_certificate"
+                .to_owned()
+        }
+        (ProgramKind::Apisix, _) => "in config.yaml, write nginx_config.http_server_configuration_snippet: \
+             \"proxy_ssl_verify on;\", with the upstream's CA in apisix.ssl.ssl_trusted_certificate"
+            .to_owned(),
+        (ProgramKind::Envoy, _) => format!(
+            "add to the cluster's common_tls_context a validation_context with trusted_ca and \
+             match_typed_subject_alt_names: [{{san_type: DNS, matcher: {{exact: {}}}}}]",
+            dialer.target.host.value
+        ),
+        _ => return None,
+    };
+    Some(text)
+}
