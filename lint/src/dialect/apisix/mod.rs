@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod objects;
+pub mod request;
 pub mod values;
 
 pub use config::Config;
