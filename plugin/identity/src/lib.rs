@@ -3,4 +3,6 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+pub mod certificate;
 pub mod signature;
+pub mod usage;
