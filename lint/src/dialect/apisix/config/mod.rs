@@ -3,6 +3,8 @@
 mod read;
 mod schema;
 mod snippet;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 

@@ -3,6 +3,8 @@
 mod read;
 mod route;
 mod ssl;
+#[cfg(test)]
+mod tests;
 mod upstream;
 
 use crate::deployment::{FileRef, Protocols, Refusal, Setting};
