@@ -1,1 +1,5 @@
-//! Shared pieces of the tests: provisioned programs, scenarios, the linter as a process.
+//! Shared pieces of the tests: provisioned programs, minted certificates, scenarios, recorded observations,
+//! the linter as a process.
+
+pub mod ask;
+pub mod truth;
