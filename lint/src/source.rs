@@ -118,7 +118,7 @@ impl Sources {
 /// The content of a whole file maps to itself. Content that was unfolded, unescaped or decoded on the
 /// way (a block scalar, a JSON string, base64) maps piece by piece, so that a parser of embedded text
 /// yields spans of the outermost file without knowing of the embedding.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Text {
     bytes: Arc<Vec<u8>>,
     file: FileId,
@@ -146,6 +146,13 @@ pub struct Piece {
     pub outer_len: u32,
     /// The run is copied byte by byte; otherwise (an escape, a folded line break) it stands for the range as a whole.
     pub verbatim: bool,
+}
+
+/// The place and the length only: the bytes may be a private key.
+impl std::fmt::Debug for Text {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Text({:?}, {} bytes)", self.full_span(), self.bytes.len())
+    }
 }
 
 impl Text {

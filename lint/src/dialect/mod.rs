@@ -1,5 +1,7 @@
 //! What a vendor's text means: one vocabulary per module, pure, located, with defaults by version.
 
 pub mod apisix;
+pub mod cert_manager;
 pub mod envoy;
 pub mod etcd;
+pub mod kubernetes;
