@@ -50,7 +50,7 @@ struct Check {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     judge: Judge,
-    /// human or json
+    /// How to print
     #[arg(long, default_value = "human", value_enum)]
     format: Format,
 }
@@ -62,9 +62,9 @@ struct Predict {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     judge: Judge,
-    /// human or json
+    /// How to print
     #[arg(long, default_value = "human", value_enum)]
-    format: Format,
+    format: Drawing,
     /// A curl, etcdctl or openssl s_client command line, with leading NAME=value assignments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -94,10 +94,23 @@ struct Judge {
     color: Color,
 }
 
+/// Formats of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Human,
     Json,
+    Sarif,
+    Github,
+    Junit,
+}
+
+/// Formats of connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Drawing {
+    Human,
+    Json,
+    Mermaid,
+    Svg,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -152,6 +165,9 @@ fn check(arguments: &Check) -> u8 {
     let text = match arguments.format {
         Format::Human => render::terminal::check(&report, style(arguments.judge.color)),
         Format::Json => render::json::check(&report),
+        Format::Sarif => render::sarif::check(&report),
+        Format::Github => render::github::check(&report),
+        Format::Junit => render::junit::check(&report),
     };
     let least = match arguments.judge.deny {
         Deny::Error => Some(Severity::Error),
@@ -170,8 +186,10 @@ fn predict(arguments: &Predict) -> u8 {
         Err(status) => return status,
     };
     let text = match arguments.format {
-        Format::Human => render::terminal::predict(&report, style(arguments.judge.color)),
-        Format::Json => render::json::predict(&report),
+        Drawing::Human => render::terminal::predict(&report, style(arguments.judge.color)),
+        Drawing::Json => render::json::predict(&report),
+        Drawing::Mermaid => render::diagram::mermaid(&report),
+        Drawing::Svg => render::diagram::svg(&report),
     };
     let broken = report.connections.iter().any(|connection| {
         !matches!(connection.prediction.outcome, Outcome::Completes | Outcome::Undetermined)

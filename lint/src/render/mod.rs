@@ -1,6 +1,10 @@
 //! Reports as text: for people, for programs, for continuous integration.
 
+pub mod diagram;
+pub mod github;
 pub mod json;
+pub mod junit;
+pub mod sarif;
 #[cfg(feature = "cli")]
 pub mod terminal;
 
