@@ -242,6 +242,8 @@ pub enum Configuration {
     Apisix(Box<crate::dialect::apisix::Facts>),
     /// etcd's.
     Etcd(Box<crate::dialect::etcd::EtcdConfig>),
+    /// nginx's.
+    Nginx(Box<crate::dialect::nginx::NginxConfig>),
     /// Envoy's.
     Envoy(Box<crate::dialect::envoy::EnvoyConfig>),
 }

@@ -5,3 +5,4 @@ pub mod cert_manager;
 pub mod envoy;
 pub mod etcd;
 pub mod kubernetes;
+pub mod nginx;

@@ -25,6 +25,8 @@ pub struct Directive {
     pub block: Option<Vec<Directive>>,
     /// From the first word to `;` or `}`.
     pub span: Span,
+    /// The line of the text (from 1) that nginx names when it refuses the directive: that of its `;` or `{`.
+    pub line: usize,
 }
 
 /// A mistake of the grammar.
@@ -113,6 +115,7 @@ impl Parser<'_> {
                         arguments: Vec::new(),
                         block: Some(Vec::new()),
                         span: here,
+                        line: 0,
                     });
                 }
                 End::BlockStart => {
@@ -209,9 +212,11 @@ impl Parser<'_> {
         joined.then(|| start..start.saturating_add(rest.len()))
     }
 
-    fn directive(&self, words: &[Word], block: Option<Vec<Directive>>, end: usize) -> Option<Directive> {
+    fn directive(&mut self, words: &[Word], block: Option<Vec<Directive>>, end: usize) -> Option<Directive> {
         let (name, arguments) = words.split_first()?;
+        let line = self.line(self.position);
         Some(Directive {
+            line,
             name: self.located(name),
             arguments: arguments.iter().map(|word| self.located(word)).collect(),
             block,
@@ -393,20 +398,27 @@ impl Parser<'_> {
 
     fn problem(&mut self, range: std::ops::Range<usize>, message: impl Into<String>, log: &str) {
         // nginx names the line at which its reading stopped
-        let stopped = self.position.max(range.start);
-        let (seen, line) = self.line_seen;
-        let line = if stopped >= seen {
-            line + newlines(self.bytes, seen, stopped)
-        } else {
-            1 + newlines(self.bytes, 0, stopped)
-        };
-        self.line_seen = (stopped, line);
+        let line = self.line(self.position.max(range.start));
         self.parsed.problems.push(Problem {
             span: self.text.span(range),
             message: message.into(),
             log: log.to_owned(),
             line,
         });
+    }
+}
+
+impl Parser<'_> {
+    /// The line of an offset; cheap where offsets rise.
+    fn line(&mut self, offset: usize) -> usize {
+        let (seen, line) = self.line_seen;
+        let line = if offset >= seen {
+            line + newlines(self.bytes, seen, offset)
+        } else {
+            1 + newlines(self.bytes, 0, offset)
+        };
+        self.line_seen = (offset, line);
+        line
     }
 }
 

@@ -1,0 +1,199 @@
+//! nginx: what its directives mean, inherited as its modules inherit them, with defaults by version.
+//!
+//! [`read`] takes directives whose includes are resolved already and yields servers, locations and upstreams, each with
+//! the TLS settings in force, and what nginx refuses of them before it opens a file. Facts without another source are
+//! those of src/http/modules, src/stream and src/mail as of 1.22.1, each refusal seen there.
+
+mod directive;
+mod listen;
+mod location;
+mod read;
+mod tls;
+
+pub use listen::{Listen, ListenAddress};
+pub use location::{Check, Header, Location, Matcher, Pass, PassKind, variables};
+pub use read::{Origins, Place, read, snippet, syntax_refusal};
+pub use tls::{ServerTls, UpstreamTls, default_protocols};
+
+use std::collections::HashMap;
+
+use crate::deployment::Refusal;
+use crate::source::{Located, Span};
+
+/// A whole configuration, or as much of it as was seen.
+#[derive(Debug, Clone, Default)]
+pub struct NginxConfig {
+    /// `server` blocks in the order of the configuration.
+    pub servers: Vec<Server>,
+    /// `upstream` blocks.
+    pub upstreams: Vec<Upstream>,
+    /// `map` blocks whose source mentions a client certificate: the variable they set.
+    pub maps: Vec<Map>,
+    /// What nginx refuses before it opens certificate files; the first is what it prints.
+    pub refusals: Vec<Refusal>,
+    /// What could not be judged; completes "undetermined because …".
+    pub unseen: Vec<String>,
+}
+
+/// The subsystem that a block belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subsystem {
+    /// `http`.
+    Http,
+    /// `stream`.
+    Stream,
+    /// `mail`.
+    Mail,
+}
+
+/// A `server` block.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Where it belongs.
+    pub subsystem: Subsystem,
+    /// The word `server`.
+    pub span: Span,
+    /// ` in FILE:LINE`, as nginx names it.
+    pub origin: String,
+    /// Its `listen` directives; the default where there is none.
+    pub listens: Vec<Listen>,
+    /// `server_name`, patterns as written.
+    pub names: Vec<Located<String>>,
+    /// Settings of its TLS listeners.
+    pub tls: ServerTls,
+    /// The server itself, then its locations, nested ones after their parents.
+    pub locations: Vec<Location>,
+    /// `set $name value` in it, with a value that names no variable: name without `$`, value.
+    pub constants: Vec<(String, Located<String>)>,
+}
+
+/// An `upstream` block.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// Where it belongs.
+    pub subsystem: Subsystem,
+    /// Its name.
+    pub name: Located<String>,
+    /// Addresses, without those marked `down`.
+    pub servers: Vec<UpstreamServer>,
+    /// A part of it (`balancer_by_lua`, a `zone` kept elsewhere) chooses addresses that nobody wrote.
+    pub dynamic: Option<Span>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// A `server` of an upstream.
+#[derive(Debug, Clone)]
+pub struct UpstreamServer {
+    /// Host name or address, without brackets; a path for `unix:`.
+    pub host: Located<String>,
+    /// The port; 80 unless written.
+    pub port: u16,
+    /// A socket of the file system.
+    pub unix: bool,
+    /// It is used only when the others fail.
+    pub backup: bool,
+}
+
+/// A `map` over something of the client's certificate.
+#[derive(Debug, Clone)]
+pub struct Map {
+    /// What it looks at.
+    pub source: Located<String>,
+    /// The variable it sets, with `$`.
+    pub variable: Located<String>,
+}
+
+/// Servers that share an address: one socket, as far as clients can tell.
+#[derive(Debug, Clone)]
+pub struct Group<'c> {
+    /// Where they belong.
+    pub subsystem: Subsystem,
+    /// The address.
+    pub address: ListenAddress,
+    /// Index of each server, in the order of the configuration, with its `listen`.
+    pub members: Vec<(usize, &'c Listen)>,
+    /// Index of the server for clients that name none of the others.
+    pub default: usize,
+    /// Some `listen` of the address has `ssl`: then TLS is spoken for all its servers.
+    pub ssl: bool,
+}
+
+impl NginxConfig {
+    /// The sockets that accept TCP connections, in the order in which they are first written.
+    pub fn groups(&self) -> Vec<Group<'_>> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        let mut places: HashMap<(Subsystem, &ListenAddress), usize> = HashMap::new();
+        for (index, server) in self.servers.iter().enumerate() {
+            // HTTP/3 and datagrams are other sockets, on which nobody here dials
+            for listen in server.listens.iter().filter(|listen| !listen.quic && !listen.udp) {
+                let key = (server.subsystem, &listen.address.value);
+                let place = *places.entry(key).or_insert_with(|| {
+                    groups.push(Group {
+                        subsystem: server.subsystem,
+                        address: listen.address.value.clone(),
+                        members: Vec::new(),
+                        default: index,
+                        ssl: false,
+                    });
+                    groups.len() - 1
+                });
+                let Some(group) = groups.get_mut(place) else { continue };
+                let first_default =
+                    listen.default_server && !group.members.iter().any(|(_, member)| member.default_server);
+                if first_default {
+                    group.default = index;
+                }
+                group.ssl |= listen.ssl;
+                group.members.push((index, listen));
+            }
+        }
+        groups
+    }
+}
+
+/// Settings in a piece of configuration that goes into a larger one.
+#[derive(Debug, Clone)]
+pub struct Snippet {
+    /// `ssl_*` written in it, or inherited defaults.
+    pub server: ServerTls,
+    /// `proxy_ssl_*` written in it, or inherited defaults.
+    pub upstream: UpstreamTls,
+    /// Its directives.
+    pub directives: Vec<crate::syntax::nginx::Directive>,
+    /// What nginx refuses of it.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Whether a file is an nginx configuration, by its directives rather than by its name.
+///
+/// A whole configuration has an `http`, `stream`, `mail` or `events` block; a snippet has `server` or `upstream` blocks.
+pub fn recognises(path: &str, text: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let named = name.ends_with(".conf") || name.contains("nginx") || path.contains("sites-");
+    if !named {
+        return false;
+    }
+    let parsed = crate::syntax::nginx::parse(&crate::source::Text::whole(
+        crate::source::FileId(0),
+        std::sync::Arc::new(text.as_bytes().to_vec()),
+    ));
+    is_configuration(&parsed.directives)
+}
+
+/// Whether directives are those of an nginx configuration or of a snippet of `http`.
+pub fn is_configuration(directives: &[crate::syntax::nginx::Directive]) -> bool {
+    directives.iter().any(|directive| {
+        let Some(block) = &directive.block else { return false };
+        let has = |names: &[&str]| block.iter().any(|inner| names.contains(&inner.name.value.as_str()));
+        match (directive.name.value.as_str(), directive.arguments.len()) {
+            ("http" | "stream" | "mail" | "events", 0) => true,
+            ("server", 0) => has(&["listen", "server_name", "location", "root", "return", "proxy_pass"]),
+            ("upstream", 1) => has(&["server"]),
+            _ => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;
