@@ -89,6 +89,30 @@ fn image_version(image: &str) -> Option<Version> {
     Version::parse(tag)
 }
 
+impl Assume {
+    /// Envoy's version: `--assume`, else the tag of an image whose name ends in `envoy`, else 1.40.0.
+    pub fn envoy(&self, image: Option<&Located<String>>) -> Versions {
+        let tagged = image.and_then(|image| Some((envoy_tag(&image.value)?, image.span)));
+        let (program, known_from) = match (self.envoy, tagged) {
+            (Some(version), _) => (version, KnownFrom::Assumed),
+            (None, Some((version, span))) => (version, KnownFrom::Image(span)),
+            (None, None) => (Version(1, 40, 0), KnownFrom::Default),
+        };
+        Versions { program, known_from, stack: Stack::BoringSsl }
+    }
+}
+
+/// The version in a tag of Envoy's images: `v1.31.2`, `distroless-v1.31-latest`, `contrib-v1.30.1`.
+fn envoy_tag(image: &str) -> Option<Version> {
+    let (name, tag) = image.split('@').next()?.rsplit_once(':')?;
+    if !name.rsplit('/').next()?.starts_with("envoy") {
+        return None;
+    }
+    let version =
+        tag.split('-').find(|part| part.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit()))?;
+    Version::parse(version)
+}
+
 const NAMES: [&str; 10] = [
     "nginx",
     "openssl",

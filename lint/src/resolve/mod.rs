@@ -4,6 +4,7 @@
 //! a program's configuration into listeners and dialers; `connect` lets dialers meet listeners.
 
 pub mod apisix;
+pub mod envoy;
 pub mod machine;
 
 use crate::assume::Assume;

@@ -48,6 +48,8 @@ pub struct EnvoyConfig {
     pub admin: Option<Address>,
     /// `node.id` or `node.cluster`, to name the program by.
     pub node: Option<Located<String>>,
+    /// Whether `node.id` and `node.cluster` are given: discovery files need both.
+    pub has_node: (bool, bool),
     /// What Envoy refuses to parse or to accept.
     pub problems: Vec<Problem>,
     /// The whole bootstrap.
@@ -136,6 +138,9 @@ pub fn read(root: Node<'_>) -> EnvoyConfig {
             .message("admin")
             .and_then(|admin| admin.message("address"))
             .and_then(listener::read_address),
+        has_node: message
+            .message("node")
+            .map_or((false, false), |node| (node.string("id").is_some(), node.string("cluster").is_some())),
         node: message.message("node").and_then(|node| node.string("id").or_else(|| node.string("cluster"))),
         problems: check::check(root, "envoy.config.bootstrap.v3.Bootstrap"),
         span: root.span(),

@@ -1,0 +1,237 @@
+//! What Envoy refuses beyond parsing: references that lead nowhere, duplicates, addresses that are none.
+
+use std::collections::BTreeMap;
+
+use crate::deployment::{Missing, Program, Refusal};
+use crate::dialect::envoy::check::Problem;
+use crate::dialect::envoy::{
+    Cluster, ConfigSource, Discovery, EnvoyConfig, EnvoyListener, NetworkFilterKind, RouteAction, Routes,
+};
+use crate::finding::Label;
+use crate::source::{Located, Span};
+
+/// A refused setting; `help` labels its place.
+pub(super) fn refuse(message: String, span: Span, help: String, log: Option<String>) -> Refusal {
+    Refusal { rule: "refused-setting", message, labels: vec![Label { span, message: help }], log }
+}
+
+/// A problem of parsing as a refusal.
+pub(super) fn from_problem(problem: &Problem) -> Refusal {
+    refuse(
+        problem.message.clone(),
+        problem.span,
+        problem.help.clone().unwrap_or_default(),
+        Some(problem.log.clone()),
+    )
+}
+
+/// A discovery file that does not exist stops the start.
+pub(super) fn missing_path(missing: Missing, source: &ConfigSource) -> Refusal {
+    let path = match source {
+        ConfigSource::Path { path, .. } => path.value.as_str(),
+        ConfigSource::Remote(_) => "",
+    };
+    let mut labels = vec![Label { span: source.span(), message: "named here".to_owned() }];
+    labels.extend(missing.labels);
+    Refusal {
+        rule: missing.rule,
+        message: missing.message,
+        labels,
+        log: Some(format!("paths must refer to an existing path in the system: '{path}' does not exist")),
+    }
+}
+
+/// Checks what Envoy checks while it adds static clusters and listeners.
+pub(super) fn static_mistakes(
+    config: &EnvoyConfig,
+    listeners: usize,
+    clusters: usize,
+    program: &mut Program,
+) {
+    let mut refusals = Vec::new();
+    for cluster in config.clusters.iter().take(clusters) {
+        cluster_mistakes(cluster, &mut refusals);
+    }
+    duplicate_clusters(config, clusters, &mut refusals);
+    for listener in config.listeners.iter().take(listeners) {
+        listener_mistakes(listener, config, &mut refusals);
+    }
+    duplicate_addresses(config, listeners, &mut refusals);
+    program.refusals.extend(refusals);
+}
+
+fn cluster_mistakes(cluster: &Cluster, refusals: &mut Vec<Refusal>) {
+    match &cluster.discovery {
+        Discovery::Static => {
+            for endpoint in &cluster.endpoints {
+                let host = &endpoint.address.host;
+                if host.value.parse::<std::net::IpAddr>().is_err() {
+                    refusals.push(refuse(
+                        format!("{} is a name, and a STATIC cluster takes addresses only", host.value),
+                        host.span,
+                        "write type: STRICT_DNS in the cluster".to_owned(),
+                        Some(format!(
+                            "malformed IP address: {}. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'",
+                            host.value
+                        )),
+                    ));
+                }
+            }
+        }
+        Discovery::Eds { source: None, .. } => refusals.push(refuse(
+            "an EDS cluster has no eds_config".to_owned(),
+            cluster.span,
+            "write eds_cluster_config".to_owned(),
+            Some("cannot create an EDS cluster without an EDS config".to_owned()),
+        )),
+        Discovery::Dns | Discovery::Eds { .. } | Discovery::Other(_) => {}
+    }
+}
+
+fn duplicate_clusters(config: &EnvoyConfig, count: usize, refusals: &mut Vec<Refusal>) {
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    for name in config.clusters.iter().take(count).filter_map(|cluster| cluster.name.as_ref()) {
+        if let Some(first) = seen.insert(&name.value, name.span) {
+            refusals.push(Refusal {
+                rule: "refused-setting",
+                message: format!("two clusters are named {}", name.value),
+                labels: vec![
+                    Label { span: name.span, message: "give it another name".to_owned() },
+                    Label { span: first, message: "the first stands here".to_owned() },
+                ],
+                log: Some(format!("cluster manager: duplicate cluster '{}'", name.value)),
+            });
+        }
+    }
+}
+
+fn duplicate_addresses(config: &EnvoyConfig, count: usize, refusals: &mut Vec<Refusal>) {
+    let mut seen: BTreeMap<(&str, u16, bool), Span> = BTreeMap::new();
+    for listener in config.listeners.iter().take(count) {
+        for address in &listener.addresses {
+            let Some(port) = address.port.filter(|port| *port != 0) else { continue };
+            let key = (address.host.value.as_str(), port, address.udp);
+            if let Some(first) = seen.insert(key, address.span) {
+                let name = listener.name.as_ref().map_or("", |name| name.value.as_str());
+                refusals.push(Refusal {
+                    rule: "refused-setting",
+                    message: format!("two listeners are bound to {}:{port}", address.host.value),
+                    labels: vec![
+                        Label { span: address.span, message: String::new() },
+                        Label { span: first, message: "the first stands here".to_owned() },
+                    ],
+                    log: Some(format!(
+                        "error adding listener: '{name}' has duplicate address '{}:{port}' as existing listener, to check if the listener has duplicated addresses with other listeners or 'enable_reuse_port' is set to 'false' for the listener",
+                        address.host.value
+                    )),
+                });
+            }
+        }
+    }
+}
+
+fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &mut Vec<Refusal>) {
+    for address in &listener.addresses {
+        if address.host.value.parse::<std::net::IpAddr>().is_err() {
+            refusals.push(refuse(
+                format!("{} is no IP address, and a listener takes nothing else", address.host.value),
+                address.host.span,
+                "write 0.0.0.0 or 127.0.0.1".to_owned(),
+                Some(format!("malformed IP address: {}", address.host.value)),
+            ));
+        }
+    }
+    let Some(address) = listener.addresses.first() else { return };
+    let shown = format!("{}:{}", address.host.value, address.port.unwrap_or_default());
+    if listener.filter_chains.is_empty()
+        && listener.default_filter_chain.is_none()
+        && !listener.udp
+        && listener.custom_matching.is_none()
+    {
+        refusals.push(refuse(
+            "the listener has no filter chain".to_owned(),
+            listener.span,
+            "write filter_chains".to_owned(),
+            Some(format!("error adding listener '{shown}': no filter chains specified")),
+        ));
+    }
+    for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
+        for name in &chain.matches.server_names {
+            // a wildcard is a whole first label: *.example.com
+            let partial = name.value.strip_prefix("*.").unwrap_or(&name.value).contains('*');
+            if partial {
+                refusals.push(refuse(
+                    format!("{} has a wildcard elsewhere than in front of a dot", name.value),
+                    name.span,
+                    if name.value == "*" {
+                        "leave server_names out to match every name".to_owned()
+                    } else {
+                        "write *.example.com".to_owned()
+                    },
+                    Some(format!(
+                        "error adding listener '{shown}': partial wildcards are not supported in \"server_names\""
+                    )),
+                ));
+            }
+        }
+        for filter in &chain.filters {
+            if let NetworkFilterKind::Http(manager) = &filter.kind
+                && let Some(routes) = &manager.routes
+                && manager.route_discovery.is_none()
+            {
+                route_mistakes(routes, config, refusals);
+            }
+        }
+    }
+}
+
+/// A static route configuration is validated against the clusters that are known at start.
+fn route_mistakes(routes: &Routes, config: &EnvoyConfig, refusals: &mut Vec<Refusal>) {
+    let shown = routes.name.as_ref().map_or("", |name| name.value.as_str());
+    let known = |name: &str| {
+        config.clusters.iter().any(|cluster| cluster.name.as_ref().is_some_and(|known| known.value == name))
+    };
+    let mut domains: BTreeMap<String, Span> = BTreeMap::new();
+    for host in &routes.virtual_hosts {
+        for domain in &host.domains {
+            let lower = domain.value.to_ascii_lowercase();
+            if let Some(first) = domains.insert(lower.clone(), domain.span) {
+                let log = if lower == "*" {
+                    format!("Only a single wildcard domain is permitted in route {shown}")
+                } else {
+                    format!(
+                        "Only unique values for domains are permitted. Duplicate entry of domain {lower} in route {shown}"
+                    )
+                };
+                refusals.push(Refusal {
+                    rule: "refused-setting",
+                    message: format!("the domain {} stands twice in one route configuration", domain.value),
+                    labels: vec![
+                        Label { span: domain.span, message: String::new() },
+                        Label { span: first, message: "the first stands here".to_owned() },
+                    ],
+                    log: Some(log),
+                });
+            }
+        }
+        // clusters of CDS are there before the listeners are: only without it is the list complete
+        if config.cluster_discovery.is_some() {
+            continue;
+        }
+        for route in &host.routes {
+            let RouteAction::Clusters { names, .. } = &route.action else { continue };
+            for name in names.iter().filter(|name| !known(&name.value)) {
+                refusals.push(unknown_cluster(name));
+            }
+        }
+    }
+}
+
+fn unknown_cluster(name: &Located<String>) -> Refusal {
+    refuse(
+        format!("the route leads to the cluster {}, which is not defined", name.value),
+        name.span,
+        "write the name of a cluster of static_resources.clusters".to_owned(),
+        Some(format!("route: unknown cluster '{}'", name.value)),
+    )
+}
