@@ -4,6 +4,7 @@
 //! Facts are those of 3.18.0 as observed, unless a comment names another version or a source.
 
 pub mod config;
+pub mod ingress;
 pub mod objects;
 pub mod request;
 pub mod values;

@@ -1,6 +1,7 @@
 //! A launched APISIX → its program: config.yaml, the objects it serves, its ports and whom it dials.
 
 mod etcd;
+pub mod ingress;
 mod listeners;
 mod objects;
 mod upstreams;
@@ -83,7 +84,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     let environment = |name: &str| variable(launch, name);
     let config = config::read(root, versions.program, &environment);
     let folder = parent(&path);
-    let home = if folder.ends_with("/conf") { parent(&folder) } else { HOME.to_owned() };
+    let home = if folder.ends_with("/conf") { parent(&folder) } else { folder.clone() };
     let given = Given { world, launch, folder, home, version: versions.program };
 
     let found = objects::read(&given, &config, &environment, notes);

@@ -365,6 +365,11 @@ impl Call<'_> {
         }
         let rewritten = self.rewritten_host();
         let name = match self.upstream.pass_host.value() {
+            // no certificate bears the address of a Pod as a DNS name, and nothing else is compared
+            PassHost::Node if node.by_address => {
+                let behind = node.host.clone().map(|host| format!("the address of a Pod behind {host}"));
+                return Names { server_name: None, reference: Some(behind), from_request: false };
+            }
             PassHost::Node => Some(node.host.clone()),
             PassHost::Rewrite => {
                 if self.upstream.upstream_host.is_none() {

@@ -173,6 +173,8 @@ pub struct UpstreamNode {
     pub host: Located<String>,
     /// The port, if it is written.
     pub port: Option<u16>,
+    /// APISIX is told addresses that stand behind this name, and not the name (the ingress controller's Pods).
+    pub by_address: bool,
 }
 
 /// `scheme` of an upstream.

@@ -104,7 +104,7 @@ fn nodes(values: &Values<'_>, node: Node<'_>) -> Vec<UpstreamNode> {
                 let (host, port) = split_address(address);
                 let host = Located::new(host.to_owned(), key.span());
                 out.push((
-                    UpstreamNode { host, port },
+                    UpstreamNode { host, port, by_address: false },
                     values.value(weight) == Value::Number("0".to_owned()),
                 ));
             }
@@ -115,7 +115,7 @@ fn nodes(values: &Values<'_>, node: Node<'_>) -> Vec<UpstreamNode> {
                 let host = host.map(|host| host.trim_start_matches('[').trim_end_matches(']').to_owned());
                 let port = values.port(item.get("port")).map(|port| port.value);
                 let off = values.text(item.get("weight")).is_some_and(|weight| weight.value == "0");
-                out.push((UpstreamNode { host, port }, off));
+                out.push((UpstreamNode { host, port, by_address: false }, off));
             }
         }
         Kind::Null | Kind::Scalar => {}
