@@ -123,7 +123,8 @@ fn nginx_match(pattern: &str, name: &str) -> NginxMatch {
 fn apisix(contexts: &[ServerContext], lists: &[bool], complete: bool, name: &str) -> Selected {
     let mut best: Option<(usize, usize)> = None;
     let mut exact = None;
-    for (index, context) in contexts.iter().enumerate() {
+    // a refused object is dropped; the others work
+    for (index, context) in contexts.iter().enumerate().filter(|(_, context)| context.refusals.is_empty()) {
         for pattern in context.names.iter().map(|pattern| apisix_name(&pattern.value)) {
             if pattern == name {
                 exact = exact.or(Some(index));
@@ -332,6 +333,20 @@ mod tests {
                 (None, Selected::Nobody(Nobody::NoServerName)),
             ],
         );
+    }
+
+    #[test]
+    fn apisix_drops_a_refused_object_alone() {
+        let selection = Selection::Apisix { fallback: None, lists: Vec::new(), complete: true };
+        let mut listener = listener(selection, &[&["srv.example.test"], &["*.example.test"]]);
+        assert_eq!(listener.select(Some("srv.example.test")), Selected::Context(0));
+        listener.contexts[0].refusals.push(crate::deployment::Refusal {
+            rule: "refused-object",
+            message: String::new(),
+            labels: Vec::new(),
+            log: None,
+        });
+        assert_eq!(listener.select(Some("srv.example.test")), Selected::Context(1));
     }
 
     #[test]

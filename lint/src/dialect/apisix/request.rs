@@ -8,8 +8,10 @@ use std::net::IpAddr;
 use regex_lite::Regex;
 use sha2::{Digest, Sha256};
 
+use super::objects;
 use crate::deployment::{
-    ClientAuth, ClientAuthMode, Gate, ListenerTls, Request, Selection, ServerContext, Trust, TrustLoader,
+    ClientAuth, ClientAuthMode, Gate, ListenerTls, Refusal, Request, Selection, ServerContext, Trust,
+    TrustLoader,
 };
 use crate::selection::Selected;
 
@@ -42,6 +44,27 @@ pub enum ClientVerify {
     None,
     /// One came and was not verified, for this reason (OpenSSL's text).
     Failed(String),
+}
+
+/// Why an ssl object that this server name asks for was dropped, where no other object has the name.
+///
+/// An object whose names are themselves refused, or missing, may have been meant for any name.
+pub fn dropped_object<'t>(tls: &'t ListenerTls, server_name: Option<&str>) -> Option<&'t Refusal> {
+    let dropped = || tls.contexts.iter().filter(|context| !context.refusals.is_empty());
+    let named = dropped().find(|context| {
+        let alone = ServerContext { refusals: Vec::new(), ..(*context).clone() };
+        let selection = match &tls.selection {
+            Selection::Apisix { fallback, .. } => {
+                Selection::Apisix { fallback: fallback.clone(), lists: Vec::new(), complete: true }
+            }
+            other => other.clone(),
+        };
+        let asked = ListenerTls { contexts: vec![alone], selection };
+        matches!(asked.select(server_name), Selected::Context(_))
+    });
+    let unnamed =
+        || dropped().find(|context| context.names.iter().all(|name| !objects::is_name(&name.value)));
+    named.or_else(unnamed).and_then(|context| context.refusals.first())
 }
 
 /// The data plane's gate for a request over a connection whose server name chose a context.
@@ -501,6 +524,29 @@ mod tests {
                     format!("client certificate verified with SNI {sni}, but the host is {host}")
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_dropped_object_is_blamed_where_its_name_is_asked_for() {
+        let refusal = Refusal {
+            rule: "refused-object",
+            message: "it is broken".to_owned(),
+            labels: Vec::new(),
+            log: None,
+        };
+        for (names, server_name, blamed) in [
+            (&["srv.test"] as &[&str], Some("srv.test"), true),
+            (&["srv.test"], Some("other.test"), false),
+            (&["*.test"], Some("srv.test"), true),
+            (&[], Some("srv.test"), true),
+            (&["s*.test"], Some("srv.test"), true),
+            (&["srv.test"], None, false),
+        ] {
+            let mut broken = object(names, false, &[]);
+            broken.refusals.push(refusal.clone());
+            let tls = listener(vec![broken]);
+            assert_eq!(dropped_object(&tls, server_name).is_some(), blamed, "{names:?} {server_name:?}");
         }
     }
 

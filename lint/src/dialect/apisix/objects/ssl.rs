@@ -170,8 +170,8 @@ fn names(values: &Values<'_>, node: Node<'_>, refusals: &mut Refusals) -> (Vec<L
     (name.into_iter().collect(), false)
 }
 
-/// `^\*$|^\*?[0-9a-zA-Z-._\[\]:]+$`
-fn is_name(name: &str) -> bool {
+/// Whether an ssl object may have this name: `^\*$|^\*?[0-9a-zA-Z-._\[\]:]+$`
+pub fn is_name(name: &str) -> bool {
     let rest = name.strip_prefix('*').unwrap_or(name);
     name == "*"
         || (!rest.is_empty()
