@@ -3,6 +3,18 @@
 //! Observed with 3.4.23, 3.5.16 and 3.5.30 where nothing else is said; the releases in which a setting came are those
 //! of etcd's change log.
 
+mod given;
+mod read;
+mod recognise;
+mod refuse;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use given::Variable;
+pub use read::{BITNAMI, Start, config_file, read};
+pub use recognise::{environment, recognises, recognises_environment};
+
 use crate::deployment::{Refusal, Setting, Version};
 use crate::source::{Located, Span};
 use crate::syntax::url::Url;

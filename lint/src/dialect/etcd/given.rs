@@ -1,0 +1,452 @@
+//! What was written, before defaults: flags, environment and file become one set of settings, by etcd's precedence.
+
+use std::collections::BTreeMap;
+
+use super::settings::{self, CLIENT_ALLOWED_CN, CLIENT_SKIP_SAN, Form, SettingName, in_release};
+use super::{Ignored, IgnoredBecause};
+use crate::deployment::{Lookup, Refusal, Version};
+use crate::finding::Label;
+use crate::source::{Located, Span};
+use crate::syntax::yaml::{Kind, Node};
+
+/// Settings by their flags' names.
+#[derive(Debug, Default)]
+pub struct Given {
+    values: BTreeMap<&'static str, Value>,
+    /// Written to no effect.
+    pub ignored: Vec<Ignored>,
+    /// Refused while reading.
+    pub refusals: Vec<Refusal>,
+    /// Variables whose values were not seen.
+    pub unseen: Vec<String>,
+    /// Where the file has its client and peer security blocks.
+    pub security_spans: (Option<Span>, Option<Span>),
+}
+
+/// A setting's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    /// As one text.
+    Text(Located<String>),
+    /// As a list of the file.
+    List(Vec<Located<String>>),
+}
+
+/// One environment variable, as the world of the program has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable<'v> {
+    /// Its name.
+    pub name: &'v Located<String>,
+    /// Its value.
+    pub value: &'v Lookup<Located<String>>,
+}
+
+impl Given {
+    /// A setting's text; empty text counts as not given.
+    pub fn text(&self, name: &str) -> Option<Located<String>> {
+        match self.values.get(name)? {
+            Value::Text(text) if !text.value.is_empty() => Some(text.clone()),
+            Value::Text(_) | Value::List(_) => None,
+        }
+    }
+
+    /// A setting's items; one text is split at its commas.
+    pub fn list(&self, name: &str) -> Vec<Located<String>> {
+        match self.values.get(name) {
+            None => Vec::new(),
+            Some(Value::Text(text)) => split(text),
+            Some(Value::List(items)) => items.clone(),
+        }
+    }
+
+    /// A boolean setting; what is no boolean was refused when it was read.
+    pub fn flag(&self, name: &str) -> Option<Located<bool>> {
+        let Value::Text(text) = self.values.get(name)? else { return None };
+        Some(Located::new(parse_bool(&text.value)?, text.span))
+    }
+
+    /// Reads flags as Go's `flag` package does: `-x` is `--x`, a boolean takes no separate value, and what is no flag
+    /// ends them, which etcd refuses.
+    pub fn read_flags(&mut self, arguments: &[Located<String>], version: Version) {
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let word = argument.value.as_str();
+            let Some(body) = word.strip_prefix('-').filter(|body| !body.is_empty()) else {
+                return self.not_a_flag(argument);
+            };
+            let body = body.strip_prefix('-').unwrap_or(body);
+            if body.is_empty() {
+                // `--` ends the flags
+                if let Some(next) = rest.next() {
+                    self.not_a_flag(next);
+                }
+                return;
+            }
+            let (name, attached) = match body.split_once('=') {
+                Some((name, _)) => (name, Some(sub(argument, word.len() - body.len() + name.len() + 1))),
+                None => (body, None),
+            };
+            let Some(setting) = settings::of_flag(name).filter(|known| !known.name.contains('.')) else {
+                if name.starts_with("experimental-") {
+                    // several dozen came and went; whether the next word is its value shows in its first character
+                    if attached.is_none()
+                        && rest.as_slice().first().is_some_and(|next| !next.value.starts_with('-'))
+                    {
+                        rest.next();
+                    }
+                    continue;
+                }
+                let message = if name == "ca-file" || name == "peer-ca-file" {
+                    let new = name.replace("ca-file", "trusted-ca-file");
+                    format!("etcd {version} has no flag --{name} any more; it is --{new} today")
+                } else {
+                    format!("etcd {version} has no flag --{name}")
+                };
+                self.refuse(message, argument.span, Some(format!("flag provided but not defined: -{name}")));
+                return;
+            };
+            if !setting.known_to(version) {
+                let message = format!(
+                    "etcd {version} has no flag --{name}; it came with {}",
+                    setting.since.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+                );
+                self.refuse(message, argument.span, Some(format!("flag provided but not defined: -{name}")));
+                return;
+            }
+            let value = match (attached, setting.form) {
+                (Some(value), _) => value,
+                (None, Form::Bool) => Located::new("true".to_owned(), argument.span),
+                (None, _) => match rest.next() {
+                    Some(next) => next.clone(),
+                    None => {
+                        let message = format!("the flag --{name} is the last word and has no value");
+                        return self.refuse(
+                            message,
+                            argument.span,
+                            Some(format!("flag needs an argument: -{name}")),
+                        );
+                    }
+                },
+            };
+            if setting.form == Form::Bool && parse_bool(&value.value).is_none() {
+                let message = format!("--{name} is true or false, not {:?}", value.value);
+                let log = format!("invalid boolean value {:?} for -{name}: parse error", value.value);
+                return self.refuse(message, value.span, Some(log));
+            }
+            self.values.insert(setting.name, Value::Text(value));
+        }
+    }
+
+    /// Fills from the environment what no flag gave. Empty values count as unset.
+    pub fn read_environment<'v>(&mut self, variables: impl Iterator<Item = Variable<'v>>, version: Version) {
+        for variable in variables {
+            let name = variable.name.value.as_str();
+            if !name.starts_with("ETCD_") {
+                continue;
+            }
+            let Some(setting) = settings::of_variable(name).filter(|setting| setting.known_to(version))
+            else {
+                // etcd prints "unrecognized environment variable" and goes on
+                self.ignored.push(Ignored { name: variable.name.clone(), why: IgnoredBecause::Unknown });
+                continue;
+            };
+            if self.values.contains_key(setting.name) {
+                self.ignored.push(Ignored { name: variable.name.clone(), why: IgnoredBecause::Flag });
+                continue;
+            }
+            match variable.value {
+                Lookup::Found(value) if value.value.is_empty() => {}
+                Lookup::Found(value) if setting.form == Form::Bool && parse_bool(&value.value).is_none() => {
+                    let log = format!(
+                        "invalid value {:?} for {name}: strconv.ParseBool: parsing {:?}: invalid syntax",
+                        value.value, value.value
+                    );
+                    self.refuse(
+                        format!("{name} is true or false, not {:?}", value.value),
+                        value.span,
+                        Some(log),
+                    );
+                }
+                Lookup::Found(value) => {
+                    self.values.insert(setting.name, Value::Text(value.clone()));
+                }
+                Lookup::Missing(missing) => {
+                    self.unseen.push(format!("{name} has no value: {}", missing.message));
+                }
+                Lookup::Unseen(why) => self.unseen.push(format!("the value of {name} was not seen: {why}")),
+            }
+        }
+    }
+
+    /// Notes that flags and environment are ignored because a file is in force.
+    pub fn ignore_beside_file<'v>(
+        &mut self,
+        arguments: &[Located<String>],
+        variables: impl Iterator<Item = Variable<'v>>,
+    ) {
+        let mut beside = Self::default();
+        // the words only matter as far as they name settings: any version will do
+        beside.read_flags(arguments, Version(u32::MAX, 0, 0));
+        for (name, value) in &beside.values {
+            if *name != "config-file" {
+                let span = match value {
+                    Value::Text(text) => text.span,
+                    Value::List(_) => continue,
+                };
+                let name = Located::new(format!("--{name}"), span);
+                self.ignored.push(Ignored { name, why: IgnoredBecause::ConfigurationFile });
+            }
+        }
+        for variable in variables {
+            if settings::of_variable(&variable.name.value).is_some_and(|known| known.name != "config-file") {
+                let name = variable.name.clone();
+                self.ignored.push(Ignored { name, why: IgnoredBecause::ConfigurationFile });
+            }
+        }
+    }
+
+    /// Reads etcd.conf.yml. Keys that etcd does not know are ignored, types that JSON would not take are refused.
+    pub fn read_file(&mut self, root: Node<'_>, version: Version) {
+        match root.kind() {
+            Kind::Null => return,
+            Kind::Mapping => {}
+            Kind::Scalar | Kind::Sequence => {
+                return self.refuse(
+                    "etcd's configuration file is a mapping of settings, and this is none".to_owned(),
+                    root.span(),
+                    None,
+                );
+            }
+        }
+        for (key, value) in root.entries() {
+            let name = key.as_str().unwrap_or_default();
+            let peer = name.eq_ignore_ascii_case("peer-transport-security");
+            if peer || name.eq_ignore_ascii_case("client-transport-security") {
+                let span = Some(value.span());
+                if peer {
+                    self.security_spans.1 = span
+                } else {
+                    self.security_spans.0 = span
+                }
+                self.read_security(name, peer, value, version);
+                continue;
+            }
+            match settings::of_key(name).filter(|setting| setting.known_to(version)) {
+                Some(setting) => self.read_key(setting, name, value, None),
+                None => {
+                    let why = if settings::of_flag(name).is_some() {
+                        IgnoredBecause::NotInFile
+                    } else {
+                        IgnoredBecause::Unknown
+                    };
+                    self.ignored.push(Ignored { name: Located::new(name.to_owned(), key.span()), why });
+                }
+            }
+        }
+    }
+
+    fn read_security(&mut self, block: &str, peer: bool, node: Node<'_>, version: Version) {
+        match node.kind() {
+            Kind::Null => return,
+            Kind::Mapping => {}
+            kind @ (Kind::Scalar | Kind::Sequence) => {
+                let what = if kind == Kind::Sequence { "a list" } else { "a single value" };
+                return self.refuse(
+                    format!("{block} is a mapping of settings, and this is {what}"),
+                    node.span(),
+                    None,
+                );
+            }
+        }
+        for (key, value) in node.entries() {
+            let name = key.as_str().unwrap_or_default();
+            let ignored = |why| Ignored { name: Located::new(name.to_owned(), key.span()), why };
+            let Some(setting) = settings::of_security_key(peer, name) else {
+                let why = match name {
+                    "client-crl-file" | "crl-file" | "peer-crl-file" => IgnoredBecause::NotInFile,
+                    _ => IgnoredBecause::Unknown,
+                };
+                self.ignored.push(ignored(why));
+                continue;
+            };
+            let allowed = setting.form == Form::List;
+            if (allowed && !in_release(ALLOWED_IN_FILE, version)) || !setting.known_to(version) {
+                self.ignored.push(ignored(IgnoredBecause::NotInFile));
+                continue;
+            }
+            // 3.5.14 alone takes one string where later releases take a list
+            let setting = &SettingName {
+                form: if allowed && !in_release(ALLOWED_LISTS, version) { Form::Text } else { setting.form },
+                ..*setting
+            };
+            self.read_key(setting, name, value, Some(&format!("securityConfig.configJSON.{block}.{name}")));
+        }
+    }
+
+    fn read_key(&mut self, setting: &SettingName, key: &str, node: Node<'_>, field: Option<&str>) {
+        let text = || Located::new(node.as_str().unwrap_or_default().to_owned(), node.span());
+        let found = match node.kind() {
+            Kind::Null => return,
+            Kind::Mapping => "object",
+            Kind::Sequence if setting.form == Form::List => {
+                let items = node
+                    .items()
+                    .filter_map(|item| Some(Located::new(item.as_str()?.to_owned(), item.span())))
+                    .collect();
+                self.values.insert(setting.name, Value::List(items));
+                return;
+            }
+            Kind::Sequence => "array",
+            Kind::Scalar => match setting.form {
+                Form::Text | Form::Urls => {
+                    self.values.insert(setting.name, Value::Text(text()));
+                    return;
+                }
+                Form::Bool => {
+                    if let Some(value) = node.as_bool() {
+                        let value = Located::new(value.to_string(), node.span());
+                        self.values.insert(setting.name, Value::Text(value));
+                        return;
+                    }
+                    kind_of(node)
+                }
+                Form::Number if kind_of(node) == "number" => return,
+                Form::Number | Form::List => kind_of(node),
+            },
+        };
+        let wanted = match setting.form {
+            Form::Text | Form::Urls => "string",
+            Form::Bool => "bool",
+            Form::Number => "number",
+            Form::List => "[]string",
+        };
+        let in_words = |json: &str| match json {
+            "object" => "a mapping",
+            "array" | "[]string" => "a list",
+            "bool" => "true or false",
+            "number" => "a number",
+            _ => "text",
+        };
+        let message = format!(
+            "{key} is {} in etcd's configuration file, and this is {}",
+            in_words(wanted),
+            in_words(found)
+        );
+        let log = field.map(|field| {
+            format!(
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go struct field {field} of type {wanted}"
+            )
+        });
+        self.refuse(message, node.span(), log);
+    }
+
+    fn not_a_flag(&mut self, argument: &Located<String>) {
+        let message = match argument.value.as_str() {
+            word @ ("true" | "false") => format!(
+                "{word} stands by itself: a switch of etcd takes its value with an equals sign, or none at all"
+            ),
+            word => format!("{word} is no flag, and etcd takes nothing else"),
+        };
+        let log = format!("'{}' is not a valid flag", argument.value);
+        self.refuse(message, argument.span, Some(log));
+    }
+
+    fn refuse(&mut self, message: String, span: Span, log: Option<String>) {
+        self.refusals.push(refusal(message, span, log));
+    }
+}
+
+/// From here on the file's security blocks may hold `allowed-cn` and `allowed-hostname`.
+const ALLOWED_IN_FILE: &[Version] = &[Version(3, 5, 14)];
+/// From here on they are lists, in flags with commas between the items (pull request 18160).
+pub const ALLOWED_LISTS: &[Version] = &[Version(3, 5, 15)];
+
+/// A setting that etcd refuses.
+pub fn refusal(message: String, span: Span, log: Option<String>) -> Refusal {
+    let labels = vec![Label { span, message: String::new() }];
+    Refusal { rule: "refused-setting", message, labels, log }
+}
+
+/// What Go's JSON calls a scalar.
+fn kind_of(node: Node<'_>) -> &'static str {
+    let text = node.as_str().unwrap_or_default();
+    if !node.is_plain() {
+        "string"
+    } else if node.as_bool().is_some() {
+        "bool"
+    } else if node.as_i64().is_some() || text.parse::<f64>().is_ok() {
+        "number"
+    } else {
+        "string"
+    }
+}
+
+/// Go's `strconv.ParseBool`.
+fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// Items between commas, each with its place.
+pub fn split(text: &Located<String>) -> Vec<Located<String>> {
+    if text.value.is_empty() {
+        return Vec::new();
+    }
+    let mut start = 0;
+    text.value
+        .split(',')
+        .map(|item| {
+            let located = part(text, start, item.len());
+            start += item.len() + 1;
+            located
+        })
+        .collect()
+}
+
+/// The end of a located text from a byte on.
+fn sub(text: &Located<String>, start: usize) -> Located<String> {
+    part(text, start, text.value.len().saturating_sub(start))
+}
+
+/// A part of a located text; where escapes make offsets uncertain, it stands for the whole.
+pub fn part(text: &Located<String>, start: usize, length: usize) -> Located<String> {
+    let value = text.value.get(start..start + length).unwrap_or_default().to_owned();
+    let written = text.span.end.saturating_sub(text.span.start) as usize;
+    let lead = match written.checked_sub(text.value.len()) {
+        Some(0) => 0,
+        // one quote on each side
+        Some(2) => 1,
+        _ => return Located::new(value, text.span),
+    };
+    let offset = |bytes: usize| text.span.start.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+    let span = Span { file: text.span.file, start: offset(lead + start), end: offset(lead + start + length) };
+    Located::new(value, span)
+}
+
+impl Given {
+    /// The allowed names of one side: common names, then host names.
+    ///
+    /// Before 3.5.15 the text is one name, commas included.
+    pub fn allowed(&self, peer: bool, version: Version) -> (Vec<Located<String>>, Vec<Located<String>>) {
+        let names = |name: &str| {
+            if in_release(ALLOWED_LISTS, version) {
+                self.list(name).into_iter().filter(|item| !item.value.is_empty()).collect()
+            } else {
+                self.text(name).into_iter().collect()
+            }
+        };
+        if peer {
+            (names("peer-cert-allowed-cn"), names("peer-cert-allowed-hostname"))
+        } else {
+            (names(CLIENT_ALLOWED_CN), names("client-cert-allowed-hostname"))
+        }
+    }
+
+    /// Whether one side does not compare the peer's names with its address.
+    pub fn skips_san(&self, peer: bool) -> Option<Located<bool>> {
+        self.flag(if peer { "peer-skip-client-san-verification" } else { CLIENT_SKIP_SAN })
+    }
+}
