@@ -21,12 +21,12 @@ fn words(line: &str) -> Vec<Located<String>> {
 
 fn from_flags(
     line: &str,
-    environment: &str,
+    variables: &str,
     version: Version,
     supplied: &[(&'static str, &'static str)],
 ) -> EtcdConfig {
     let arguments = if line.is_empty() { Vec::new() } else { words(line) };
-    let variables: Vec<_> = environment(&Text::excerpt(FILE, 0, environment))
+    let variables: Vec<_> = environment(&Text::excerpt(FILE, 0, variables))
         .into_iter()
         .map(|(name, value)| (name, Lookup::Found(value)))
         .collect();
