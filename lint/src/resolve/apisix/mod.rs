@@ -4,6 +4,8 @@ mod etcd;
 pub mod ingress;
 mod listeners;
 mod objects;
+#[cfg(test)]
+mod tests;
 mod upstreams;
 
 use super::machine::normalise;
