@@ -4,14 +4,18 @@
 //! a program's configuration into listeners and dialers; `connect` lets dialers meet listeners.
 
 pub mod apisix;
+pub mod connect;
+pub mod discover;
 pub mod envoy;
 pub mod machine;
+mod routing;
 
 use crate::assume::Assume;
-use crate::deployment::{Deployment, Lookup, ProgramKind};
+use crate::deployment::{Deployment, Lookup, Program, ProgramKind};
 use crate::finding::Incomplete;
 use crate::source::{FileId, Located, Sources, Span, Text};
-use machine::{Index, Machine};
+use connect::Switchboard;
+use machine::{Files, Index, Machine};
 
 /// What every vendor's resolver is given to read from.
 pub struct World<'s> {
@@ -83,12 +87,36 @@ pub struct Linked {
 
 /// Finds every program in the sources, reads its configuration and lets dialers meet listeners.
 pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> Linked {
+    let mut notes = Notes::default();
+    let discovered = discover::discover(sources, assume, &mut notes);
+    let files = if sources.root { Files::Root } else { Files::Loose };
+    let outside = Machine { name: String::new(), namespace: None, files };
     let world = World {
         index: Index::new(sources),
         assume,
-        machines: Vec::new(),
-        apisix_objects: Default::default(),
+        machines: vec![outside],
+        apisix_objects: discovered.apisix_objects,
     };
-    let _ = (world, command);
-    Linked::default()
+    let mut deployment = Deployment::default();
+    for launch in &discovered.launches {
+        // what a program includes is no program of its own
+        let included = launch.machine == discover::OUTSIDE
+            && launch.file.is_some_and(|file| notes.consumed.contains(&file));
+        if !included {
+            deployment.programs.extend(programs(&world, launch, &mut notes));
+        }
+    }
+    let _ = command;
+    deployment.connections = Switchboard::new(&world, &deployment.programs, None).all();
+    Linked { deployment, incomplete: notes.incomplete, command: None }
+}
+
+fn programs(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Program> {
+    match launch.kind {
+        ProgramKind::Apisix => apisix::link(world, launch, notes),
+        ProgramKind::Envoy => envoy::link(world, launch, notes),
+        ProgramKind::Etcd | ProgramKind::Nginx => Vec::new(),
+        // clients are commands, and the kubelet is no configuration
+        ProgramKind::Curl | ProgramKind::Etcdctl | ProgramKind::Openssl | ProgramKind::Kubelet => Vec::new(),
+    }
 }

@@ -1,0 +1,476 @@
+//! Dialers meet listeners: which program answers at the host and port that another one dials.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::World;
+use super::machine::Files;
+use super::routing;
+use crate::deployment::{
+    Bind, Connection, DialerPurpose, ListenerPurpose, Lookup, Missing, Program, ProgramId, Request, Target,
+};
+use crate::finding::Label;
+
+/// Onward connections of one request: gateway → upstream → …
+const MOST_HOPS: usize = 8;
+
+/// Where programs listen, by machine.
+pub struct Switchboard<'a> {
+    world: &'a World<'a>,
+    programs: &'a [Program],
+    network: Option<&'a dyn Network>,
+    hosts: BTreeMap<String, Vec<IpAddr>>,
+    /// (machine, port) → listeners, in the order of the programs.
+    by_port: BTreeMap<(usize, u16), Vec<(ProgramId, usize)>>,
+}
+
+/// A network that has names of its own: the cluster of the manifests.
+///
+/// Answers are machines and the ports on them; labels on the way are added to `path`.
+pub trait Network {
+    /// The machines behind a host and port, as a Pod of the namespace resolves them; without a namespace, as seen
+    /// from outside, where a short name may mean a Service of any namespace.
+    fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        namespace: Option<&str>,
+        path: &mut Vec<Label>,
+    ) -> Lookup<Vec<(usize, u16)>>;
+
+    /// The machines behind a port of every node.
+    fn resolve_node_port(&self, port: u16, path: &mut Vec<Label>) -> Lookup<Vec<(usize, u16)>>;
+
+    /// The machines that share their addresses with this one.
+    fn pod_machines(&self, machine: usize) -> Vec<usize>;
+
+    /// A name under which clients reach a port of a machine, with the port they dial.
+    fn service_name(&self, machine: usize, port: u16) -> Option<(String, u16)>;
+}
+
+/// A place that a name led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    machine: usize,
+    /// None: any address of the machine.
+    address: Option<IpAddr>,
+    port: u16,
+}
+
+impl<'a> Switchboard<'a> {
+    /// Indexes every listener once.
+    pub fn new(world: &'a World<'a>, programs: &'a [Program], network: Option<&'a dyn Network>) -> Self {
+        let mut by_port: BTreeMap<(usize, u16), Vec<(ProgramId, usize)>> = BTreeMap::new();
+        for (id, program) in programs.iter().enumerate() {
+            for (index, listener) in program.listeners.iter().enumerate() {
+                let ports: BTreeSet<u16> = listener.binds.iter().map(|bind| bind.port).collect();
+                for port in ports {
+                    by_port.entry((program.machine, port)).or_default().push((id, index));
+                }
+            }
+        }
+        Self { world, programs, network, hosts: hosts_file(world), by_port }
+    }
+
+    /// Every connection of the deployment; listeners that nobody among the sources dials wait for any client.
+    pub fn all(&self) -> Vec<Connection> {
+        let mut connections = Vec::new();
+        let mut called: BTreeSet<(ProgramId, usize)> = BTreeSet::new();
+        for (id, program) in self.programs.iter().enumerate() {
+            for index in 0..program.dialers.len() {
+                let connection = self.connection(id, index, None);
+                if let Lookup::Found(server) = connection.server {
+                    // a member that dials itself is no caller
+                    if server.0 != id {
+                        called.insert(server);
+                    }
+                }
+                connections.push(connection);
+            }
+        }
+        connections.retain(|connection| self.is_shown(connection));
+        for (id, program) in self.programs.iter().enumerate() {
+            for (index, listener) in program.listeners.iter().enumerate() {
+                let waits = listener.tls.is_some() && !called.contains(&(id, index));
+                if waits && matches!(listener.purpose, ListenerPurpose::Clients | ListenerPurpose::Admin) {
+                    connections.extend(self.waiting(id, index));
+                }
+            }
+        }
+        connections
+    }
+
+    /// The connections that a command opens, then those that its request makes the servers open.
+    pub fn of_command(&self, commands: std::ops::Range<ProgramId>) -> Vec<Connection> {
+        let mut connections = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut waiting: Vec<(Connection, usize)> = Vec::new();
+        for command in commands {
+            let dialers = self.programs.get(command).map_or(0, |program| program.dialers.len());
+            for index in 0..dialers {
+                let connection = self.connection(command, index, None);
+                waiting.push((connection.clone(), 0));
+                connections.push(connection);
+            }
+        }
+        // the first URL's onward connections first
+        waiting.reverse();
+        while let Some((connection, hops)) = waiting.pop() {
+            let (Lookup::Found((server, listener)), Some(request)) =
+                (&connection.server, &connection.request)
+            else {
+                continue;
+            };
+            let Some(program) = self.programs.get(*server).filter(|_| hops < MOST_HOPS) else { continue };
+            for onward in routing::onward(program, *listener, request) {
+                if seen.insert((*server, onward)) {
+                    let mut next = self.connection(*server, onward, Some(request));
+                    if let Some(sent) = next.request.as_mut() {
+                        sent.from = None;
+                    }
+                    waiting.push((next.clone(), hops + 1));
+                    connections.push(next);
+                }
+            }
+        }
+        connections
+    }
+
+    /// Plaintext between two programs of which neither speaks TLS there is no TLS connection.
+    fn is_shown(&self, connection: &Connection) -> bool {
+        let dialer =
+            connection.client.and_then(|(program, index)| self.programs.get(program)?.dialers.get(index));
+        let listener = match connection.server {
+            Lookup::Found((program, index)) => {
+                self.programs.get(program).and_then(|program| program.listeners.get(index))
+            }
+            Lookup::Missing(_) | Lookup::Unseen(_) => None,
+        };
+        let speaks = dialer.is_some_and(|dialer| dialer.tls.is_some());
+        speaks || listener.is_some_and(|listener| listener.tls.is_some())
+    }
+
+    fn connection(&self, client: ProgramId, index: usize, request: Option<&Request>) -> Connection {
+        let Some((program, dialer)) =
+            self.programs.get(client).and_then(|program| Some((program, program.dialers.get(index)?)))
+        else {
+            return Connection {
+                client: None,
+                server: Lookup::Unseen("the dialer is gone".to_owned()),
+                url: String::new(),
+                port: 0,
+                request: None,
+                server_label: None,
+                path: Vec::new(),
+            };
+        };
+        let target = &dialer.target;
+        let mut path = Vec::new();
+        let server = if dialer.purpose == DialerPurpose::Gateway {
+            self.own_listener(client, target)
+        } else {
+            self.answering(program, target, &mut path)
+        };
+        Connection {
+            client: Some((client, index)),
+            server,
+            url: target.url.clone(),
+            port: target.port,
+            request: request.or(dialer.request.as_ref()).cloned(),
+            server_label: Some(format!("{}:{}", bracketed(&target.host.value), target.port)),
+            path,
+        }
+    }
+
+    /// A listener whose callers are unknown, once for each port.
+    fn waiting(&self, id: ProgramId, index: usize) -> Vec<Connection> {
+        let Some((program, listener)) =
+            self.programs.get(id).and_then(|program| Some((program, program.listeners.get(index)?)))
+        else {
+            return Vec::new();
+        };
+        let mut ports: Vec<u16> = listener.binds.iter().map(|bind| bind.port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        let waiting = ports.into_iter().map(|port| {
+            let (host, port) = self.known_as(program, index, port);
+            Connection {
+                client: None,
+                server: Lookup::Found((id, index)),
+                url: format!("https://{}:{port}", bracketed(&host)),
+                port,
+                request: None,
+                server_label: None,
+                path: Vec::new(),
+            }
+        });
+        waiting.collect()
+    }
+
+    /// The name and port under which clients may know a listener: its Service's, a name of its contexts, its address.
+    fn known_as(&self, program: &Program, listener: usize, port: u16) -> (String, u16) {
+        let service = self.network.and_then(|network| network.service_name(program.machine, port));
+        let listener = program.listeners.get(listener);
+        let contexts =
+            listener.and_then(|listener| listener.tls.as_ref()).into_iter().flat_map(|tls| &tls.contexts);
+        let mut names = contexts.flat_map(|context| &context.names).map(|name| &name.value);
+        let mut named = || names.find(|name| !name.contains(['*', '~']) && name.len() > 1).cloned();
+        let binds = listener.into_iter().flat_map(|listener| &listener.binds);
+        let address = || {
+            let mut bound = binds.filter(|bind| bind.port == port).filter_map(|bind| bind.address);
+            bound.find(|address| !address.is_unspecified()).map(|address| address.to_string())
+        };
+        service.unwrap_or_else(|| (named().or_else(address).unwrap_or_else(|| "localhost".to_owned()), port))
+    }
+
+    /// The program's own listener on a port (etcd's gateway dials its own client port).
+    fn own_listener(&self, id: ProgramId, target: &Target) -> Lookup<(ProgramId, usize)> {
+        let own = self.programs.get(id).and_then(|program| {
+            program
+                .listeners
+                .iter()
+                .position(|listener| listener.binds.iter().any(|bind| bind.port == target.port))
+        });
+        match own {
+            Some(index) => Lookup::Found((id, index)),
+            None => Lookup::Unseen(format!("{} does not listen on {}", "the program itself", target.port)),
+        }
+    }
+
+    /// The listener that answers a target, as the dialing program's machine resolves it.
+    fn answering(
+        &self,
+        from: &Program,
+        target: &Target,
+        path: &mut Vec<Label>,
+    ) -> Lookup<(ProgramId, usize)> {
+        let (host, port) = target
+            .connect_to
+            .as_ref()
+            .map_or((target.host.value.as_str(), target.port), |(host, port)| (host.as_str(), *port));
+        let places = match self.places(from, host, port, path) {
+            Lookup::Found(places) => places,
+            Lookup::Missing(missing) => return Lookup::Missing(missing),
+            Lookup::Unseen(why) => return Lookup::Unseen(why),
+        };
+        // one connection for a name, whatever number of addresses it has: the first that answers
+        if let Some(found) = places.iter().find_map(|place| self.listener_at(*place)) {
+            return Lookup::Found(found);
+        }
+        self.nobody_listens(from, target, host, port, &places)
+    }
+
+    fn listener_at(&self, place: Place) -> Option<(ProgramId, usize)> {
+        let listeners = self.by_port.get(&(place.machine, place.port))?;
+        let fits = |&&(program, index): &&(ProgramId, usize)| {
+            let binds = self.programs.get(program).and_then(|program| program.listeners.get(index));
+            binds.is_some_and(|listener| listener.binds.iter().any(|bind| accepts(bind, place)))
+        };
+        listeners.iter().find(fits).copied()
+    }
+
+    fn nobody_listens(
+        &self,
+        from: &Program,
+        target: &Target,
+        host: &str,
+        port: u16,
+        places: &[Place],
+    ) -> Lookup<(ProgramId, usize)> {
+        let known: Vec<&Program> = self
+            .programs
+            .iter()
+            .filter(|program| places.iter().any(|place| place.machine == program.machine))
+            .collect();
+        let unseen = known.iter().flat_map(|program| &program.unseen).next();
+        let files = self.world.machines.get(from.machine).map(|machine| &machine.files);
+        match (unseen, files) {
+            (Some(why), _) => Lookup::Unseen(why.clone()),
+            // something that is no file of ours may listen there
+            (None, Some(Files::Loose) | None) => Lookup::Unseen(format!(
+                "no program among the given paths listens on {}:{port}",
+                bracketed(host)
+            )),
+            (None, Some(_)) if known.is_empty() => {
+                Lookup::Unseen(format!("what listens at {}:{port} is not among the sources", bracketed(host)))
+            }
+            (None, Some(_)) => Lookup::Missing(Missing {
+                rule: "unanswered-port",
+                message: format!(
+                    "nothing listens on {}:{port}; {}",
+                    bracketed(host),
+                    known.iter().map(|program| listens_on(program)).collect::<Vec<_>>().join(", ")
+                ),
+                labels: vec![Label {
+                    span: target.host.span,
+                    message: format!("dials {}:{port}", bracketed(host)),
+                }],
+            }),
+        }
+    }
+
+    /// The machines and addresses that a name leads to.
+    fn places(&self, from: &Program, host: &str, port: u16, path: &mut Vec<Label>) -> Lookup<Vec<Place>> {
+        let files = self.world.machines.get(from.machine).map(|machine| &machine.files);
+        match files {
+            Some(Files::Container(_)) => self.places_in_cluster(from.machine, host, port, path),
+            Some(Files::Root) => self.places_by_hosts(from.machine, host, port),
+            Some(Files::Loose) | None => self.places_outside(from.machine, host, port, path),
+        }
+    }
+
+    fn places_in_cluster(
+        &self,
+        machine: usize,
+        host: &str,
+        port: u16,
+        path: &mut Vec<Label>,
+    ) -> Lookup<Vec<Place>> {
+        let Some(network) = self.network else { return Lookup::Unseen("no cluster was seen".to_owned()) };
+        if is_loopback(host) {
+            // containers of a Pod share their addresses
+            let address = host.parse().ok();
+            let machines = network.pod_machines(machine).into_iter();
+            return Lookup::Found(machines.map(|machine| Place { machine, address, port }).collect());
+        }
+        let namespace = self.world.machines.get(machine).and_then(|machine| machine.namespace.as_deref());
+        network.resolve(host, port, namespace, path).map(|reached| {
+            reached.into_iter().map(|(machine, port)| Place { machine, address: None, port }).collect()
+        })
+    }
+
+    fn places_by_hosts(&self, machine: usize, host: &str, port: u16) -> Lookup<Vec<Place>> {
+        let literal: Option<IpAddr> = host.parse().ok();
+        let addresses = match literal {
+            Some(address) => vec![address],
+            None => match self.hosts.get(&host.to_ascii_lowercase()) {
+                Some(addresses) => addresses.clone(),
+                None if host.eq_ignore_ascii_case("localhost") => loopback(),
+                None => {
+                    return Lookup::Unseen(format!(
+                        "{host} is not in /etc/hosts: its addresses come from DNS"
+                    ));
+                }
+            },
+        };
+        let place = |address| Place { machine, address: Some(address), port };
+        Lookup::Found(addresses.into_iter().map(place).collect())
+    }
+
+    /// From a command or a loose file: a node's port, a Service as seen from within, or a name that a listener bears.
+    fn places_outside(
+        &self,
+        machine: usize,
+        host: &str,
+        port: u16,
+        path: &mut Vec<Label>,
+    ) -> Lookup<Vec<Place>> {
+        if let Some(network) = self.network {
+            if let Lookup::Found(reached) = network.resolve_node_port(port, path) {
+                let places =
+                    reached.into_iter().map(|(machine, port)| Place { machine, address: None, port });
+                return Lookup::Found(places.collect());
+            }
+            if host.parse::<IpAddr>().is_err() && !is_loopback(host) {
+                return network.resolve(host, port, None, path).map(|reached| {
+                    reached
+                        .into_iter()
+                        .map(|(machine, port)| Place { machine, address: None, port })
+                        .collect()
+                });
+            }
+        }
+        if let Ok(address) = host.parse() {
+            return Lookup::Found(vec![Place { machine, address: Some(address), port }]);
+        }
+        if is_loopback(host) {
+            let place = |address| Place { machine, address: Some(address), port };
+            return Lookup::Found(loopback().into_iter().map(place).collect());
+        }
+        let bears = |&&(program, index): &&(ProgramId, usize)| self.bears(program, index, host);
+        let listeners = self.by_port.get(&(machine, port)).map_or(&[][..], Vec::as_slice);
+        match listeners.iter().find(bears) {
+            Some(_) => Lookup::Found(vec![Place { machine, address: None, port }]),
+            None => Lookup::Unseen(format!("what {host}:{port} is cannot be seen from the given paths")),
+        }
+    }
+
+    /// Whether a listener says of itself that it answers to a name.
+    fn bears(&self, program: ProgramId, listener: usize, host: &str) -> bool {
+        let Some(program) = self.programs.get(program) else { return false };
+        let own = program.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(host));
+        let tls = program.listeners.get(listener).and_then(|listener| listener.tls.as_ref());
+        let named = tls.is_some_and(|tls| {
+            let mut names = tls.contexts.iter().flat_map(|context| &context.names);
+            names.any(|name| covers(&name.value, host))
+        });
+        own || named
+    }
+}
+
+fn accepts(bind: &Bind, place: Place) -> bool {
+    if bind.port != place.port {
+        return false;
+    }
+    match (bind.address, place.address) {
+        (None, _) | (_, None) => true,
+        (Some(bound), Some(dialed)) if bound.is_unspecified() => {
+            // [::] usually takes IPv4 as well, 0.0.0.0 never IPv6
+            bound.is_ipv6() || dialed.is_ipv4()
+        }
+        (Some(bound), Some(dialed)) => bound == dialed,
+    }
+}
+
+fn listens_on(program: &Program) -> String {
+    let mut ports: Vec<u16> =
+        program.listeners.iter().flat_map(|listener| &listener.binds).map(|bind| bind.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+    if ports.is_empty() {
+        format!("{} listens nowhere", program.name)
+    } else {
+        format!("{} listens on {}", program.name, ports.join(", "))
+    }
+}
+
+/// Whether a name of a configuration (exact, or with a leading `*.`) covers a host.
+fn covers(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(parent) => {
+            let rest = host.len().checked_sub(parent.len()).and_then(|at| host.get(at..));
+            rest.is_some_and(|rest| rest.eq_ignore_ascii_case(parent)) && host.len() > parent.len() + 1
+        }
+        None => pattern.eq_ignore_ascii_case(host),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn loopback() -> Vec<IpAddr> {
+    vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
+/// Names and addresses of /etc/hosts beneath the root.
+fn hosts_file(world: &World<'_>) -> BTreeMap<String, Vec<IpAddr>> {
+    let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    let text = world.index.file("/etc/hosts").and_then(|id| world.index.sources.text(id));
+    let Some(text) = text.filter(|_| world.index.sources.root) else { return hosts };
+    for line in String::from_utf8_lossy(text.bytes()).lines() {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_whitespace();
+        let Some(address) = words.next().and_then(|word| word.parse::<IpAddr>().ok()) else { continue };
+        for name in words {
+            hosts.entry(name.to_ascii_lowercase()).or_default().push(address);
+        }
+    }
+    hosts
+}

@@ -1,0 +1,185 @@
+//! Which sources are configurations, and of which programs.
+//!
+//! Kubernetes objects go to the cluster. Files that a program loads by itself (`config.yaml`, `nginx.conf`,
+//! `etcd.conf.yml`, …) become launches on the machine outside the cluster: the tree beneath `--root`, or the
+//! folder in which loose files stand. Everything else waits until a program refers to it.
+
+use super::machine::normalise;
+use super::{Launch, Notes};
+use crate::assume::Assume;
+use crate::deployment::{ProgramKind, Version};
+use crate::dialect::apisix::values::Values;
+use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
+use crate::dialect::{cert_manager, envoy, etcd, kubernetes, nginx};
+use crate::finding::Incomplete;
+use crate::source::{FileContent, FileId, Sources, Text};
+use crate::syntax::yaml;
+
+/// What the sources hold.
+#[derive(Debug, Default)]
+pub struct Discovered {
+    /// Kubernetes' own objects.
+    pub kubernetes: kubernetes::Fragment,
+    /// cert-manager's objects.
+    pub cert_manager: cert_manager::Fragment,
+    /// APISIX objects that stand by themselves.
+    pub apisix_objects: Objects,
+    /// Programs outside of containers, in the order in which they claim files.
+    pub launches: Vec<Launch>,
+}
+
+/// Index of the machine outside the cluster.
+pub const OUTSIDE: usize = 0;
+
+/// Reads every source once and sorts it by what it is.
+pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discovered {
+    let cert_manager = assume.cert_manager.unwrap_or(Version(1, 18, 0));
+    let mut found = Discovered::default();
+    for (id, file) in sources.iter() {
+        let FileContent::Bytes(bytes) = &file.content else { continue };
+        let Some(text) = sources.text(id) else { continue };
+        match form(&file.path, bytes) {
+            Form::Yaml => yaml_file(&mut found, notes, sources, id, &text, cert_manager),
+            Form::Environment => found.launch(ProgramKind::Etcd, sources, id, &text),
+            Form::Nginx => found.launch(ProgramKind::Nginx, sources, id, &text),
+            Form::Empty => incomplete(notes, sources, &text, "the file is empty; remove it or fill it in"),
+            Form::NotText(at) => {
+                let span = text.span(at..at + 1);
+                notes.incomplete.push(Incomplete {
+                    file: file.path.clone(),
+                    span: Some(span),
+                    message:
+                        "this is no text: the byte here is not UTF-8; give the configuration as a text file"
+                            .to_owned(),
+                });
+            }
+            Form::Other => {}
+        }
+    }
+    // whole nginx configurations first: what they include is no configuration of its own
+    found.launches.sort_by_cached_key(|launch| match &launch.configuration {
+        Some((path, text)) if launch.kind == ProgramKind::Nginx => {
+            (true, !is_whole(text), !path.ends_with("/nginx.conf"))
+        }
+        _ => (false, false, false),
+    });
+    found
+}
+
+/// What a file is, by its name and its first look.
+enum Form {
+    Yaml,
+    Nginx,
+    /// `NAME=value` lines of an etcd.
+    Environment,
+    /// A configuration file without a byte in it.
+    Empty,
+    /// A configuration file that is no text, from this byte on.
+    NotText(usize),
+    /// Something else: PEM, a page, an included piece.
+    Other,
+}
+
+fn form(path: &str, bytes: &[u8]) -> Form {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let yaml = matches!(ending, "yaml" | "yml" | "json") || path == "-";
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return if yaml || ending == "conf" { Form::Empty } else { Form::Other };
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) if yaml || ending == "conf" => return Form::NotText(error.valid_up_to()),
+        Err(_) => return Form::Other,
+    };
+    if yaml {
+        return Form::Yaml;
+    }
+    if etcd::recognises_environment(text) {
+        return Form::Environment;
+    }
+    if nginx::recognises(path, text) {
+        return Form::Nginx;
+    }
+    let start = text.trim_start();
+    if start.starts_with("apiVersion:") || start.starts_with("---\n") || start.starts_with("kind:") {
+        return Form::Yaml;
+    }
+    Form::Other
+}
+
+fn yaml_file(
+    found: &mut Discovered,
+    notes: &mut Notes,
+    sources: &Sources,
+    id: FileId,
+    text: &Text,
+    cert_manager: Version,
+) {
+    let mut problems = Vec::new();
+    let mut programs = Vec::new();
+    yaml::parse_each(text, &mut problems, |document| {
+        let root = document.root();
+        if kubernetes::recognises(root) {
+            for object in kubernetes::objects(root) {
+                if !found.cert_manager.read(object, cert_manager) {
+                    found.kubernetes.read(object);
+                }
+            }
+        } else if envoy::recognises(root) {
+            programs.push(ProgramKind::Envoy);
+        } else if apisix::config::recognises(root) {
+            programs.push(ProgramKind::Apisix);
+        } else if apisix::objects::recognises(root) {
+            found.apisix_objects.add(&Values::new(NO_ENVIRONMENT), root);
+        } else if etcd::recognises(root) {
+            programs.push(ProgramKind::Etcd);
+        }
+    });
+    let template = text.as_str().is_ok_and(|text| text.contains("{{"));
+    for problem in problems {
+        let hint = if template {
+            "; if this is a Helm template, give the output of helm template instead"
+        } else {
+            ""
+        };
+        notes.incomplete.push(Incomplete {
+            file: sources.path(id).to_owned(),
+            span: Some(problem.span),
+            message: format!("{}{hint}", problem.message),
+        });
+    }
+    for kind in programs {
+        found.launch(kind, sources, id, text);
+    }
+}
+
+impl Discovered {
+    fn launch(&mut self, kind: ProgramKind, sources: &Sources, id: FileId, text: &Text) {
+        self.launches.push(Launch {
+            kind,
+            name: String::new(),
+            file: Some(id),
+            span: Some(text.span(0..0)),
+            machine: OUTSIDE,
+            image: None,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            configuration: Some((normalise("/", sources.path(id)), text.clone())),
+        });
+    }
+}
+
+/// Whether an nginx configuration can stand by itself: what it includes then is no configuration of its own.
+fn is_whole(text: &Text) -> bool {
+    let parsed = crate::syntax::nginx::parse(text);
+    parsed.directives.iter().any(|directive| {
+        directive.block.is_some()
+            && matches!(directive.name.value.as_str(), "events" | "http" | "stream" | "mail")
+    })
+}
+
+fn incomplete(notes: &mut Notes, sources: &Sources, text: &Text, message: &str) {
+    let file = sources.path(text.file()).to_owned();
+    notes.incomplete.push(Incomplete { file, span: None, message: message.to_owned() });
+}

@@ -1,0 +1,119 @@
+//! Which dialers of a gateway a request uses.
+
+use crate::deployment::{PathPattern, Program, Request, RouteMatch};
+
+/// The dialers that a request to one of the program's listeners uses: those of the winning route.
+pub fn onward(program: &Program, listener: usize, request: &Request) -> Vec<usize> {
+    let mut best: Option<i64> = None;
+    let mut chosen = Vec::new();
+    for (index, dialer) in program.dialers.iter().enumerate() {
+        let matching = dialer.routes.iter().filter(|route| matches(route, listener, request));
+        let Some(priority) = matching.map(|route| route.priority).max() else { continue };
+        if best.is_none_or(|best| priority > best) {
+            best = Some(priority);
+            chosen.clear();
+        }
+        if best == Some(priority) {
+            chosen.push(index);
+        }
+    }
+    chosen
+}
+
+fn matches(route: &RouteMatch, listener: usize, request: &Request) -> bool {
+    let here = route.listener.is_none_or(|index| index == listener);
+    let host = without_port(&request.host);
+    let hosts = route.hosts.is_empty() || route.hosts.iter().any(|pattern| host_matches(pattern, host));
+    let path = request.path.split(['?', '#']).next().unwrap_or("/");
+    let paths = route.paths.is_empty() || route.paths.iter().any(|pattern| path_matches(pattern, path));
+    let methods = route.methods.is_empty()
+        || route.methods.iter().any(|method| method.eq_ignore_ascii_case(&request.method));
+    here && hosts && paths && methods
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !name.ends_with(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+fn host_matches(pattern: &str, host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let pattern = pattern.split(':').next().unwrap_or(pattern).to_ascii_lowercase();
+    if pattern == "*" || pattern == host {
+        return true;
+    }
+    if let Some(suffix) = pattern.strip_prefix('*') {
+        return host.len() > suffix.len() && host.ends_with(suffix);
+    }
+    pattern.strip_suffix('*').is_some_and(|prefix| host.len() > prefix.len() && host.starts_with(prefix))
+}
+
+fn path_matches(pattern: &PathPattern, path: &str) -> bool {
+    match pattern {
+        PathPattern::Exact(exact) => exact == path,
+        PathPattern::Prefix(prefix) => path.starts_with(prefix.as_str()),
+        PathPattern::Regex(regex) => regex_lite::Regex::new(regex).is_ok_and(|regex| regex.is_match(path)),
+        PathPattern::Radix(pattern) => radix_matches(pattern, path),
+    }
+}
+
+/// lua-resty-radixtree: `*` at the end takes the rest, `:name` takes one segment.
+fn radix_matches(pattern: &str, path: &str) -> bool {
+    let (pattern, open) = match pattern.find('*') {
+        Some(at) => (pattern.get(..at).unwrap_or_default(), true),
+        None => (pattern, false),
+    };
+    if !pattern.contains(':') {
+        return if open { path.starts_with(pattern) } else { path == pattern };
+    }
+    let mut segments = path.split('/');
+    let mut parts = pattern.split('/').peekable();
+    while let Some(part) = parts.next() {
+        let last = parts.peek().is_none();
+        match segments.next() {
+            Some(segment) if part.starts_with(':') && !segment.is_empty() => {}
+            Some(segment) if open && last => return segment.starts_with(part),
+            Some(segment) if segment == part => {}
+            _ => return false,
+        }
+    }
+    segments.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn radix_patterns_take_the_rest_or_one_segment() {
+        for (pattern, path, expected) in [
+            ("/*", "/a/b", true),
+            ("/a", "/a", true),
+            ("/a", "/a/", false),
+            ("/a/*", "/a/b/c", true),
+            ("/a/*", "/a", false),
+            ("/user/:id", "/user/7", true),
+            ("/user/:id", "/user/7/x", false),
+            ("/user/:id/*", "/user/7/x", true),
+        ] {
+            assert_eq!(radix_matches(pattern, path), expected, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn host_patterns_ignore_case_port_and_final_dot() {
+        for (pattern, host, expected) in [
+            ("*", "a.example", true),
+            ("*.example", "a.example", true),
+            ("*.example", "example", false),
+            ("A.example", "a.example.", true),
+            ("a.*", "a.example", true),
+        ] {
+            assert_eq!(host_matches(pattern, host), expected, "{pattern} {host}");
+        }
+        assert_eq!(without_port("a.example:8443"), "a.example");
+        assert_eq!(without_port("[::1]:8443"), "[::1]");
+    }
+}
