@@ -113,6 +113,53 @@ fn envoy_tag(image: &str) -> Option<Version> {
     Version::parse(version)
 }
 
+impl Assume {
+    /// etcd's and etcdctl's version and the Go it was built with: `--assume`, else the tag of an image whose name
+    /// ends in `etcd`, else Debian's 3.5.16 with Go 1.24.
+    pub fn etcd(&self, image: Option<&Located<String>>) -> Versions {
+        let tagged = image.and_then(|image| {
+            let last = image.value.split('@').next()?.rsplit('/').next()?;
+            let is_etcd = last.split(':').next()?.ends_with("etcd");
+            Some((image_version(&image.value).filter(|_| is_etcd)?, image.span))
+        });
+        let (program, known_from) = match (self.etcd, tagged) {
+            (Some(version), _) => (version, KnownFrom::Assumed),
+            (None, Some((version, span))) => (version, KnownFrom::Image(span)),
+            (None, None) => (Version(3, 5, 16), KnownFrom::Default),
+        };
+        let built = match known_from {
+            KnownFrom::Default => Version(1, 24, 0),
+            KnownFrom::Assumed | KnownFrom::Image(_) => go_of_etcd(program),
+        };
+        Versions { program, known_from, stack: Stack::Go(self.go.unwrap_or(built)) }
+    }
+}
+
+/// The Go of etcd's own release binaries, by its change logs ("Compile binaries using go …").
+fn go_of_etcd(version: Version) -> Version {
+    let go = |minor| Version(1, minor, 0);
+    match version {
+        Version(3, ..=3, _) | Version(3, 4, ..=9) => go(12),
+        Version(3, 4, ..=20) => go(16),
+        Version(3, 4, ..=24) => go(17),
+        Version(3, 4, ..=27) => go(19),
+        Version(3, 4, ..=29) => go(20),
+        Version(3, 4, ..=33) => go(21),
+        Version(3, 4, _) => go(22),
+        Version(3, 5, ..=6) => go(16),
+        Version(3, 5, 7) => go(17),
+        Version(3, 5, ..=9) => go(19),
+        Version(3, 5, ..=12) => go(20),
+        Version(3, 5, ..=15) => go(21),
+        Version(3, 5, ..=18) => go(22),
+        Version(3, 5, ..=21) => go(23),
+        Version(3, 5, _) => go(24),
+        Version(3, 6, ..=4) => go(23),
+        Version(3, 6, _) => go(24),
+        _ => go(24),
+    }
+}
+
 const NAMES: [&str; 10] = [
     "nginx",
     "openssl",
@@ -136,6 +183,28 @@ mod tests {
         assert_eq!(assume.nginx, Some(Version(1, 22, 1)));
         assert_eq!(assume.openssl, Some(Version(3, 0, 0)));
         assert_eq!(assume.openssl_security_level, Some(2));
+    }
+
+    #[test]
+    fn the_tag_of_an_etcd_image_is_its_version() {
+        let span = crate::source::Span { file: crate::source::FileId(0), start: 0, end: 0 };
+        for (image, program, go) in [
+            ("bitnami/etcd:3.5.7", Version(3, 5, 7), 17),
+            ("localhost:5000/etcd-io/etcd:v3.4.30@sha256:00", Version(3, 4, 30), 21),
+            ("registry.k8s.io/etcd:3.5.15-0", Version(3, 5, 15), 21),
+            ("example.test/app:1.2.3", Version(3, 5, 16), 24),
+            ("quay.io/coreos/etcd", Version(3, 5, 16), 24),
+        ] {
+            let versions = Assume::default().etcd(Some(&Located::new(image.to_owned(), span)));
+            assert_eq!(
+                (versions.program, versions.stack),
+                (program, Stack::Go(Version(1, go, 0))),
+                "{image}"
+            );
+        }
+        let assumed = Assume::parse(&["etcd=3.4.23", "go=1.19"]).unwrap();
+        let versions = assumed.etcd(Some(&Located::new("etcd:3.5.7".to_owned(), span)));
+        assert_eq!((versions.program, versions.stack), (Version(3, 4, 23), Stack::Go(Version(1, 19, 0))));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod apisix;
 pub mod connect;
 pub mod discover;
 pub mod envoy;
+pub mod etcd;
 pub mod machine;
 mod routing;
 
