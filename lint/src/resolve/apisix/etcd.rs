@@ -154,11 +154,11 @@ fn tls(
         } else {
             UnfitCredential::FailsHandshake
         },
-        reads_unprivileged: !config
+        reads_unprivileged: config
             .nginx
             .user
             .as_ref()
-            .is_some_and(|user| user.value.split_whitespace().next() == Some("root")),
+            .is_none_or(|user| user.value.split_whitespace().next() != Some("root")),
         span: parent,
     }
 }

@@ -97,7 +97,7 @@ struct Rank {
 /// `priority`; radixtree_host_uri (the default since 3.3) does so for the host first.
 fn ranks(config: &Config, objects: &Objects) -> Vec<Rank> {
     let by_host = *config.router.value() == Router::HostUri;
-    let mut all: Vec<((bool, Specific, Specific, i64), usize, RouteMatch)> = Vec::new();
+    let mut all = Vec::new();
     for (index, route) in objects.routes.iter().enumerate().filter(|(_, route)| route.enabled) {
         let service = service(objects, route);
         let hosts: &[Located<String>] = if route.hosts.is_empty() {
@@ -131,7 +131,7 @@ fn ranks(config: &Config, objects: &Objects) -> Vec<Rank> {
         }
     }
     // stable: of equals the first in the list is tried first
-    all.sort_by(|one, other| other.0.cmp(&one.0));
+    all.sort_by_key(|(key, ..)| std::cmp::Reverse(*key));
     let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
     let mut out = Vec::new();
     for (place, (_, route, mut matching)) in all.into_iter().enumerate() {

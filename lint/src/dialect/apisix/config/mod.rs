@@ -1,5 +1,7 @@
 //! config.yaml: what APISIX starts with.
 
+mod admin;
+mod etcd;
 mod read;
 mod schema;
 mod snippet;

@@ -52,7 +52,7 @@ pub fn route(values: &Values<'_>, node: Node<'_>, id: Option<Located<String>>, l
         (!empty).then(|| Located::new(name, value.span()))
     });
     Route {
-        enabled: !values.text(node.get("status")).is_some_and(|status| status.value == "0"),
+        enabled: values.text(node.get("status")).is_none_or(|status| status.value != "0"),
         uris: either("uri", "uris"),
         hosts: either("host", "hosts"),
         methods: values.texts(node.get("methods")).into_iter().map(|method| method.value).collect(),

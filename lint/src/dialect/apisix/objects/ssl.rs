@@ -101,7 +101,7 @@ pub fn ssl(values: &Values<'_>, node: Node<'_>, id: Option<Located<String>>) -> 
     SslObject {
         id,
         kind,
-        enabled: !values.text(node.get("status")).is_some_and(|status| status.value == "0"),
+        enabled: values.text(node.get("status")).is_none_or(|status| status.value != "0"),
         names,
         list,
         pairs,
