@@ -2,4 +2,6 @@
 //! the linter as a process.
 
 pub mod ask;
+pub mod mint;
+pub mod seeded;
 pub mod truth;
