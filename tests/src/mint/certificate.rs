@@ -22,14 +22,18 @@ impl Name {
     /// 7.1).
     pub fn written_otherwise(&self) -> Self {
         let turned = |c: char| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
-        Self(self.0.iter().map(|(kind, _, value)| (*kind, 0x13, value.chars().map(turned).collect())).collect())
+        Self(
+            self.0
+                .iter()
+                .map(|(kind, _, value)| (*kind, 0x13, value.chars().map(turned).collect()))
+                .collect(),
+        )
     }
 
     /// DER.
     pub fn der(&self) -> Vec<u8> {
-        let attribute = |(kind, tag, value): &(&str, u8, String)| {
-            tlv(0x31, sequence(&[oid(kind), tlv(*tag, value)]))
-        };
+        let attribute =
+            |(kind, tag, value): &(&str, u8, String)| tlv(0x31, sequence(&[oid(kind), tlv(*tag, value)]));
         sequence(&self.0.iter().map(attribute).collect::<Vec<_>>())
     }
 }
@@ -219,13 +223,8 @@ pub fn key_identifier(key: &Key) -> Vec<u8> {
 pub fn revocation_list(issuer: &Name, key: &Key, updates: (Day, Day), revoked: &[Vec<u8>]) -> Vec<u8> {
     let hash = key.own_hash();
     let algorithm = key.signature_algorithm(hash);
-    let mut parts = vec![
-        tlv(0x02, [1]),
-        algorithm.clone(),
-        issuer.der(),
-        midnight(updates.0),
-        midnight(updates.1),
-    ];
+    let mut parts =
+        vec![tlv(0x02, [1]), algorithm.clone(), issuer.der(), midnight(updates.0), midnight(updates.1)];
     if !revoked.is_empty() {
         let entry = |serial: &Vec<u8>| sequence(&[tlv(0x02, serial), midnight((2021, 1, 1))]);
         parts.push(sequence(&revoked.iter().map(entry).collect::<Vec<_>>()));

@@ -60,8 +60,12 @@ impl Key {
         let mut source = Seeded::new(&format!("key {kind:?} {label}"));
         match kind {
             // a scalar that is zero or too large comes up once in 2^32; the next one then serves
-            KeyKind::Ec(256) => Self::P256(first(|| p256::ecdsa::SigningKey::from_slice(&source.bytes(32)).ok())),
-            KeyKind::Ec(384) => Self::P384(first(|| p384::ecdsa::SigningKey::from_slice(&source.bytes(48)).ok())),
+            KeyKind::Ec(256) => {
+                Self::P256(first(|| p256::ecdsa::SigningKey::from_slice(&source.bytes(32)).ok()))
+            }
+            KeyKind::Ec(384) => {
+                Self::P384(first(|| p384::ecdsa::SigningKey::from_slice(&source.bytes(48)).ok()))
+            }
             KeyKind::Ec(_) => Self::P521(first(|| {
                 let mut scalar = source.bytes(66);
                 scalar[0] &= 1;
@@ -182,11 +186,13 @@ impl Key {
                 signature.to_der().as_bytes().to_vec()
             }
             Self::P384(key) => {
-                let signature: p384::ecdsa::Signature = key.sign_prehash(&padded(digest, 24)).expect("a digest signs");
+                let signature: p384::ecdsa::Signature =
+                    key.sign_prehash(&padded(digest, 24)).expect("a digest signs");
                 signature.to_der().as_bytes().to_vec()
             }
             Self::P521(key) => {
-                let signature: p521::ecdsa::Signature = key.sign_prehash(&padded(digest, 33)).expect("a digest signs");
+                let signature: p521::ecdsa::Signature =
+                    key.sign_prehash(&padded(digest, 33)).expect("a digest signs");
                 signature.to_der().as_bytes().to_vec()
             }
             Self::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
