@@ -116,7 +116,8 @@ fn programs(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     match launch.kind {
         ProgramKind::Apisix => apisix::link(world, launch, notes),
         ProgramKind::Envoy => envoy::link(world, launch, notes),
-        ProgramKind::Etcd | ProgramKind::Nginx => Vec::new(),
+        ProgramKind::Etcd => etcd::link(world, launch, notes),
+        ProgramKind::Nginx => Vec::new(),
         // clients are commands, and the kubelet is no configuration
         ProgramKind::Curl | ProgramKind::Etcdctl | ProgramKind::Openssl | ProgramKind::Kubelet => Vec::new(),
     }
