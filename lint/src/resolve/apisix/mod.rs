@@ -39,7 +39,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     let mut versions = world.assume.apisix(launch.image.as_ref());
     let mut program = Program {
         kind: ProgramKind::Apisix,
-        name: launch.name.clone(),
+        name: if launch.name.is_empty() { "apisix".to_owned() } else { launch.name.clone() },
         file: launch.file,
         span: launch.span,
         versions: versions.clone(),

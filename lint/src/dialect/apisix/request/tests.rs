@@ -16,7 +16,7 @@ fn object(names: &[&str], mtls: bool, skip: &[&str]) -> ServerContext {
         client_auth: ClientAuth {
             mode: Setting::Given(Located::new(mode, HERE)),
             trust: mtls
-                .then(|| Trust::File { file: ca, loader: TrustLoader::ApisixClientCa })
+                .then_some(Trust::File { file: ca, loader: TrustLoader::ApisixClientCa })
                 .into_iter()
                 .collect(),
             checks: PathChecks::default(),
