@@ -8,6 +8,7 @@ pub mod connect;
 pub mod discover;
 pub mod envoy;
 pub mod etcd;
+pub mod kubernetes;
 pub mod machine;
 mod routing;
 

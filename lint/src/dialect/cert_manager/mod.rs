@@ -3,6 +3,7 @@
 //! Defaults are those of cert-manager's API types (`pkg/apis/certmanager/v1`, release 1.18): 90 days, renewal
 //! after two thirds, RSA 2048, `digital signature` and `key encipherment` without extended key usage.
 
+mod csi;
 mod usage;
 
 use crate::deployment::{PlannedKey, Setting, Version};
@@ -10,6 +11,7 @@ use crate::dialect::kubernetes::{self, Metadata};
 use crate::source::{Located, Span};
 use crate::syntax::yaml::{Node, Problem};
 
+pub use csi::{CsiRequest, csi_request};
 pub use usage::{Usages, usages};
 
 /// Certificates without `duration` live 90 days.

@@ -1,7 +1,7 @@
 //! `usages`: one list in cert-manager, two extensions in the certificate.
 
 use crate::deployment::Setting;
-use crate::source::Located;
+use crate::source::{Located, Span};
 use crate::syntax::yaml::{Node, Problem};
 
 /// The two extensions.
@@ -48,6 +48,35 @@ pub fn usages(spec: Node<'_>, is_ca: bool, problems: &mut Vec<Problem>) -> Usage
         Some(span) => Usages {
             key_usage: Setting::Given(Located::new(key_usage, span)),
             extended_key_usage: Setting::Given(Located::new(extended, span)),
+        },
+        None => Usages {
+            key_usage: Setting::Default { value: key_usage, parent },
+            extended_key_usage: Setting::Default { value: extended, parent },
+        },
+    }
+}
+
+/// The same from words whose spelling was not checked (a CSI volume's `key-usages`).
+pub(super) fn from_words(words: &[Located<String>], is_ca: bool, parent: Span) -> Usages {
+    let mut key_usage = Vec::new();
+    let mut extended = Vec::new();
+    for word in words {
+        match meaning(&word.value) {
+            Some(Meaning::KeyUsage(name)) => key_usage.push(name),
+            Some(Meaning::Extended(oid)) => extended.push(oid.to_owned()),
+            None => {}
+        }
+    }
+    if words.is_empty() {
+        key_usage.extend(["digitalSignature", "keyEncipherment"]);
+    }
+    if is_ca {
+        key_usage.push("keyCertSign");
+    }
+    match words.first() {
+        Some(word) => Usages {
+            key_usage: Setting::Given(Located::new(key_usage, word.span)),
+            extended_key_usage: Setting::Given(Located::new(extended, word.span)),
         },
         None => Usages {
             key_usage: Setting::Default { value: key_usage, parent },

@@ -14,7 +14,8 @@ pub use service::{Ingress, IngressTls, PortName, Service, ServicePort};
 pub use store::{ConfigMap, Datum, Secret};
 pub use workload::{
     Container, ContainerPort, EnvironmentSource, EnvironmentValue, EnvironmentVariable, HostAlias, Item,
-    Keys, Pod, Probe, ProbeAction, ProbePurpose, Projection, Volume, VolumeMount, VolumeSource, Workload,
+    KeyReference, Keys, Pod, Probe, ProbeAction, ProbePurpose, Projection, Volume, VolumeMount, VolumeSource,
+    Workload,
 };
 
 /// Everything of Kubernetes' own that the manifests hold.

@@ -1,0 +1,205 @@
+//! Kubernetes: Pods become machines with mounted files and environments, Certificates become planned credentials,
+//! Services become names that lead to Pods.
+//!
+//! ```text
+//! documents ─ Manifests::take ─▶ Manifests ─ build ─▶ Built { machines, launches, planned, cluster, … }
+//! ```
+//! Every reference is looked up in an index by namespace and name, or by label; nothing scans all objects per object.
+//!
+//! What is missing and what is unseen: a Secret, ConfigMap or issuer that no object of the sources makes is missing,
+//! unless something in the sources makes objects that are not among them (an operator's resource, a HelmRelease, a Job
+//! that names it) or its name is one that clusters make themselves; or it stands under another namespace and one of
+//! the two objects names none.
+
+mod cluster;
+mod environment;
+mod issue;
+mod launch;
+mod mounts;
+mod probe;
+mod stores;
+
+use crate::assume::Assume;
+use crate::deployment::{PlannedCertificate, Program, Version};
+use crate::dialect::{cert_manager, kubernetes};
+use crate::finding::Incomplete;
+use crate::resolve::Launch;
+use crate::resolve::machine::{Files, Machine};
+use crate::source::Sources;
+use crate::syntax::yaml::Node;
+
+pub use cluster::{Backend, Cluster, PodInstance, Route};
+pub use stores::{Store, Stores};
+
+use kubernetes::{Container, Workload};
+
+/// The release of cert-manager whose defaults hold where nothing else is said.
+const CERT_MANAGER: Version = Version(1, 18, 0);
+
+/// Every object of the sources that Kubernetes or cert-manager gives a meaning.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// Kubernetes' own, and the names of all others.
+    pub kubernetes: kubernetes::Fragment,
+    /// cert-manager's.
+    pub cert_manager: cert_manager::Fragment,
+}
+
+impl Manifests {
+    /// Takes in one object, an item of [`kubernetes::objects`]; its tree is not needed afterwards.
+    ///
+    /// Objects of other vendors are kept by name only: their dialects read the same node.
+    pub fn take(&mut self, object: Node<'_>, assume: &Assume) {
+        let version = assume.cert_manager.unwrap_or(CERT_MANAGER);
+        if !self.cert_manager.read(object, version) {
+            self.kubernetes.read(object);
+        }
+    }
+
+    /// Whether there is nothing of Kubernetes among the sources.
+    pub fn is_empty(&self) -> bool {
+        let own = &self.kubernetes;
+        own.workloads.is_empty()
+            && own.services.is_empty()
+            && own.secrets.is_empty()
+            && own.config_maps.is_empty()
+            && own.namespaces.is_empty()
+            && own.ingresses.is_empty()
+            && own.others.is_empty()
+            && self.cert_manager.certificates.is_empty()
+            && self.cert_manager.issuers.is_empty()
+    }
+}
+
+/// What the manifests come to.
+#[derive(Debug)]
+pub struct Built {
+    /// One machine per container (and replica, where replicas differ); their indices count from the `first_machine`
+    /// given to [`build`].
+    pub machines: Vec<Machine>,
+    /// The containers whose program is known.
+    pub launches: Vec<Launch>,
+    /// The kubelet as a client: one program per container with probes over HTTP; its dialers dial `127.0.0.1` on
+    /// the container's own machine, standing for the Pod's address.
+    pub probes: Vec<Program>,
+    /// For [`Deployment::planned`](crate::deployment::Deployment::planned): first one for each Certificate.
+    pub planned: Vec<PlannedCertificate>,
+    /// Names and ports of the cluster, and its Secrets and ConfigMaps.
+    pub cluster: Cluster,
+    /// Ingresses, for the rules of their controllers.
+    pub ingresses: Vec<kubernetes::Ingress>,
+    /// Values that could not be understood.
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// Follows every reference between the manifests.
+pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_machine: usize) -> Built {
+    let Manifests { kubernetes: mut own, cert_manager: mut issued } = manifests;
+    let problems = own.problems.drain(..).chain(issued.problems.drain(..));
+    let incomplete = problems
+        .map(|problem| Incomplete {
+            file: sources.path(problem.span.file).to_owned(),
+            span: Some(problem.span),
+            message: problem.message,
+        })
+        .collect();
+    let ingresses = std::mem::take(&mut own.ingresses);
+    let creators = stores::Creators::new(&own, &ingresses);
+    let mut stores = Stores::new(own.secrets, own.config_maps, creators);
+    let mut planning = issue::Planning::new(&issued.issuers);
+    planning.certificates(&issued.certificates, &mut stores);
+
+    let mut machines = Vec::new();
+    let mut launches = Vec::new();
+    let mut probes = Vec::new();
+    let mut pods = Vec::new();
+    for workload in &own.workloads {
+        for replica in replicas(workload) {
+            let identity = PodIdentity::new(workload, replica);
+            let mut own_machines = Vec::new();
+            for (container, init) in workload.pod.all() {
+                let environment = environment::resolve(container, &identity, &stores);
+                let mounts =
+                    mounts::resolve(workload, container, &identity, &environment, &stores, &mut planning);
+                let machine = first_machine + machines.len();
+                let several = workload.pod.containers.len() > 1 || init;
+                let title = identity.title(several.then_some(container));
+                machines.push(Machine {
+                    name: format!("{}, container {}", identity.title(None), container.name.value),
+                    namespace: Some(workload.metadata.namespace().to_owned()),
+                    files: Files::Container(mounts),
+                });
+                probes.extend(probe::program(container, &workload.pod, &title, machine));
+                launches.extend(launch::recognise(container, init, &environment, title, machine));
+                if !init {
+                    own_machines.push((machine, container));
+                }
+            }
+            pods.push(PodInstance::new(workload, &identity, &own_machines));
+        }
+    }
+    let domain = assume.cluster_domain.clone().unwrap_or_else(|| "cluster.local".to_owned());
+    let planned = planning.finish();
+    let cluster = Cluster::new(domain, own.services, pods, stores);
+    Built { machines, launches, probes, planned, cluster, ingresses, incomplete }
+}
+
+/// The replicas that have to be told apart: those of a StatefulSet whose Pods ask for their own name.
+fn replicas(workload: &Workload) -> Vec<Option<u32>> {
+    const MOST: u32 = 9;
+    if workload.kind != "StatefulSet" {
+        return vec![None];
+    }
+    let count = workload.replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(1).min(MOST);
+    let asks = |container: &Container| {
+        container.env.iter().any(|variable| {
+            matches!(&variable.value, kubernetes::EnvironmentValue::Field(path)
+                if path.value == "metadata.name")
+        })
+    };
+    if workload.pod.containers.iter().any(asks) { (0..count).map(Some).collect() } else { vec![None] }
+}
+
+/// Who a Pod is, as far as its manifest determines it.
+#[derive(Debug, Clone)]
+pub(super) struct PodIdentity {
+    /// `Deployment tls/apisix`.
+    owner: String,
+    /// The Pod's own name, where it is known.
+    name: Option<String>,
+    namespace: String,
+    /// It is written, not assumed.
+    namespace_written: bool,
+}
+
+impl PodIdentity {
+    fn new(workload: &Workload, replica: Option<u32>) -> Self {
+        let own = &workload.metadata.name.value;
+        let name = match (workload.kind.as_str(), replica) {
+            ("Pod", _) => Some(own.clone()),
+            (_, Some(ordinal)) => Some(format!("{own}-{ordinal}")),
+            _ => None,
+        };
+        let path = workload.metadata.path();
+        let owner = match replica {
+            Some(ordinal) => format!("{} {path}-{ordinal}", workload.kind),
+            None => format!("{} {path}", workload.kind),
+        };
+        Self {
+            owner,
+            name,
+            namespace: workload.metadata.namespace().to_owned(),
+            namespace_written: workload.metadata.namespace.is_some(),
+        }
+    }
+
+    fn title(&self, container: Option<&Container>) -> String {
+        match container {
+            Some(container) => format!("{}, container {}", self.owner, container.name.value),
+            None => self.owner.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

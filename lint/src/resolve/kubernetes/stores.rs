@@ -1,0 +1,327 @@
+//! Secrets and ConfigMaps by name: those in the sources, those that cert-manager will write, those that are missing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::deployment::{Content, Lookup, Missing};
+use crate::dialect::kubernetes::{ConfigMap, Datum, Fragment, Ingress, Secret};
+use crate::finding::Label;
+use crate::source::Span;
+
+/// A Secret or ConfigMap as far as it is known.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// `Secret tls/etcd-secret`.
+    pub title: String,
+    /// Where it (or the Certificate that fills it) is named.
+    pub span: Span,
+    /// Key → content.
+    pub entries: BTreeMap<String, Content>,
+    /// Keys that may come besides; completes "undetermined because …".
+    pub unseen: Option<String>,
+    /// Its namespace is written, not assumed.
+    namespace_written: bool,
+}
+
+/// Every Secret and ConfigMap, by namespace and name.
+#[derive(Debug, Default)]
+pub struct Stores {
+    secrets: Shelf,
+    config_maps: Shelf,
+    creators: Creators,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    /// What mounts and references find; a Secret that will never be written is missing.
+    found: HashMap<(String, String), Lookup<Store>>,
+    /// The namespaces in which a name is found.
+    namespaces: HashMap<String, Vec<String>>,
+}
+
+/// What in the sources makes Secrets and ConfigMaps that are not among them.
+#[derive(Debug, Default)]
+pub(super) struct Creators {
+    /// Namespace and name → who writes it.
+    named: HashMap<(String, String), String>,
+    /// Objects that make any number of others.
+    anything: Option<String>,
+    /// Jobs and their command lines.
+    jobs: Vec<(String, String)>,
+    /// Namespace → an object of an operator, which may make Pods.
+    operated: HashMap<String, String>,
+}
+
+/// Kinds that stand for whole applications.
+const APPLICATIONS: [&str; 6] =
+    ["HelmRelease", "HelmChart", "HelmChartConfig", "Application", "ApplicationSet", "Kustomization"];
+
+impl Creators {
+    pub(super) fn new(fragment: &Fragment, ingresses: &[Ingress]) -> Self {
+        let mut creators = Self::default();
+        for other in &fragment.others {
+            let group = other.api_version.split_once('/').map_or("", |(group, _)| group);
+            if APPLICATIONS.contains(&other.kind.as_str()) && group.contains('.') {
+                let title = format!("{} {}", other.kind, other.metadata.path());
+                creators.anything.get_or_insert(title);
+            }
+            // Kubernetes' own kinds write no Secrets; those of operators may
+            if !group.contains('.') || group.ends_with(".k8s.io") || group == "apisix.apache.org" {
+                continue;
+            }
+            let makes_pods = !matches!(
+                other.kind.as_str(),
+                "ExternalSecret"
+                    | "SealedSecret"
+                    | "SecretStore"
+                    | "ClusterSecretStore"
+                    | "Bundle"
+                    | "ServiceMonitor"
+                    | "PodMonitor"
+                    | "PrometheusRule"
+                    | "VirtualService"
+                    | "DestinationRule"
+                    | "PeerAuthentication"
+            );
+            if makes_pods {
+                let title = format!("{} {}", other.kind, other.metadata.path());
+                creators.operated.entry(other.metadata.namespace().to_owned()).or_insert(title);
+            }
+            for name in &other.writes {
+                let key = (other.metadata.namespace().to_owned(), name.clone());
+                creators.named.insert(key, format!("{} {}", other.kind, other.metadata.path()));
+            }
+        }
+        for ingress in ingresses {
+            let shim = ["cert-manager.io/issuer", "cert-manager.io/cluster-issuer"]
+                .iter()
+                .any(|key| ingress.metadata.annotation(key).is_some());
+            for secret in ingress.tls.iter().filter_map(|tls| tls.secret.as_ref()).filter(|_| shim) {
+                let key = (ingress.metadata.namespace().to_owned(), secret.value.clone());
+                let title = format!("cert-manager, for Ingress {}", ingress.metadata.path());
+                creators.named.insert(key, title);
+            }
+        }
+        for service in &fragment.services {
+            let annotation = "service.beta.openshift.io/serving-cert-secret-name";
+            if let Some(secret) = service.metadata.annotation(annotation) {
+                let key = (service.metadata.namespace().to_owned(), secret.value.clone());
+                creators.named.insert(key, format!("OpenShift, for Service {}", service.metadata.path()));
+            }
+        }
+        for workload in fragment.workloads.iter().filter(|workload| workload.kind.ends_with("Job")) {
+            let mut words = String::new();
+            for (container, _) in workload.pod.all() {
+                let env = container.env.iter().filter_map(|variable| match &variable.value {
+                    crate::dialect::kubernetes::EnvironmentValue::Text(text) => Some(&text.value),
+                    _ => None,
+                });
+                for word in container.command.iter().chain(&container.args).map(|word| &word.value).chain(env)
+                {
+                    words.push_str(word);
+                    words.push('\n');
+                }
+            }
+            creators.jobs.push((format!("{} {}", workload.kind, workload.metadata.path()), words));
+        }
+        creators
+    }
+
+    /// Why an object of this name may exist although it is not among the sources.
+    fn excuse(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
+        if let Some(writer) = self.named.get(&(namespace.to_owned(), name.to_owned())) {
+            return Some(format!("{kind} {namespace}/{name} is written by {writer}"));
+        }
+        if matches!(name, "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert")
+            || name.starts_with("sh.helm.release.")
+            || name.contains("-token-")
+        {
+            return Some(format!("{kind} {namespace}/{name} is one that the cluster makes"));
+        }
+        if let Some(writer) = &self.anything {
+            return Some(format!("{kind} {namespace}/{name} may be made by {writer}"));
+        }
+        let job = self.jobs.iter().find(|(_, words)| words.contains(name));
+        job.map(|(job, _)| format!("{kind} {namespace}/{name} may be made by {job}, which names it"))
+    }
+}
+
+impl Stores {
+    pub(super) fn new(secrets: Vec<Secret>, config_maps: Vec<ConfigMap>, creators: Creators) -> Self {
+        let mut stores = Self { creators, ..Self::default() };
+        for secret in secrets {
+            let store = store("Secret", &secret.metadata, secret.data);
+            stores.secrets.put(
+                secret.metadata.namespace(),
+                &secret.metadata.name.value,
+                Lookup::Found(store),
+            );
+        }
+        for map in config_maps {
+            let store = store("ConfigMap", &map.metadata, map.data);
+            stores.config_maps.put(map.metadata.namespace(), &map.metadata.name.value, Lookup::Found(store));
+        }
+        stores
+    }
+
+    /// A Secret; `written`: whether the namespace of whoever asks is written, not assumed.
+    pub fn secret(&self, namespace: &str, name: &str, written: bool) -> Lookup<&Store> {
+        self.look(&self.secrets, "Secret", "missing-secret", namespace, name, written)
+    }
+
+    /// A ConfigMap.
+    pub fn config_map(&self, namespace: &str, name: &str, written: bool) -> Lookup<&Store> {
+        self.look(&self.config_maps, "ConfigMap", "missing-config-map", namespace, name, written)
+    }
+
+    /// A key of a Secret, as `k8s:NAMESPACE/SECRET/KEY` names it.
+    pub fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Lookup<Content> {
+        match self.secret(namespace, name, true) {
+            Lookup::Found(store) => store.key(key),
+            Lookup::Missing(missing) => Lookup::Missing(missing),
+            Lookup::Unseen(why) => Lookup::Unseen(why),
+        }
+    }
+
+    /// An object that may make Pods of a namespace which are not among the sources.
+    pub(super) fn maker_in(&self, namespace: &str) -> Option<&str> {
+        let creators = &self.creators;
+        creators.operated.get(namespace).or(creators.anything.as_ref()).map(String::as_str)
+    }
+
+    /// A Secret that stands in the sources (or that was put there before).
+    pub(super) fn present(&self, namespace: &str, name: &str) -> Option<&Lookup<Store>> {
+        self.secrets.found.get(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// Namespaces in which a Secret of this name is found.
+    pub(super) fn namespaces_of_secret(&self, name: &str) -> &[String] {
+        self.secrets.namespaces.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts down what a Certificate makes of a Secret; keys that the sources give bytes for stay.
+    pub(super) fn plan(&mut self, namespace: &str, name: &str, planned: Lookup<Store>, written: bool) {
+        let planned = planned.map(|store| Store { namespace_written: written, ..store });
+        let key = (namespace.to_owned(), name.to_owned());
+        match (self.secrets.found.get_mut(&key), planned) {
+            (Some(Lookup::Found(real)), Lookup::Found(planned)) => {
+                for (key, content) in planned.entries {
+                    real.entries.entry(key).or_insert(content);
+                }
+            }
+            // the bytes are there already; that a renewal will fail is the Certificate's own mistake
+            (Some(Lookup::Found(_)), _) => {}
+            (_, planned) => self.secrets.put(namespace, name, planned),
+        }
+    }
+
+    fn look<'s>(
+        &'s self,
+        shelf: &'s Shelf,
+        kind: &str,
+        rule: &'static str,
+        namespace: &str,
+        name: &str,
+        written: bool,
+    ) -> Lookup<&'s Store> {
+        match shelf.found.get(&(namespace.to_owned(), name.to_owned())) {
+            Some(Lookup::Found(store)) => return Lookup::Found(store),
+            Some(Lookup::Missing(missing)) => return Lookup::Missing(missing.clone()),
+            Some(Lookup::Unseen(why)) => return Lookup::Unseen(why.clone()),
+            None => {}
+        }
+        if let Some(why) = self.creators.excuse(kind, namespace, name) {
+            return Lookup::Unseen(why);
+        }
+        let elsewhere = shelf.namespaces.get(name).map_or(&[][..], Vec::as_slice);
+        let mut labels = Vec::new();
+        for other in elsewhere.iter().take(2) {
+            let Some(Lookup::Found(store)) = shelf.found.get(&(other.clone(), name.to_owned())) else {
+                continue;
+            };
+            if !written || !store.namespace_written {
+                return Lookup::Unseen(format!(
+                    "{} stands in the sources, and one of the two objects names no namespace",
+                    store.title
+                ));
+            }
+            labels.push(Label {
+                span: store.span,
+                message: format!("this one is in namespace {other}, where Pods of {namespace} cannot use it"),
+            });
+        }
+        Lookup::Missing(Missing {
+            rule,
+            message: format!("no {kind} {name} in namespace {namespace} is made by anything in the sources"),
+            labels,
+        })
+    }
+}
+
+impl Store {
+    /// A store that cert-manager fills.
+    pub(super) fn planned(
+        title: String,
+        span: Span,
+        entries: BTreeMap<String, Content>,
+        unseen: Option<String>,
+    ) -> Self {
+        Self { title, span, entries, unseen, namespace_written: true }
+    }
+
+    /// The content of a key.
+    pub fn key(&self, key: &str) -> Lookup<Content> {
+        match (self.entries.get(key), &self.unseen) {
+            (Some(content), _) => Lookup::Found(content.clone()),
+            (None, Some(why)) => Lookup::Unseen(why.clone()),
+            (None, None) => Lookup::Missing(self.missing_key(key)),
+        }
+    }
+
+    /// That it has no such key.
+    pub(super) fn missing_key(&self, key: &str) -> Missing {
+        let have: Vec<&str> = self.entries.keys().map(String::as_str).collect();
+        let have = if have.is_empty() { "no key".to_owned() } else { have.join(", ") };
+        Missing {
+            rule: "missing-key",
+            message: format!("{} has no key {key}; it has {have}", self.title),
+            labels: vec![Label { span: self.span, message: format!("has {have}") }],
+        }
+    }
+}
+
+impl Shelf {
+    fn put(&mut self, namespace: &str, name: &str, store: Lookup<Store>) {
+        self.found.insert((namespace.to_owned(), name.to_owned()), store);
+        let namespaces = self.namespaces.entry(name.to_owned()).or_default();
+        if !namespaces.iter().any(|other| other == namespace) {
+            namespaces.push(namespace.to_owned());
+        }
+    }
+}
+
+fn store(kind: &str, metadata: &crate::dialect::kubernetes::Metadata, data: Vec<Datum>) -> Store {
+    let mut unread = BTreeSet::new();
+    let mut entries = BTreeMap::new();
+    for datum in data {
+        match datum.value {
+            // an empty value is filled in by whoever owns the Secret
+            Ok(text) if kind == "Secret" && text.bytes().is_empty() => {
+                entries.insert(datum.key.value, Content::Empty);
+            }
+            Ok(text) => {
+                entries.insert(datum.key.value, Content::Bytes(text));
+            }
+            Err(why) => {
+                unread.insert(why);
+            }
+        }
+    }
+    let unseen = unread.into_iter().next().map(|why| format!("{why} in {kind} {}", metadata.path()));
+    Store {
+        title: format!("{kind} {}", metadata.path()),
+        span: metadata.name.span,
+        entries,
+        unseen,
+        namespace_written: metadata.namespace.is_some(),
+    }
+}
