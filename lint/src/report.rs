@@ -88,7 +88,11 @@ fn describe(
 ) -> ConnectionReport {
     let party = |program: &Program| Party {
         kind: program.kind.name(),
-        name: Some(program.name.clone()),
+        name: Some(if program.name.is_empty() {
+            program.kind.name().to_owned()
+        } else {
+            program.name.clone()
+        }),
         file: program.file.map(|file| files.path(file).to_owned()),
     };
     let dialer = connection.client.and_then(|(program, dialer)| {

@@ -75,15 +75,20 @@ impl<'a> Switchboard<'a> {
     /// Every connection of the deployment; listeners that nobody among the sources dials wait for any client.
     pub fn all(&self) -> Vec<Connection> {
         let mut connections = Vec::new();
-        let mut called: BTreeSet<(ProgramId, usize)> = BTreeSet::new();
+        // a port is one place, however many addresses of the program it is bound on
+        let mut called: BTreeSet<(ProgramId, u16)> = BTreeSet::new();
+        let mut own_gateways = BTreeSet::new();
         for (id, program) in self.programs.iter().enumerate() {
-            for index in 0..program.dialers.len() {
+            for (index, dialer) in program.dialers.iter().enumerate() {
+                let gateway = dialer.purpose == DialerPurpose::Gateway;
+                if gateway && !own_gateways.insert((id, dialer.target.port)) {
+                    continue;
+                }
                 let connection = self.connection(id, index, None);
-                if let Lookup::Found(server) = connection.server {
+                if let Lookup::Found((server, listener)) = connection.server {
                     // a member that dials itself is no caller
-                    if server.0 != id {
-                        called.insert(server);
-                    }
+                    let ports = (!gateway).then(|| self.ports(server, listener)).into_iter().flatten();
+                    called.extend(ports.map(|port| (server, port)));
                 }
                 connections.push(connection);
             }
@@ -91,13 +96,21 @@ impl<'a> Switchboard<'a> {
         connections.retain(|connection| self.is_shown(connection));
         for (id, program) in self.programs.iter().enumerate() {
             for (index, listener) in program.listeners.iter().enumerate() {
-                let waits = listener.tls.is_some() && !called.contains(&(id, index));
-                if waits && matches!(listener.purpose, ListenerPurpose::Clients | ListenerPurpose::Admin) {
-                    connections.extend(self.waiting(id, index));
+                let waits = listener.tls.is_some()
+                    && matches!(listener.purpose, ListenerPurpose::Clients | ListenerPurpose::Admin);
+                for port in self.ports(id, index).filter(|_| waits) {
+                    if called.insert((id, port)) {
+                        connections.extend(self.waiting(id, index, port));
+                    }
                 }
             }
         }
         connections
+    }
+
+    fn ports(&self, program: ProgramId, listener: usize) -> impl Iterator<Item = u16> {
+        let listener = self.programs.get(program).and_then(|program| program.listeners.get(listener));
+        listener.into_iter().flat_map(|listener| &listener.binds).map(|bind| bind.port)
     }
 
     /// The connections that a command opens, then those that its request makes the servers open.
@@ -182,29 +195,19 @@ impl<'a> Switchboard<'a> {
         }
     }
 
-    /// A listener whose callers are unknown, once for each port.
-    fn waiting(&self, id: ProgramId, index: usize) -> Vec<Connection> {
-        let Some((program, listener)) =
-            self.programs.get(id).and_then(|program| Some((program, program.listeners.get(index)?)))
-        else {
-            return Vec::new();
-        };
-        let mut ports: Vec<u16> = listener.binds.iter().map(|bind| bind.port).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        let waiting = ports.into_iter().map(|port| {
-            let (host, port) = self.known_as(program, index, port);
-            Connection {
-                client: None,
-                server: Lookup::Found((id, index)),
-                url: format!("https://{}:{port}", bracketed(&host)),
-                port,
-                request: None,
-                server_label: None,
-                path: Vec::new(),
-            }
-        });
-        waiting.collect()
+    /// A port whose callers are unknown.
+    fn waiting(&self, id: ProgramId, index: usize, port: u16) -> Option<Connection> {
+        let program = self.programs.get(id)?;
+        let (host, port) = self.known_as(program, index, port);
+        Some(Connection {
+            client: None,
+            server: Lookup::Found((id, index)),
+            url: format!("https://{}:{port}", bracketed(&host)),
+            port,
+            request: None,
+            server_label: None,
+            path: Vec::new(),
+        })
     }
 
     /// The name and port under which clients may know a listener: its Service's, a name of its contexts, its address.
