@@ -82,11 +82,71 @@ impl Assume {
     }
 }
 
-/// The version that an image's tag starts with.
-fn image_version(image: &str) -> Option<Version> {
+impl Assume {
+    /// nginx's version and OpenSSL's inside it.
+    ///
+    /// An image counts where its tag is nginx's own version (`nginx:1.27`, `nginx-unprivileged`, `openresty`), not
+    /// where it is that of something with nginx inside (an ingress controller).
+    pub fn nginx(&self, image: Option<&Located<String>>) -> Versions {
+        let tag = image.filter(|image| is_nginx(&image.value));
+        let tag = tag.and_then(|image| Some((image_version(&image.value)?, image.span)));
+        let (program, known_from) = match (self.nginx, tag) {
+            (Some(version), _) => (version, KnownFrom::Assumed),
+            (None, Some((version, span))) => (version, KnownFrom::Image(span)),
+            (None, None) => (Version(1, 26, 3), KnownFrom::Default),
+        };
+        let tag = image.and_then(|image| image_tag(&image.value)).unwrap_or_default();
+        let official = image.is_some_and(|image| is_nginx(&image.value));
+        let stack = self.openssl_of(tag, official.then_some(program));
+        Versions { program, known_from, stack }
+    }
+
+    /// The OpenSSL of an image, by the system that its tag names: Debian builds with level 2, others with OpenSSL's own
+    /// default, which is 1 before 3.2 (CHANGES.md of OpenSSL) and 2 from then on. `nginx` is given for nginx's own
+    /// images, which are Debian unless their tag says otherwise. Which system has which version is documentation,
+    /// nothing observed.
+    fn openssl_of(&self, tag: &str, nginx: Option<Version>) -> Stack {
+        let alpine = tag.split("alpine").nth(1).map(|release| Version::parse(release).unwrap_or_default());
+        let (version, debian) = match alpine {
+            Some(Version(3, 1..=16, _)) => (Version(1, 1, 1), false),
+            Some(Version(3, 17, _)) => (Version(3, 0, 0), false),
+            Some(Version(3, 18 | 19, _)) => (Version(3, 1, 0), false),
+            Some(Version(3, 20 | 21, _)) => (Version(3, 3, 0), false),
+            Some(_) => (Version(3, 5, 0), false),
+            None if tag.contains("bullseye") || tag.contains("buster") => (Version(1, 1, 1), true),
+            None if tag.contains("bookworm") => (Version(3, 0, 0), true),
+            None if tag.contains("trixie") => (Version(3, 5, 0), true),
+            None => match nginx {
+                // nginx's images moved to bookworm with 1.25.1 and to trixie with 1.29.2
+                Some(version) if version < Version(1, 25, 1) => (Version(1, 1, 1), true),
+                Some(version) if version < Version(1, 29, 2) => (Version(3, 0, 0), true),
+                _ => (Version(3, 5, 0), true),
+            },
+        };
+        let version = self.openssl.unwrap_or(version);
+        let default_level = if debian || version >= Version(3, 2, 0) { 2 } else { 1 };
+        Stack::OpenSsl { version, security_level: self.openssl_security_level.unwrap_or(default_level) }
+    }
+}
+
+/// Whether an image's tag is nginx's version.
+fn is_nginx(image: &str) -> bool {
+    let name = image.split('@').next().unwrap_or(image);
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let name = name.split(':').next().unwrap_or(name);
+    matches!(name, "nginx" | "nginx-unprivileged" | "openresty")
+}
+
+/// An image's tag.
+fn image_tag(image: &str) -> Option<&str> {
     let name = image.split('@').next()?;
     let (_, tag) = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'))?;
-    Version::parse(tag)
+    Some(tag)
+}
+
+/// The version that an image's tag starts with.
+fn image_version(image: &str) -> Option<Version> {
+    Version::parse(image_tag(image)?)
 }
 
 impl Assume {
@@ -176,6 +236,7 @@ const NAMES: [&str; 10] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{FileId, Span};
 
     #[test]
     fn items_are_read_by_name() {
@@ -218,5 +279,27 @@ mod tests {
             let error = Assume::parse(&[item]).unwrap_err();
             assert!(error.contains(part), "{item}: {error}");
         }
+    }
+
+    #[test]
+    fn nginx_is_known_by_assumption_then_by_its_image_then_by_default() {
+        let image = |text: &str| Located::new(text.to_owned(), Span { file: FileId(0), start: 0, end: 0 });
+        for (text, program, openssl, level) in [
+            ("nginx:1.22.1", Version(1, 22, 1), Version(1, 1, 1), 2),
+            ("docker.io/library/nginx:1.27.4", Version(1, 27, 4), Version(3, 0, 0), 2),
+            ("nginx:1.25-alpine3.18", Version(1, 25, 0), Version(3, 1, 0), 1),
+            ("nginx:1.27-alpine", Version(1, 27, 0), Version(3, 5, 0), 2),
+            ("nginx", Version(1, 26, 3), Version(3, 0, 0), 2),
+            ("localhost:5000/nginx", Version(1, 26, 3), Version(3, 0, 0), 2),
+            ("registry.k8s.io/ingress-nginx/controller:v1.9.0", Version(1, 26, 3), Version(3, 5, 0), 2),
+        ] {
+            let versions = Assume::default().nginx(Some(&image(text)));
+            assert_eq!(versions.program, program, "{text}");
+            assert_eq!(versions.stack, Stack::OpenSsl { version: openssl, security_level: level }, "{text}");
+        }
+        let assume = Assume::parse(&["nginx=1.30.6", "openssl=3.6", "openssl-seclevel=1"]).unwrap();
+        let versions = assume.nginx(Some(&image("nginx:1.22")));
+        assert_eq!(versions.program, Version(1, 30, 6));
+        assert_eq!(versions.stack, Stack::OpenSsl { version: Version(3, 6, 0), security_level: 1 });
     }
 }

@@ -685,7 +685,8 @@ pub enum UnfitCredential {
 pub struct RouteMatch {
     /// Index of the listener in the same program; None: any of its `Clients` listeners.
     pub listener: Option<usize>,
-    /// Host patterns; empty: any.
+    /// Host patterns; empty: any. `*.example.test` stands for one or more labels, `www.*` for what follows,
+    /// `~expression` for a regular expression searched in any case (nginx).
     pub hosts: Vec<String>,
     /// Path patterns.
     pub paths: Vec<PathPattern>,

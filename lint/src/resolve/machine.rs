@@ -123,6 +123,135 @@ impl Machine {
     }
 }
 
+/// The files that a pattern names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Globbed {
+    /// Absolute paths, sorted.
+    pub paths: Vec<String>,
+    /// Why there may be others; completes "undetermined because …".
+    pub unseen: Option<String>,
+}
+
+impl Machine {
+    /// The files that a shell pattern (`*`, `?`, `[…]`) names; a relative one counts from `base`.
+    pub fn glob(&self, index: &Index<'_>, pattern: &str, base: &str) -> Globbed {
+        let full = normalise(base, pattern);
+        let folder = fixed_folder(&full);
+        let mut globbed = Globbed::default();
+        match &self.files {
+            Files::Root | Files::Loose => {
+                let found = index.beneath(folder).map(|(path, _)| path);
+                globbed.paths.extend(found.filter(|path| glob_matches(&full, path)).map(str::to_owned));
+                if matches!(self.files, Files::Loose) && globbed.paths.is_empty() {
+                    globbed.unseen = Some(format!("no file like {pattern} is among the given paths"));
+                }
+            }
+            Files::Container(mounts) => {
+                for mount in mounts {
+                    match &mount.content {
+                        Lookup::Found(Mounted::File(_)) => globbed.paths.push(mount.path.clone()),
+                        Lookup::Found(Mounted::Folder { entries, .. }) => {
+                            let entries = entries.keys().map(|entry| normalise(&mount.path, entry));
+                            // another mount may lie over a part of this one
+                            globbed.paths.extend(entries);
+                        }
+                        _ => {}
+                    }
+                }
+                globbed.paths.retain(|path| glob_matches(&full, path));
+                globbed.paths.sort();
+                globbed.paths.dedup();
+                let covering =
+                    mounts.iter().filter(|mount| folder == mount.path || is_beneath(folder, &mount.path));
+                globbed.unseen =
+                    match covering.max_by_key(|mount| mount.path.len()).map(|mount| &mount.content) {
+                        None => Some(format!("{folder} lies in the image of {}", self.name)),
+                        Some(Lookup::Found(Mounted::Folder { unseen, .. })) => unseen.clone(),
+                        Some(Lookup::Found(Mounted::Opaque(why)) | Lookup::Unseen(why)) => Some(why.clone()),
+                        Some(Lookup::Found(Mounted::File(_)) | Lookup::Missing(_)) => None,
+                    };
+            }
+        }
+        globbed
+    }
+}
+
+/// The folder of a pattern above its first wildcard.
+fn fixed_folder(pattern: &str) -> &str {
+    let fixed = pattern.find(['*', '?', '[']).and_then(|at| pattern.get(..at)).unwrap_or(pattern);
+    match fixed.rfind('/') {
+        Some(0) | None => "/",
+        Some(slash) => fixed.get(..slash).unwrap_or("/"),
+    }
+}
+
+/// Whether a path fits a pattern, as glob(7) has it: no wildcard crosses a slash or hides a leading dot.
+pub fn glob_matches(pattern: &str, path: &str) -> bool {
+    let patterns: Vec<&str> = pattern.split('/').collect();
+    let parts: Vec<&str> = path.split('/').collect();
+    patterns.len() == parts.len()
+        && patterns.iter().zip(&parts).all(|(pattern, part)| {
+            (!part.starts_with('.') || pattern.starts_with('.') || part == pattern)
+                && part_matches(pattern.as_bytes(), part.as_bytes())
+        })
+}
+
+/// One component; `*` is tried again from where it last matched, so that work stays quadratic at most.
+fn part_matches(pattern: &[u8], part: &[u8]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while read < part.len() {
+        let step = match pattern.get(at) {
+            Some(b'*') => {
+                retry = Some((at + 1, read));
+                at += 1;
+                continue;
+            }
+            Some(b'?') => Some(1),
+            Some(b'[') => part.get(read).and_then(|&byte| set_matches(pattern.get(at..)?, byte)),
+            Some(byte) if part.get(read) == Some(byte) => Some(1),
+            _ => None,
+        };
+        match (step, retry) {
+            (Some(width), _) => {
+                at += width;
+                read += 1;
+            }
+            (None, Some((after, from))) => {
+                at = after;
+                read = from + 1;
+                retry = Some((after, from + 1));
+            }
+            (None, None) => return false,
+        }
+    }
+    pattern.get(at..).is_some_and(|rest| rest.iter().all(|&byte| byte == b'*'))
+}
+
+/// The width of a `[…]` set that has this byte.
+fn set_matches(pattern: &[u8], byte: u8) -> Option<usize> {
+    let negated = matches!(pattern.get(1), Some(b'!' | b'^'));
+    let first = 1 + usize::from(negated);
+    // a bracket right at the start is an ordinary member
+    let close = first + 1 + pattern.get(first + 1..)?.iter().position(|&byte| byte == b']')?;
+    let members = pattern.get(first..close)?;
+    let mut has = false;
+    let mut at = 0;
+    while let Some(&low) = members.get(at) {
+        match (members.get(at + 1), members.get(at + 2)) {
+            (Some(b'-'), Some(&high)) => {
+                has |= (low..=high).contains(&byte);
+                at += 3;
+            }
+            _ => {
+                has |= low == byte;
+                at += 1;
+            }
+        }
+    }
+    (has != negated).then_some(close + 1)
+}
+
 fn source_content(index: &Index<'_>, id: FileId) -> Lookup<Content> {
     match index.sources.file(id).map(|file| &file.content) {
         Some(FileContent::Bytes(_)) => match index.sources.text(id) {
@@ -220,4 +349,61 @@ pub fn normalise(base: &str, path: &str) -> String {
 pub struct Hosts {
     /// Name in lower case → addresses.
     pub names: BTreeMap<String, Vec<IpAddr>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_as_the_shell_has_them() {
+        for (pattern, path, expected) in [
+            ("/etc/nginx/conf.d/*.conf", "/etc/nginx/conf.d/a.conf", true),
+            ("/etc/nginx/conf.d/*.conf", "/etc/nginx/conf.d/.conf", false),
+            ("/etc/nginx/conf.d/*.conf", "/etc/nginx/conf.d/sub/a.conf", false),
+            ("/etc/nginx/*/*.conf", "/etc/nginx/conf.d/a.conf", true),
+            ("/a/?.conf", "/a/x.conf", true),
+            ("/a/?.conf", "/a/xy.conf", false),
+            ("/a/[a-c]x", "/a/bx", true),
+            ("/a/[!a-c]x", "/a/bx", false),
+            ("/a/*b*c", "/a/xbybzc", true),
+            ("/a/*b*c", "/a/xbybz", false),
+            ("/a/[", "/a/[", false),
+            ("/a/*", "/a/.hidden", false),
+            ("/a/.*", "/a/.hidden", true),
+        ] {
+            assert_eq!(glob_matches(pattern, path), expected, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_finds_the_sources_beneath_a_root_and_the_files_of_mounts() {
+        let mut sources = Sources::default();
+        for path in ["etc/nginx/conf.d/b.conf", "etc/nginx/conf.d/a.conf", "etc/nginx/conf.d/c.txt"] {
+            sources.add(path, *b"x");
+        }
+        let index = Index::new(&sources);
+        let machine = |files| Machine { name: "Pod web".to_owned(), namespace: None, files };
+        let globbed = machine(Files::Root).glob(&index, "conf.d/*.conf", "/etc/nginx");
+        assert_eq!(globbed.paths, ["/etc/nginx/conf.d/a.conf", "/etc/nginx/conf.d/b.conf"]);
+        assert_eq!(globbed.unseen, None);
+        let span = Span { file: FileId(0), start: 0, end: 0 };
+        let folder = Mounted::Folder {
+            name: "ConfigMap web".to_owned(),
+            span,
+            entries: BTreeMap::from([("a.conf".to_owned(), Content::Empty)]),
+            mode: None,
+            unseen: None,
+        };
+        let mount =
+            |path: &str, content| Mount { path: path.to_owned(), span, content: Lookup::Found(content) };
+        let mounted = machine(Files::Container(vec![mount("/etc/nginx/conf.d", folder)]));
+        let globbed = mounted.glob(&index, "/etc/nginx/conf.d/*.conf", "/");
+        assert_eq!((globbed.paths.len(), globbed.unseen), (1, None));
+        let single =
+            machine(Files::Container(vec![mount("/etc/nginx/conf.d/x.conf", Mounted::File(Content::Empty))]));
+        let globbed = single.glob(&index, "/etc/nginx/conf.d/*.conf", "/");
+        assert_eq!(globbed.paths, ["/etc/nginx/conf.d/x.conf"]);
+        assert!(globbed.unseen.is_some());
+    }
 }

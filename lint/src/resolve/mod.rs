@@ -10,6 +10,7 @@ pub mod envoy;
 pub mod etcd;
 pub mod kubernetes;
 pub mod machine;
+pub mod nginx;
 mod routing;
 
 use crate::assume::Assume;
@@ -118,7 +119,7 @@ fn programs(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
         ProgramKind::Apisix => apisix::link(world, launch, notes),
         ProgramKind::Envoy => envoy::link(world, launch, notes),
         ProgramKind::Etcd => etcd::link(world, launch, notes),
-        ProgramKind::Nginx => Vec::new(),
+        ProgramKind::Nginx => nginx::link(world, launch, notes),
         // clients are commands, and the kubelet is no configuration
         ProgramKind::Curl | ProgramKind::Etcdctl | ProgramKind::Openssl | ProgramKind::Kubelet => Vec::new(),
     }

@@ -24,6 +24,8 @@ pub struct Location {
     pub checks: Vec<Check>,
     /// It ends every request itself (`return` without a condition).
     pub returns: Option<Span>,
+    /// Includes that may say more of it; completes "undetermined because …".
+    pub unseen: Vec<String>,
 }
 
 /// Which requests a location takes.
@@ -204,10 +206,45 @@ impl Pass {
         Ok(pass)
     }
 
+    /// The same with variables replaced by their constant values; itself where it has none; None where some are unknown.
+    pub fn resolved(&self, constants: &[(String, Located<String>)]) -> Option<Self> {
+        let names = variables(&self.written.value);
+        if self.variables().is_empty() {
+            return Some(self.clone());
+        }
+        let mut text = self.written.value.clone();
+        for name in names {
+            let known = constants.iter().find(|(constant, _)| constant == name);
+            if let Some((_, value)) = known {
+                text = text.replace(&format!("${{{name}}}"), &value.value);
+                text = replace_variable(&text, name, &value.value);
+            }
+        }
+        let written = Located::new(text, self.written.span);
+        let resolved = Self::read(self.kind, &written, self.span, self.tls).ok()?;
+        resolved.variables().is_empty().then_some(resolved)
+    }
+
     /// Names of the variables that its host and port hold, without `$`.
     pub fn variables(&self) -> Vec<&str> {
         variables(&self.host.value)
     }
+}
+
+/// Replaces `$name` where it is not the beginning of a longer name.
+fn replace_variable(text: &str, name: &str, value: &str) -> String {
+    let mark = format!("${name}");
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(&mark) {
+        let (before, after) = (rest.get(..at), rest.get(at + mark.len()..).unwrap_or_default());
+        out.push_str(before.unwrap_or_default());
+        let longer = after.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+        out.push_str(if longer { &mark } else { value });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Names of the variables in a text, without `$`: `$name` and `${name}`.

@@ -33,6 +33,8 @@ pub struct NginxConfig {
     pub refusals: Vec<Refusal>,
     /// What could not be judged; completes "undetermined because …".
     pub unseen: Vec<String>,
+    /// What is taken for granted of files that nobody saw, for the reader of a report.
+    pub assumed: Vec<String>,
 }
 
 /// The subsystem that a block belongs to.
@@ -65,6 +67,8 @@ pub struct Server {
     pub locations: Vec<Location>,
     /// `set $name value` in it, with a value that names no variable: name without `$`, value.
     pub constants: Vec<(String, Located<String>)>,
+    /// Includes that may say more of it; completes "undetermined because …".
+    pub unseen: Vec<String>,
 }
 
 /// An `upstream` block.

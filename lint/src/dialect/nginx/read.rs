@@ -42,6 +42,8 @@ impl Origins {
 struct Level<'d> {
     by_name: BTreeMap<&'d str, Vec<&'d Directive>>,
     span: Span,
+    /// A `server` or a block within it.
+    in_server: bool,
 }
 
 /// A block and those around it, innermost last.
@@ -51,13 +53,13 @@ pub(super) struct Scope<'d> {
 }
 
 impl<'d> Scope<'d> {
-    fn within(&self, directives: &'d [Directive], span: Span) -> Self {
+    fn within(&self, directives: &'d [Directive], span: Span, in_server: bool) -> Self {
         let mut by_name: BTreeMap<&str, Vec<&Directive>> = BTreeMap::new();
         for directive in directives {
             by_name.entry(directive.name.value.as_str()).or_default().push(directive);
         }
         let mut levels = self.levels.clone();
-        levels.push(Rc::new(Level { by_name, span }));
+        levels.push(Rc::new(Level { by_name, span, in_server }));
         Self { levels }
     }
 
@@ -120,6 +122,21 @@ impl<'d> Scope<'d> {
         })
     }
 
+    /// Includes left in this block and those around it, whose files lie outside the sources and may say more.
+    ///
+    /// A pattern outside of servers (`include conf.d/*.conf`) brings other servers, and is not counted.
+    pub(super) fn left_includes(&self) -> Vec<String> {
+        let left = self.levels.iter().flat_map(|level| {
+            level.by_name.get("include").into_iter().flatten().filter_map(|directive| {
+                let path = directive.arguments.first()?;
+                let pattern = path.value.contains(['*', '?', '[']);
+                (level.in_server || !pattern)
+                    .then(|| format!("the included {} lies outside the sources", path.value))
+            })
+        });
+        left.collect()
+    }
+
     /// Lua that runs during the handshake.
     pub(super) fn handshake_code(&self) -> Option<Span> {
         self.levels.iter().rev().find_map(|level| {
@@ -139,7 +156,7 @@ pub fn read(directives: &[Directive], place: Place, origins: &Origins, version: 
         Reader { version, origins, config: NginxConfig::default(), late: Vec::new(), partial: false };
     let start =
         directives.first().map_or(Span { file: FileId(0), start: 0, end: 0 }, |first| first.name.span);
-    let scope = Scope { levels: Vec::new() }.within(directives, start);
+    let scope = Scope { levels: Vec::new() }.within(directives, start, false);
     match place {
         Place::Main => reader.main(directives, &scope),
         Place::Http => reader.http(directives, &scope),
@@ -174,7 +191,7 @@ pub fn snippet(text: &Text, version: Version) -> Snippet {
         late: Vec::new(),
         partial: false,
     };
-    let scope = Scope { levels: Vec::new() }.within(&parsed.directives, text.full_span());
+    let scope = Scope { levels: Vec::new() }.within(&parsed.directives, text.full_span(), true);
     // a place where every TLS directive may stand: which block it is, the caller knows
     reader.check_all(&parsed.directives, Places::MAX);
     let server = ServerTls::read(&scope, version);
@@ -211,7 +228,7 @@ impl Reader<'_> {
         let mut has_events = false;
         for directive in directives {
             let Some(block) = &directive.block else { continue };
-            let inner = scope.within(block, directive.name.span);
+            let inner = scope.within(block, directive.name.span, false);
             match directive.name.value.as_str() {
                 "http" => self.http(block, &inner),
                 "stream" => self.stream(block, &inner),
@@ -237,7 +254,7 @@ impl Reader<'_> {
             let Some(block) = &directive.block else { continue };
             match (directive.name.value.as_str(), directive.arguments.as_slice()) {
                 ("server", _) => {
-                    let inner = scope.within(block, directive.name.span);
+                    let inner = scope.within(block, directive.name.span, true);
                     self.http_server(directive, block, &inner);
                 }
                 ("upstream", [name, ..]) => self.upstream(directive, name, block, Subsystem::Http),
@@ -255,7 +272,7 @@ impl Reader<'_> {
             let Some(block) = &directive.block else { continue };
             match (directive.name.value.as_str(), directive.arguments.as_slice()) {
                 ("server", _) => {
-                    let inner = scope.within(block, directive.name.span);
+                    let inner = scope.within(block, directive.name.span, true);
                     self.stream_server(directive, block, &inner);
                 }
                 ("upstream", [name, ..]) => self.upstream(directive, name, block, Subsystem::Stream),
@@ -268,7 +285,7 @@ impl Reader<'_> {
         self.check_all(directives, directive::MAIL);
         for directive in directives {
             let (Some(block), "server") = (&directive.block, directive.name.value.as_str()) else { continue };
-            let inner = scope.within(block, directive.name.span);
+            let inner = scope.within(block, directive.name.span, true);
             self.check_all(block, directive::MAIL_SERVER);
             let default_port = inner.word("protocol").and_then(|protocol| match protocol.value.as_str() {
                 "imap" => Some(143),
@@ -375,6 +392,7 @@ impl Reader<'_> {
         collect_sets(block, &mut sets);
         let constants = sets.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let server = Server {
+            unseen: scope.left_includes(),
             subsystem,
             span: directive.name.span,
             origin: self.origins.place(directive.span, directive.line),
@@ -614,6 +632,7 @@ impl Reader<'_> {
         checks.extend(block.iter().filter(|inner| inner.name.value == "if").filter_map(check_of));
         let index = locations.len();
         locations.push(Location {
+            unseen: scope.left_includes(),
             matcher,
             parent,
             span: opening.name.span,
@@ -656,7 +675,7 @@ impl Reader<'_> {
                 _ => continue,
             };
             self.check_all(inner, inner_place);
-            let inner_scope = scope.within(inner, directive.name.span);
+            let inner_scope = scope.within(inner, directive.name.span, true);
             self.location(locations, directive, inner, &inner_scope, matcher, Some(index), inner_place);
         }
     }

@@ -1,0 +1,275 @@
+//! Configuration files and what they include.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Given, configuration_text, is_loose};
+use crate::deployment::{Content, Lookup, Refusal};
+use crate::dialect::nginx::{Origins, is_configuration, syntax_refusal};
+use crate::finding::{Incomplete, Label};
+use crate::resolve::Notes;
+use crate::source::{Located, Span, Text};
+use crate::syntax::nginx::{self, Directive};
+
+/// Files of one configuration; more are not read.
+const MAX_FILES: usize = 10_000;
+/// Includes within includes.
+const MAX_DEPTH: usize = 16;
+
+/// Files of the packages, which say nothing of TLS: where they are not seen, nothing is missed.
+const STOCK_FILES: [&str; 12] = [
+    "mime.types",
+    "fastcgi_params",
+    "fastcgi.conf",
+    "uwsgi_params",
+    "scgi_params",
+    "proxy_params",
+    "koi-utf",
+    "koi-win",
+    "win-utf",
+    "fastcgi-php.conf",
+    "50-mod-http-image-filter.conf",
+    "naxsi_core.rules",
+];
+
+/// Folders whose files the stock nginx.conf includes within `http`: nginx's own image, Debian, Alpine, Bitnami.
+const STOCK_INCLUDES: [&str; 4] = [
+    "/etc/nginx/conf.d/*.conf",
+    "/etc/nginx/sites-enabled/*",
+    "/etc/nginx/http.d/*.conf",
+    "/opt/bitnami/nginx/conf/server_blocks/*.conf",
+];
+
+/// Reads configuration files, each once.
+pub(super) struct Loader<'g, 'n> {
+    given: &'g Given<'g>,
+    notes: &'n mut Notes,
+    /// Which file each directive stands in.
+    pub(super) origins: Origins,
+    /// Files that nginx cannot read or understand.
+    pub(super) refusals: Vec<Refusal>,
+    /// Files read so far, include by include.
+    files: usize,
+    /// Mistakes of a file are reported once, however often it is included.
+    reported: BTreeSet<String>,
+    parsed: HashMap<String, Vec<Directive>>,
+}
+
+impl<'g, 'n> Loader<'g, 'n> {
+    pub(super) fn new(given: &'g Given<'g>, notes: &'n mut Notes) -> Self {
+        Self {
+            given,
+            notes,
+            origins: Origins::default(),
+            refusals: Vec::new(),
+            files: 0,
+            reported: BTreeSet::new(),
+            parsed: HashMap::new(),
+        }
+    }
+
+    /// The directives of a file, those of included files in place of their `include`.
+    pub(super) fn load(&mut self, text: &Text, path: &str) -> Vec<Directive> {
+        let mut stack = vec![path.to_owned()];
+        let directives = self.parse(text, path);
+        self.expand(directives, &mut stack)
+    }
+
+    /// Whether directives are the content of `http`, not a whole configuration.
+    pub(super) fn is_snippet(&self, directives: &[Directive]) -> bool {
+        let whole = |directive: &Directive| {
+            matches!(directive.name.value.as_str(), "http" | "stream" | "mail" | "events")
+        };
+        is_configuration(directives) && !directives.iter().any(whole)
+    }
+
+    /// The other snippets of a loose snippet's folder, which the nginx.conf nobody saw includes likewise.
+    pub(super) fn siblings(&mut self, text: &Text, path: &str) -> Vec<Directive> {
+        self.notes.consumed.insert(text.file());
+        let Some(machine) = self.given.machine else { return Vec::new() };
+        let folder = super::folder(path);
+        let pattern = if folder == "/" { "/*".to_owned() } else { format!("{folder}/*") };
+        let mut directives = Vec::new();
+        for sibling in machine.glob(&self.given.world.index, &pattern, "/").paths {
+            let named = sibling.ends_with(".conf") || sibling.contains("/sites-");
+            if sibling == path || !named {
+                continue;
+            }
+            let located = Located::new(sibling.clone(), text.full_span());
+            let Lookup::Found(Content::Bytes(other)) = self.given.read(&located, "/").content else {
+                continue;
+            };
+            if self.is_snippet(&nginx::parse(&other).directives) {
+                self.notes.consumed.insert(other.file());
+                directives.extend(self.load(&other, &sibling));
+            }
+        }
+        directives
+    }
+
+    /// What the stock nginx.conf of an image includes, as far as it is mounted.
+    pub(super) fn stock_includes(&mut self) -> Vec<Directive> {
+        let Some(machine) = self.given.machine else { return Vec::new() };
+        let mut directives = Vec::new();
+        for pattern in STOCK_INCLUDES {
+            for path in machine.glob(&self.given.world.index, pattern, "/").paths {
+                let here = Span { file: crate::source::FileId(0), start: 0, end: 0 };
+                let located = Located::new(path.clone(), here);
+                if let Lookup::Found(Content::Bytes(text)) = self.given.read(&located, "/").content {
+                    directives.extend(self.load(&text, &path));
+                }
+            }
+        }
+        directives
+    }
+
+    fn parse(&mut self, text: &Text, path: &str) -> Vec<Directive> {
+        if let Some(parsed) = self.parsed.get(path) {
+            return parsed.clone();
+        }
+        self.files += 1;
+        self.origins.add(text, path);
+        let parsed = nginx::parse(text);
+        if self.reported.insert(path.to_owned()) {
+            for problem in &parsed.problems {
+                let place = format!(" in {path}:{}", problem.line);
+                self.refusals.push(syntax_refusal(problem, &place));
+                self.notes.incomplete.push(Incomplete {
+                    file: self.given.world.index.sources.path(problem.span.file).to_owned(),
+                    span: Some(problem.span),
+                    message: problem.message.clone(),
+                });
+            }
+        }
+        self.parsed.insert(path.to_owned(), parsed.directives.clone());
+        parsed.directives
+    }
+
+    /// Puts the content of included files where they are included.
+    fn expand(&mut self, directives: Vec<Directive>, stack: &mut Vec<String>) -> Vec<Directive> {
+        let mut expanded = Vec::with_capacity(directives.len());
+        for mut directive in directives {
+            if let Some(block) = directive.block.take() {
+                directive.block = Some(self.expand(block, stack));
+                expanded.push(directive);
+                continue;
+            }
+            match (directive.name.value.as_str(), directive.arguments.as_slice()) {
+                ("include", [path]) => {
+                    let path = path.clone();
+                    self.include(directive, &path, stack, &mut expanded);
+                }
+                _ => expanded.push(directive),
+            }
+        }
+        expanded
+    }
+
+    fn include(
+        &mut self,
+        directive: Directive,
+        path: &Located<String>,
+        stack: &mut Vec<String>,
+        into: &mut Vec<Directive>,
+    ) {
+        let full = crate::resolve::machine::normalise(&self.given.prefix, &path.value);
+        if stack.len() > MAX_DEPTH || stack.contains(&full) || self.files >= MAX_FILES {
+            let message = if stack.contains(&full) {
+                format!("{} includes itself: nginx does not come to an end", path.value)
+            } else {
+                format!("includes are nested more than {MAX_DEPTH} deep, or more than {MAX_FILES} files")
+            };
+            self.refusals.push(Refusal {
+                rule: "refused-syntax",
+                message,
+                labels: vec![Label { span: path.span, message: String::new() }],
+                log: None,
+            });
+            return;
+        }
+        if full.contains(['*', '?', '[']) {
+            let Some(machine) = self.given.machine else { return into.push(directive) };
+            let mut globbed = machine.glob(&self.given.world.index, &full, "/");
+            if let (true, Some(moved)) = (globbed.paths.is_empty(), self.moved(&full)) {
+                globbed = machine.glob(&self.given.world.index, &moved, "/");
+            }
+            for found in &globbed.paths {
+                let located = Located::new(found.clone(), path.span);
+                if !stack.contains(found) {
+                    self.file(&located, found, stack, into);
+                }
+            }
+            // a pattern that matches nothing is fine; one whose files lie elsewhere stays, for the dialect to know
+            if globbed.unseen.is_some() {
+                into.push(directive);
+            }
+            return;
+        }
+        let mut content = self.given.read(path, &self.given.prefix).content;
+        let mut found = full.clone();
+        if let (Lookup::Unseen(_), Some(moved)) = (&content, self.moved(&full)) {
+            let located = Located::new(moved.clone(), path.span);
+            if let Lookup::Found(there) = self.given.read(&located, "/").content {
+                content = Lookup::Found(there);
+                found = moved;
+            }
+        }
+        match configuration_text(content, &path.value) {
+            Lookup::Found(text) => self.text(&text, &found, stack, into),
+            Lookup::Missing(missing) => {
+                let place = self.origins.place(directive.span, directive.line);
+                let mut labels = vec![Label { span: path.span, message: String::new() }];
+                labels.extend(missing.labels);
+                self.refusals.push(Refusal {
+                    rule: missing.rule,
+                    message: format!("nginx cannot include {}: {}", path.value, missing.message),
+                    labels,
+                    log: Some(format!(
+                        "[emerg] open() \"{full}\" failed (2: No such file or directory){place}"
+                    )),
+                });
+                self.notes.incomplete.push(Incomplete {
+                    file: self.given.world.index.sources.path(path.span.file).to_owned(),
+                    span: Some(path.span),
+                    message: format!(
+                        "the included file {} does not exist: write the path of one that does, or delete the line",
+                        path.value
+                    ),
+                });
+            }
+            Lookup::Unseen(_) => {
+                let name = full.rsplit('/').next().unwrap_or_default();
+                if !STOCK_FILES.contains(&name) {
+                    into.push(directive);
+                }
+            }
+        }
+    }
+
+    /// For loose files: `/etc/nginx/x` where the main configuration's folder stands for `/etc/nginx`.
+    fn moved(&self, full: &str) -> Option<String> {
+        let rest = full.strip_prefix("/etc/nginx/").filter(|_| is_loose(self.given.machine))?;
+        (self.given.prefix != "/etc/nginx")
+            .then(|| format!("{}/{rest}", self.given.prefix.trim_end_matches('/')))
+    }
+
+    fn file(
+        &mut self,
+        path: &Located<String>,
+        full: &str,
+        stack: &mut Vec<String>,
+        into: &mut Vec<Directive>,
+    ) {
+        if let Lookup::Found(Content::Bytes(text)) = self.given.read(path, "/").content {
+            self.text(&text, full, stack, into);
+        }
+    }
+
+    fn text(&mut self, text: &Text, full: &str, stack: &mut Vec<String>, into: &mut Vec<Directive>) {
+        self.notes.consumed.insert(text.file());
+        let directives = self.parse(text, full);
+        self.files += 1;
+        stack.push(full.to_owned());
+        into.extend(self.expand(directives, stack));
+        stack.pop();
+    }
+}

@@ -1,0 +1,282 @@
+//! A launched nginx → its program: the configuration with its includes, its sockets and whom it dials.
+
+mod dial;
+mod include;
+mod listen;
+
+use super::machine::{Files, Machine, normalise};
+use super::{Launch, Notes, World};
+use crate::deployment::{
+    Configuration, Content, Credential, FileRef, Lookup, Missing, Program, ProgramKind, Refusal, Version,
+};
+use crate::dialect::nginx::{self, NginxConfig, Place};
+use crate::finding::Label;
+use crate::source::{Located, Span, Text};
+use include::Loader;
+
+/// What the parts of this module share.
+struct Given<'w> {
+    world: &'w World<'w>,
+    machine: Option<&'w Machine>,
+    /// The folder of the main configuration, from which relative paths count.
+    prefix: String,
+    version: Version,
+}
+
+/// Turns one launched nginx into its program.
+pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Program> {
+    let versions = world.assume.nginx(launch.image.as_ref());
+    let version = versions.program;
+    let mut program = Program {
+        kind: ProgramKind::Nginx,
+        name: launch.name.clone(),
+        file: launch.file,
+        span: launch.span,
+        versions,
+        aliases: Vec::new(),
+        machine: launch.machine,
+        bundles: Vec::new(),
+        listeners: Vec::new(),
+        dialers: Vec::new(),
+        answers: Vec::new(),
+        refusals: Vec::new(),
+        unseen: Vec::new(),
+        configuration: Configuration::Unseen,
+    };
+    let arguments = Arguments::read(launch);
+    let machine = world.machines.get(launch.machine);
+    let given = Given { world, machine, prefix: folder(&arguments.configuration.value), version };
+    let mut loader = Loader::new(&given, notes);
+    let config = match main_configuration(&given, launch, &arguments) {
+        Lookup::Found(text) => {
+            let mut directives = loader.load(&text, &arguments.configuration.value);
+            if let Some(extra) = &arguments.directives {
+                let text = Text::opaque(extra.span, extra.value.as_bytes());
+                directives.extend(loader.load(&text, "command line"));
+            }
+            let place = if loader.is_snippet(&directives) {
+                directives.extend(loader.siblings(&text, &arguments.configuration.value));
+                Place::Http
+            } else {
+                Place::Main
+            };
+            let mut config = nginx::read(&directives, place, &loader.origins, version);
+            if place == Place::Http {
+                config.assumed.push(
+                    "no nginx.conf was seen: these files are read as the content of its http block"
+                        .to_owned(),
+                );
+            }
+            config
+        }
+        Lookup::Missing(missing) => {
+            let path = &arguments.configuration;
+            let mut labels = vec![Label { span: path.span, message: String::new() }];
+            labels.extend(missing.labels);
+            program.refusals.push(Refusal {
+                rule: missing.rule,
+                message: format!("nginx does not find its configuration: {}", missing.message),
+                labels,
+                log: Some(format!("[emerg] open() \"{}\" failed (2: No such file or directory)", path.value)),
+            });
+            return vec![program];
+        }
+        Lookup::Unseen(why) => {
+            // the stock nginx.conf of the image includes what is mounted into conf.d
+            let directives = loader.stock_includes();
+            if directives.is_empty() {
+                program.unseen.push(why);
+                return vec![program];
+            }
+            let mut config = nginx::read(&directives, Place::Http, &loader.origins, version);
+            config.assumed.push(format!(
+                "{why}: taken for the stock one, which includes the mounted files in its http block"
+            ));
+            config
+        }
+    };
+    program.refusals.append(&mut loader.refusals);
+    fill(&mut program, &given, config);
+    vec![program]
+}
+
+/// Listeners, dialers and names of a configuration.
+fn fill(program: &mut Program, given: &Given<'_>, mut config: NginxConfig) {
+    program.refusals.append(&mut config.refusals);
+    program.unseen.append(&mut config.unseen);
+    let listeners = listen::listeners(given, &config);
+    dial::dialers(program, given, &config, &listeners);
+    program.listeners = listeners.into_iter().map(|built| built.listener).collect();
+    let names = config.servers.iter().flat_map(|server| &server.names).map(|name| name.value.as_str());
+    program.aliases = names.filter(|name| is_host(name)).map(str::to_ascii_lowercase).collect();
+    program.aliases.dedup();
+    if program.name.is_empty() {
+        program.name = match program.aliases.first() {
+            Some(name) => format!("nginx {name}"),
+            None => "nginx".to_owned(),
+        };
+    }
+    program.configuration = Configuration::Nginx(Box::new(config));
+}
+
+/// Whether a `server_name` is one host's name.
+fn is_host(name: &str) -> bool {
+    !name.is_empty()
+        && !matches!(name, "_" | "localhost" | "default" | "$hostname")
+        && !name.starts_with(['~', '.', '*'])
+        && !name.ends_with(".*")
+}
+
+/// The text of the main configuration.
+fn main_configuration(given: &Given<'_>, launch: &Launch, arguments: &Arguments) -> Lookup<Text> {
+    if let Some((_, text)) = &launch.configuration {
+        return Lookup::Found(text.clone());
+    }
+    configuration_text(given.read(&arguments.configuration, "/").content, &arguments.configuration.value)
+}
+
+/// The bytes of a file that is read as configuration.
+fn configuration_text(content: Lookup<Content>, path: &str) -> Lookup<Text> {
+    let missing =
+        |message: String| Lookup::Missing(Missing { rule: "missing-file", message, labels: Vec::new() });
+    match content {
+        Lookup::Found(Content::Bytes(text)) => Lookup::Found(text),
+        Lookup::Found(Content::Empty) => Lookup::Unseen(format!("{path} has no content yet")),
+        Lookup::Found(Content::Folder) => missing(format!("{path} is a folder")),
+        Lookup::Found(Content::PlannedCertificates(_) | Content::PlannedKey(_)) => {
+            missing(format!("{path} holds what cert-manager issues, no configuration"))
+        }
+        Lookup::Missing(missing) => Lookup::Missing(missing),
+        Lookup::Unseen(why) => Lookup::Unseen(why),
+    }
+}
+
+impl Given<'_> {
+    /// What nginx finds at a path.
+    fn read(&self, path: &Located<String>, base: &str) -> FileRef {
+        match self.machine {
+            Some(machine) => machine.read(&self.world.index, path, base),
+            None => FileRef {
+                path: path.clone(),
+                content: Lookup::Unseen("the machine is unknown".to_owned()),
+                mode: None,
+            },
+        }
+    }
+
+    /// A certificate, key, bundle or list: a path that counts from the main configuration's folder, or one of the other
+    /// things that nginx takes there.
+    fn file(&self, path: &Located<String>) -> FileRef {
+        let unseen = |why: String| FileRef { path: path.clone(), content: Lookup::Unseen(why), mode: None };
+        if let Some(inline) = path.value.strip_prefix("data:") {
+            if !inline.contains('$') {
+                let text = Text::opaque(path.span, inline.as_bytes());
+                return FileRef {
+                    path: Located::new("data:…".to_owned(), path.span),
+                    content: Lookup::Found(Content::Bytes(text)),
+                    mode: None,
+                };
+            }
+        }
+        if path.value.contains('$') {
+            return unseen(format!("{} holds variables, known only per connection", path.value));
+        }
+        if path.value.starts_with("engine:") || path.value.starts_with("store:") {
+            return unseen(format!("{} lies outside of files", path.value));
+        }
+        self.read(path, &self.prefix)
+    }
+
+    fn credential(
+        &self,
+        certificate: &Located<String>,
+        key: Option<&Located<String>>,
+        password_file: Option<&Located<String>>,
+    ) -> Credential {
+        Credential {
+            certificate: self.file(certificate),
+            key: key.map(|key| self.file(key)),
+            has_passphrase: password_file.is_some(),
+        }
+    }
+}
+
+/// What the command line says.
+struct Arguments {
+    /// Absolute path of the main configuration.
+    configuration: Located<String>,
+    /// `-g`.
+    directives: Option<Located<String>>,
+}
+
+impl Arguments {
+    /// Reads options as ngx_get_options does: letters may be joined, values stand behind them or in the next word.
+    fn read(launch: &Launch) -> Self {
+        let here = launch.span.unwrap_or(Span { file: crate::source::FileId(0), start: 0, end: 0 });
+        let mut configuration = None;
+        let mut prefix: Option<Located<String>> = None;
+        let mut directives = None;
+        let mut words = launch.arguments.iter();
+        while let Some(word) = words.next() {
+            let Some(letters) = word.value.strip_prefix('-') else { continue };
+            for (at, letter) in letters.char_indices() {
+                let slot = match letter {
+                    'c' => &mut configuration,
+                    'p' => &mut prefix,
+                    'g' => &mut directives,
+                    // -e and -s take a value too
+                    'e' | 's' => &mut None,
+                    _ => continue,
+                };
+                let joined = letters.get(at + letter.len_utf8()..).unwrap_or_default();
+                *slot = if joined.is_empty() {
+                    words.next().cloned()
+                } else {
+                    Some(Located::new(joined.to_owned(), word.span))
+                };
+                break;
+            }
+        }
+        let (home, default) =
+            home(launch.image.as_ref().map(|image| image.value.as_str()).unwrap_or_default());
+        let home = prefix.as_ref().map_or(home, |prefix| prefix.value.as_str());
+        let configuration = match (&launch.configuration, configuration) {
+            (Some((path, _)), _) => Located::new(path.clone(), here),
+            (None, Some(written)) => written.map(|path| normalise(home, &path)),
+            (None, None) => match &prefix {
+                Some(prefix) => Located::new(normalise(&prefix.value, "conf/nginx.conf"), prefix.span),
+                None => {
+                    Located::new(default.to_owned(), launch.image.as_ref().map_or(here, |image| image.span))
+                }
+            },
+        };
+        Self { configuration, directives }
+    }
+}
+
+/// Prefix and main configuration of an image: nginx's own and Debian's, Bitnami's, OpenResty's.
+fn home(image: &str) -> (&'static str, &'static str) {
+    if image.contains("bitnami") {
+        ("/opt/bitnami/nginx", "/opt/bitnami/nginx/conf/nginx.conf")
+    } else if image.contains("openresty") {
+        ("/usr/local/openresty/nginx", "/usr/local/openresty/nginx/conf/nginx.conf")
+    } else {
+        ("/etc/nginx", "/etc/nginx/nginx.conf")
+    }
+}
+
+/// The folder of a path.
+fn folder(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some(("", _)) | None => "/".to_owned(),
+        Some((folder, _)) => folder.to_owned(),
+    }
+}
+
+/// Whether a machine is a folder of loose files.
+fn is_loose(machine: Option<&Machine>) -> bool {
+    machine.is_some_and(|machine| matches!(machine.files, Files::Loose))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Whole configurations → programs, as tables.
