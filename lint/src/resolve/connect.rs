@@ -265,11 +265,21 @@ impl<'a> Switchboard<'a> {
 
     fn listener_at(&self, place: Place) -> Option<(ProgramId, usize)> {
         let listeners = self.by_port.get(&(place.machine, place.port))?;
-        let fits = |&&(program, index): &&(ProgramId, usize)| {
-            let binds = self.programs.get(program).and_then(|program| program.listeners.get(index));
-            binds.is_some_and(|listener| listener.binds.iter().any(|bind| accepts(bind, place)))
-        };
-        listeners.iter().find(fits).copied()
+        let mut best: Option<((ProgramId, usize), u8)> = None;
+        for &(program, index) in listeners {
+            let listener = self.programs.get(program).and_then(|program| program.listeners.get(index));
+            let binds = listener.into_iter().flat_map(|listener| &listener.binds);
+            let Some(rank) =
+                binds.filter(|bind| accepts(bind, place)).map(|bind| nearness(bind, place)).max()
+            else {
+                continue;
+            };
+            // the socket bound to the very address gets the connection, whatever else takes every address
+            if best.is_none_or(|(_, known)| rank > known) {
+                best = Some(((program, index), rank));
+            }
+        }
+        best.map(|(found, _)| found)
     }
 
     fn nobody_listens(
@@ -408,6 +418,18 @@ impl<'a> Switchboard<'a> {
             names.any(|name| covers(&name.value, host))
         });
         own || named
+    }
+}
+
+/// How closely a bind that accepts a place fits it.
+fn nearness(bind: &Bind, place: Place) -> u8 {
+    match (bind.address, place.address) {
+        (Some(bound), Some(dialed)) if bound == dialed => 3,
+        (Some(bound), Some(dialed)) if bound.is_unspecified() && bound.is_ipv4() == dialed.is_ipv4() => 2,
+        // an address that we do not know is hardly loopback
+        (Some(bound), None) if bound.is_loopback() => 0,
+        (None, _) => 2,
+        _ => 1,
     }
 }
 

@@ -2,9 +2,11 @@
 
 use crate::deployment::{PathPattern, Program, Request, RouteMatch};
 
-/// The dialers that a request to one of the program's listeners uses: those of the winning route.
+/// The dialers that a request to one of the program's listeners uses: those of the winning route, none where the
+/// program answers by itself.
 pub fn onward(program: &Program, listener: usize, request: &Request) -> Vec<usize> {
-    let mut best: Option<i64> = None;
+    let answers = program.answers.iter().filter(|route| matches(route, listener, request));
+    let mut best: Option<i64> = answers.map(|route| route.priority).max();
     let mut chosen = Vec::new();
     for (index, dialer) in program.dialers.iter().enumerate() {
         let matching = dialer.routes.iter().filter(|route| matches(route, listener, request));
@@ -40,6 +42,10 @@ fn without_port(host: &str) -> &str {
 
 fn host_matches(pattern: &str, host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
+    if let Some(expression) = pattern.strip_prefix('~') {
+        let expression = regex_lite::RegexBuilder::new(expression).case_insensitive(true).build();
+        return expression.is_ok_and(|expression| expression.is_match(&host));
+    }
     let pattern = pattern.split(':').next().unwrap_or(pattern).to_ascii_lowercase();
     if pattern == "*" || pattern == host {
         return true;
@@ -110,6 +116,8 @@ mod tests {
             ("*.example", "example", false),
             ("A.example", "a.example.", true),
             ("a.*", "a.example", true),
+            ("~^a\\d:?", "A7.example", true),
+            ("~^b", "a.example", false),
         ] {
             assert_eq!(host_matches(pattern, host), expected, "{pattern} {host}");
         }
