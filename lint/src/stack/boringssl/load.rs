@@ -1,0 +1,132 @@
+//! Files as Envoy loads them (source/common/tls/context_impl.cc, tls_certificate_config_impl.cc).
+
+use std::sync::Arc;
+
+use super::super::Mistake;
+use super::super::certificate::{Certificate, KeyType, KeyUsage};
+use super::super::crl::RevocationList;
+use super::super::load::{Certificates, Problem, looks_like};
+use super::super::openssl::load::{certificate, damaged};
+use super::super::openssl::pem::{Pem, is_certificate, is_private_key, is_trusted_certificate};
+use super::super::private_key::PrivateKey;
+use crate::source::Text;
+
+/// A certificate file with what follows it.
+///
+/// # Errors
+/// Why Envoy refuses it.
+pub fn chain(text: &Text) -> Result<Certificates, Problem> {
+    let mut pem = Pem::new(text.bytes(), false);
+    let mut certificates: Certificates = Vec::new();
+    while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
+        let wanted = if certificates.is_empty() {
+            is_trusted_certificate(&block.label)
+        } else {
+            is_certificate(&block.label)
+        };
+        if wanted {
+            certificates.push(Arc::new(certificate(text, &block)?));
+        }
+    }
+    match certificates.first() {
+        None => Err(Problem::whole(Mistake::UnreadableFile, text, looks_like(text.bytes()), "Failed to load certificate chain from")),
+        Some(first) => match unfit(first) {
+            Some((mistake, message)) => Err(Problem {
+                mistake,
+                message,
+                words: "Failed to load certificate chain from".to_owned(),
+                span: first.span,
+            }),
+            None => Ok(certificates),
+        },
+    }
+}
+
+/// Own certificates that Envoy refuses.
+fn unfit(certificate: &Certificate) -> Option<(Mistake, String)> {
+    if matches!(certificate.key.kind, KeyType::Ec(_)) && !certificate.may(KeyUsage::DIGITAL_SIGNATURE) {
+        let bits = KeyUsage::names(certificate.key_usage.unwrap_or(0));
+        return Some((
+            Mistake::UnsuitableKeyUsage,
+            format!("holds an EC certificate with the key usage {bits}, but Envoy needs digitalSignature"),
+        ));
+    }
+    if let KeyType::Rsa(bits) = certificate.key.kind
+        && bits < 2048
+    {
+        return Some((Mistake::WeakKey, format!("holds an RSA key of {bits} bits, and Envoy needs 2048")));
+    }
+    if certificate.names().is_empty() && certificate.subject.common_names.is_empty() {
+        return Some((
+            Mistake::MalformedCertificate,
+            "holds a certificate with neither a subjectAltName nor a common name".to_owned(),
+        ));
+    }
+    if certificate.duplicate_extension.is_some() {
+        return Some((Mistake::MalformedCertificate, "holds a certificate with the same extension twice".to_owned()));
+    }
+    None
+}
+
+/// `trusted_ca`.
+///
+/// # Errors
+/// Why Envoy refuses it.
+pub fn anchors(text: &Text) -> Result<Certificates, Problem> {
+    let words = "Failed to load trusted CA certificates from";
+    let mut pem = Pem::new(text.bytes(), false);
+    let mut certificates: Certificates = Vec::new();
+    while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
+        if is_trusted_certificate(&block.label) {
+            certificates.push(Arc::new(certificate(text, &block)?));
+        }
+    }
+    if certificates.is_empty() {
+        return Err(Problem::whole(Mistake::EmptyTrustBundle, text, looks_like(text.bytes()), words));
+    }
+    Ok(certificates)
+}
+
+/// `private_key`.
+///
+/// # Errors
+/// Why Envoy refuses it.
+pub fn private_key(text: &Text, has_passphrase: bool) -> Result<Option<PrivateKey>, Problem> {
+    let words = "Failed to load private key from";
+    let mut pem = Pem::new(text.bytes(), false);
+    while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
+        if !is_private_key(&block.label) {
+            continue;
+        }
+        if block.label == "ENCRYPTED PRIVATE KEY" || block.encrypted {
+            if has_passphrase {
+                return Ok(None);
+            }
+            return Err(Problem::part(Mistake::EncryptedKey, text, block.range, "is encrypted and no password is configured", format!("{words} Cause: error:BAD_PASSWORD_READ")));
+        }
+        return match PrivateKey::read(&block.label, &block.der) {
+            Some(key) => Ok(Some(key)),
+            None => Err(Problem::part(Mistake::UnreadableFile, text, block.range, "holds a private key block that is none", words)),
+        };
+    }
+    Err(Problem::whole(Mistake::UnreadableFile, text, looks_like(text.bytes()), words))
+}
+
+/// `crl`: an empty file means no check (observed).
+///
+/// # Errors
+/// Why Envoy refuses it.
+pub fn revocation_lists(text: &Text) -> Result<Vec<RevocationList>, Problem> {
+    let mut pem = Pem::new(text.bytes(), false);
+    let mut lists = Vec::new();
+    while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
+        if block.label == "X509 CRL" {
+            let span = text.span(block.range.clone());
+            match RevocationList::read(&block.der, span) {
+                Some(list) => lists.push(list),
+                None => return Err(Problem { mistake: Mistake::UnusableRevocationList, message: "holds a list that is none".to_owned(), words: "Failed to load CRL from".to_owned(), span }),
+            }
+        }
+    }
+    Ok(lists)
+}
