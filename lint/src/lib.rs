@@ -19,6 +19,7 @@ pub mod resolve;
 pub mod rules;
 pub mod selection;
 pub mod source;
+pub mod stack;
 pub mod syntax;
 pub mod time;
 

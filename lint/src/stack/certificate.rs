@@ -193,7 +193,8 @@ impl KeyUsage {
             (Self::KEY_CERT_SIGN, "keyCertSign"),
             (Self::CRL_SIGN, "cRLSign"),
         ];
-        let names: Vec<&str> = known.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
+        let names: Vec<&str> =
+            known.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 }
@@ -456,10 +457,9 @@ impl Certificate {
             alternative_names: (!names.is_empty()).then_some(names),
             malformed_names: None,
             subject_key_id: Some(key_digest.to_vec()),
-            authority_key_id: issuer.and_then(|issuer| issuer.subject_key_id.clone()).map(|key_id| AuthorityKeyId {
-                key_id: Some(key_id),
-                ..AuthorityKeyId::default()
-            }),
+            authority_key_id: issuer
+                .and_then(|issuer| issuer.subject_key_id.clone())
+                .map(|key_id| AuthorityKeyId { key_id: Some(key_id), ..AuthorityKeyId::default() }),
             name_constraints: None,
             netscape_type: None,
             unknown_critical: Vec::new(),
@@ -517,7 +517,9 @@ impl Certificate {
     pub fn shown_names(&self) -> String {
         match &self.alternative_names {
             None if self.subject.common_names.is_empty() => "no name at all".to_owned(),
-            None => format!("no subjectAltName, only the common name {}", self.subject.common_names.join(", ")),
+            None => {
+                format!("no subjectAltName, only the common name {}", self.subject.common_names.join(", "))
+            }
             Some(names) => names.iter().map(GeneralName::shown).collect::<Vec<_>>().join(", "),
         }
     }
@@ -538,8 +540,9 @@ impl Certificate {
         while !extensions.is_empty() {
             let mut parts = Reader::new(extensions.expect(der::SEQUENCE)?.content);
             let oid = der::dotted(parts.expect(der::OBJECT_IDENTIFIER)?.content)?;
-            let critical =
-                parts.expect(der::BOOLEAN).is_some_and(|flag| flag.content.first().is_some_and(|byte| *byte != 0));
+            let critical = parts
+                .expect(der::BOOLEAN)
+                .is_some_and(|flag| flag.content.first().is_some_and(|byte| *byte != 0));
             let value = parts.expect(der::OCTET_STRING)?.content;
             if seen.contains(&oid) {
                 self.duplicate_extension.get_or_insert(oid);
@@ -593,7 +596,8 @@ impl Certificate {
                 let mut parts = Reader::new(der::first(value)?.content);
                 while let Some(part) = parts.element() {
                     let mut subtrees = Reader::new(part.content);
-                    let into = if part.tag == 0xa0 { &mut constraints.permitted } else { &mut constraints.excluded };
+                    let into =
+                        if part.tag == 0xa0 { &mut constraints.permitted } else { &mut constraints.excluded };
                     while !subtrees.is_empty() {
                         let subtree = subtrees.expect(der::SEQUENCE)?;
                         into.push(general_name(der::first(subtree.content)?));
@@ -644,7 +648,8 @@ impl PublicKey {
                 KeyType::Rsa(bit_length(modulus))
             }
             "1.2.840.10045.2.1" => {
-                let curve = algorithm.expect(der::OBJECT_IDENTIFIER).and_then(|curve| der::dotted(curve.content));
+                let curve =
+                    algorithm.expect(der::OBJECT_IDENTIFIER).and_then(|curve| der::dotted(curve.content));
                 KeyType::Ec(match curve.as_deref() {
                     Some("1.2.840.10045.3.1.7") => 256,
                     Some("1.3.132.0.34") => 384,

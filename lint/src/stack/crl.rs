@@ -32,7 +32,8 @@ pub struct RevocationList {
 impl RevocationList {
     /// Reads DER; None if it is no CRL.
     pub fn read(bytes: &[u8], span: Span) -> Option<Self> {
-        let mut parts = Reader::new(der::first(bytes).filter(|element| element.tag == der::SEQUENCE)?.content);
+        let mut parts =
+            Reader::new(der::first(bytes).filter(|element| element.tag == der::SEQUENCE)?.content);
         let tbs = parts.expect(der::SEQUENCE)?;
         let algorithm = parts.expect(der::SEQUENCE)?;
         let signature = parts.expect(der::BIT_STRING)?;
@@ -114,7 +115,8 @@ pub fn check(
             (Some(wanted), Some(has)) => wanted == has,
             _ => true,
         };
-        let current = |list: &RevocationList| list.this_update <= at && list.next_update.is_none_or(|next| next >= at);
+        let current =
+            |list: &RevocationList| list.this_update <= at && list.next_update.is_none_or(|next| next >= at);
         let candidates: Vec<&RevocationList> = of_issuer.filter(fits_key).collect();
         let Some(list) = candidates.iter().find(|list| current(list)).or(candidates.first()) else {
             faults.push(fault(
@@ -122,7 +124,10 @@ pub fn check(
                 (3, "unable to get certificate CRL"),
                 depth,
                 certificate,
-                format!("no revocation list of {} is given, but {} is checked against one", certificate.issuer.text, certificate.shown),
+                format!(
+                    "no revocation list of {} is given, but {} is checked against one",
+                    certificate.issuer.text, certificate.shown
+                ),
             ));
             continue;
         };
@@ -132,7 +137,10 @@ pub fn check(
                 (35, "key usage does not include CRL signing"),
                 depth,
                 certificate,
-                format!("the key usage of {} does not include cRLSign, but its revocation list is used", issuer.shown),
+                format!(
+                    "the key usage of {} does not include cRLSign, but its revocation list is used",
+                    issuer.shown
+                ),
             ));
         }
         if list.this_update > at {
@@ -141,7 +149,11 @@ pub fn check(
                 (11, "CRL is not yet valid"),
                 depth,
                 certificate,
-                format!("the revocation list of {} is valid from {} on", list.issuer.text, crate::time::format_day(list.this_update)),
+                format!(
+                    "the revocation list of {} is valid from {} on",
+                    list.issuer.text,
+                    crate::time::format_day(list.this_update)
+                ),
             ));
         } else if let Some(next) = list.next_update.filter(|next| *next < at) {
             faults.push(fault(
@@ -149,7 +161,11 @@ pub fn check(
                 (12, "CRL has expired"),
                 depth,
                 certificate,
-                format!("the revocation list of {} was to be renewed by {}", list.issuer.text, crate::time::format_day(next)),
+                format!(
+                    "the revocation list of {} was to be renewed by {}",
+                    list.issuer.text,
+                    crate::time::format_day(next)
+                ),
             ));
         }
         let verdict = signature::verify(&issuer.key.spki, &list.algorithm, &list.tbs, &list.signature);

@@ -143,8 +143,7 @@ pub fn time(element: Element<'_>) -> Option<i64> {
         _ => return None,
     };
     let (month, day) = (digits(at..at + 2)?, digits(at + 2..at + 4)?);
-    let (hour, minute, second) =
-        (digits(at + 4..at + 6)?, digits(at + 6..at + 8)?, digits(at + 8..at + 10)?);
+    let (hour, minute, second) = (digits(at + 4..at + 6)?, digits(at + 6..at + 8)?, digits(at + 8..at + 10)?);
     if text.get(at + 10..) != Some("Z") || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
@@ -199,7 +198,10 @@ mod tests {
     #[test]
     fn object_identifiers_are_written_dotted() {
         assert_eq!(dotted(&[0x55, 0x1d, 0x25, 0x00]).as_deref(), Some("2.5.29.37.0"));
-        assert_eq!(dotted(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b]).as_deref(), Some("1.2.840.113549.1.1.11"));
+        assert_eq!(
+            dotted(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b]).as_deref(),
+            Some("1.2.840.113549.1.1.11")
+        );
         assert_eq!(dotted(&[0x55, 0x9d]), None);
     }
 }

@@ -120,7 +120,9 @@ fn is_printable(byte: u8) -> bool {
 /// A directory string as text, or what is wrong with it.
 fn decode(tag: u8, content: &[u8]) -> Result<String, String> {
     match tag {
-        0x0c => std::str::from_utf8(content).map(str::to_owned).map_err(|_| "invalid UTF-8 string".to_owned()),
+        0x0c => {
+            std::str::from_utf8(content).map(str::to_owned).map_err(|_| "invalid UTF-8 string".to_owned())
+        }
         // Go also lets * and & pass (encoding/asn1, isPrintable)
         0x13 if content.iter().any(|byte| !is_printable(*byte) && *byte != b'*' && *byte != b'&') => {
             Err("invalid PrintableString".to_owned())

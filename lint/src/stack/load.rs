@@ -21,7 +21,12 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with a whole file.
-    pub fn whole(mistake: Mistake, text: &Text, message: impl Into<String>, words: impl Into<String>) -> Self {
+    pub fn whole(
+        mistake: Mistake,
+        text: &Text,
+        message: impl Into<String>,
+        words: impl Into<String>,
+    ) -> Self {
         Self { mistake, message: message.into(), words: words.into(), span: text.full_span() }
     }
 
@@ -51,7 +56,10 @@ pub fn looks_like(bytes: &[u8]) -> &'static str {
         "is DER, not PEM"
     } else if text.starts_with('\u{feff}') {
         "starts with a UTF-8 byte order mark"
-    } else if text.lines().any(|line| line.starts_with([' ', '\t']) && line.trim_start().starts_with("-----BEGIN")) {
+    } else if text
+        .lines()
+        .any(|line| line.starts_with([' ', '\t']) && line.trim_start().starts_with("-----BEGIN"))
+    {
         "has its BEGIN line indented"
     } else if text.contains("PRIVATE KEY-----") && !text.contains("CERTIFICATE-----") {
         "holds a private key and no certificate"

@@ -125,9 +125,16 @@ pub(crate) mod say {
 
     /// Nobody trusted issued it.
     pub fn unknown_issuer(depth: usize, certificate: &Certificate, anchors: &super::Anchors) -> String {
-        let issuer =
-            if certificate.issuer.text.is_empty() { "an issuer without name" } else { &certificate.issuer.text };
-        format!("{} was issued by {issuer}, but the verifier trusts {}", which(depth, certificate), trusted(anchors))
+        let issuer = if certificate.issuer.text.is_empty() {
+            "an issuer without name"
+        } else {
+            &certificate.issuer.text
+        };
+        format!(
+            "{} was issued by {issuer}, but the verifier trusts {}",
+            which(depth, certificate),
+            trusted(anchors)
+        )
     }
 
     /// What is trusted, in a few words.

@@ -1,5 +1,7 @@
 //! Does this private key belong to that certificate? Only the public half is ever kept.
 
+use p256::elliptic_curve::sec1::ToSec1Point;
+
 use super::certificate::{Certificate, KeyType, bit_length};
 use super::der::{self, Reader};
 use crate::deployment::PlannedId;
@@ -126,15 +128,23 @@ fn ec(bytes: &[u8], outer: Option<u32>) -> Option<PrivateKey> {
     while let Some(part) = parts.element() {
         match part.tag {
             0xa0 => named = named.or_else(|| curve(der::first(part.content)?.content)),
-            0xa1 => point = der::first(part.content).and_then(|bits| bits.content.get(1..)).map(<[u8]>::to_vec),
+            0xa1 => {
+                point = der::first(part.content).and_then(|bits| bits.content.get(1..)).map(<[u8]>::to_vec)
+            }
             _ => {}
         }
     }
     let named = named?;
     let point = point.or_else(|| match named {
-        256 => p256::SecretKey::from_slice(scalar).ok().map(|key| key.public_key().to_sec1_bytes().to_vec()),
-        384 => p384::SecretKey::from_slice(scalar).ok().map(|key| key.public_key().to_sec1_bytes().to_vec()),
-        521 => p521::SecretKey::from_slice(scalar).ok().map(|key| key.public_key().to_sec1_bytes().to_vec()),
+        256 => p256::SecretKey::from_slice(scalar)
+            .ok()
+            .map(|key| key.public_key().to_sec1_point(false).as_bytes().to_vec()),
+        384 => p384::SecretKey::from_slice(scalar)
+            .ok()
+            .map(|key| key.public_key().to_sec1_point(false).as_bytes().to_vec()),
+        521 => p521::SecretKey::from_slice(scalar)
+            .ok()
+            .map(|key| key.public_key().to_sec1_point(false).as_bytes().to_vec()),
         _ => None,
     });
     Some(point.map_or(PrivateKey::Other, |point| PrivateKey::Ec(named, point)))

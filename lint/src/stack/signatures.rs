@@ -53,7 +53,9 @@ impl Signatures {
                 }
                 let spent = self.spent.get().saturating_add(cost(issuer.key.kind));
                 if spent > BUDGET {
-                    return Signed::Unknown("the certificates offer too many paths to try them all".to_owned());
+                    return Signed::Unknown(
+                        "the certificates offer too many paths to try them all".to_owned(),
+                    );
                 }
                 self.spent.set(spent);
                 let answer = match signature::verify(&issuer.key.spki, algorithm, tbs, signature) {

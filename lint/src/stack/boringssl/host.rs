@@ -38,7 +38,9 @@ fn string_match(text: &str, matcher: &StringMatcher) -> Option<bool> {
         StringMatcher::Suffix(wanted) => text.ends_with(wanted.as_str()),
         StringMatcher::Contains(wanted) => text.contains(wanted.as_str()),
         StringMatcher::Regex(pattern) => {
-            return regex_lite::Regex::new(&format!("^(?:{pattern})$")).ok().map(|regex| regex.is_match(text));
+            return regex_lite::Regex::new(&format!("^(?:{pattern})$"))
+                .ok()
+                .map(|regex| regex.is_match(text));
         }
         StringMatcher::Other(_) => return None,
     })
@@ -61,7 +63,9 @@ pub fn dns_name_match(wanted: &str, pattern: &str) -> bool {
     match pattern_label.split_once('*') {
         Some((prefix, suffix)) if !suffix.contains('*') => {
             pattern_label == "*"
-                || (pattern_label.len() <= label.len() + 1 && label.starts_with(prefix) && label.ends_with(suffix))
+                || (pattern_label.len() <= label.len() + 1
+                    && label.starts_with(prefix)
+                    && label.ends_with(suffix))
         }
         _ => false,
     }

@@ -29,7 +29,12 @@ pub fn chain(text: &Text) -> Result<Certificates, Problem> {
         }
     }
     match certificates.first() {
-        None => Err(Problem::whole(Mistake::UnreadableFile, text, looks_like(text.bytes()), "Failed to load certificate chain from")),
+        None => Err(Problem::whole(
+            Mistake::UnreadableFile,
+            text,
+            looks_like(text.bytes()),
+            "Failed to load certificate chain from",
+        )),
         Some(first) => match unfit(first) {
             Some((mistake, message)) => Err(Problem {
                 mistake,
@@ -63,7 +68,10 @@ fn unfit(certificate: &Certificate) -> Option<(Mistake, String)> {
         ));
     }
     if certificate.duplicate_extension.is_some() {
-        return Some((Mistake::MalformedCertificate, "holds a certificate with the same extension twice".to_owned()));
+        return Some((
+            Mistake::MalformedCertificate,
+            "holds a certificate with the same extension twice".to_owned(),
+        ));
     }
     None
 }
@@ -102,11 +110,23 @@ pub fn private_key(text: &Text, has_passphrase: bool) -> Result<Option<PrivateKe
             if has_passphrase {
                 return Ok(None);
             }
-            return Err(Problem::part(Mistake::EncryptedKey, text, block.range, "is encrypted and no password is configured", format!("{words} Cause: error:BAD_PASSWORD_READ")));
+            return Err(Problem::part(
+                Mistake::EncryptedKey,
+                text,
+                block.range,
+                "is encrypted and no password is configured",
+                format!("{words} Cause: error:BAD_PASSWORD_READ"),
+            ));
         }
         return match PrivateKey::read(&block.label, &block.der) {
             Some(key) => Ok(Some(key)),
-            None => Err(Problem::part(Mistake::UnreadableFile, text, block.range, "holds a private key block that is none", words)),
+            None => Err(Problem::part(
+                Mistake::UnreadableFile,
+                text,
+                block.range,
+                "holds a private key block that is none",
+                words,
+            )),
         };
     }
     Err(Problem::whole(Mistake::UnreadableFile, text, looks_like(text.bytes()), words))
@@ -124,7 +144,14 @@ pub fn revocation_lists(text: &Text) -> Result<Vec<RevocationList>, Problem> {
             let span = text.span(block.range.clone());
             match RevocationList::read(&block.der, span) {
                 Some(list) => lists.push(list),
-                None => return Err(Problem { mistake: Mistake::UnusableRevocationList, message: "holds a list that is none".to_owned(), words: "Failed to load CRL from".to_owned(), span }),
+                None => {
+                    return Err(Problem {
+                        mistake: Mistake::UnusableRevocationList,
+                        message: "holds a list that is none".to_owned(),
+                        words: "Failed to load CRL from".to_owned(),
+                        span,
+                    });
+                }
             }
         }
     }

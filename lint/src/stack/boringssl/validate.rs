@@ -31,8 +31,7 @@ pub fn validate(
     knowledge: &Knowledge<'_>,
 ) -> Result<Vec<Arc<Certificate>>, Fault> {
     let Some(end_entity) = question.presented.first() else { return Ok(Vec::new()) };
-    let mut check =
-        Check { question, settings, knowledge, path: vec![Arc::clone(end_entity)], untrusted: 1 };
+    let mut check = Check { question, settings, knowledge, path: vec![Arc::clone(end_entity)], untrusted: 1 };
     check.build()?;
     check.extensions()?;
     if let Some(lists) = question.crls.filter(|lists| !lists.is_empty()) {
@@ -118,14 +117,16 @@ impl Check<'_> {
             && let Some(current) = self.path.last()
             && !self_signed(current)
         {
-            let known = |issuer: &Arc<Certificate>| self.path.iter().any(|other| other.digest == issuer.digest);
+            let known =
+                |issuer: &Arc<Certificate>| self.path.iter().any(|other| other.digest == issuer.digest);
             let Some(issuer) = find(bundle.iter(), current).filter(|issuer| !known(issuer)) else { break };
             self.path.push(issuer);
         }
         if self.untrusted < self.path.len() {
             return Ok(());
         }
-        let twin = self.path.first().and_then(|leaf| bundle.iter().find(|anchor| anchor.digest == leaf.digest));
+        let twin =
+            self.path.first().and_then(|leaf| bundle.iter().find(|anchor| anchor.digest == leaf.digest));
         if twin.is_some() {
             self.untrusted = 0;
             return Ok(());
@@ -144,19 +145,28 @@ impl Check<'_> {
             return Ok(());
         }
         if anchors.system && openssl::is_public(&last) {
-            let why = format!("whether {} leads to a public CA that the system trusts is not seen", last.shown);
+            let why =
+                format!("whether {} leads to a public CA that the system trusts is not seen", last.shown);
             if self.knowledge.hope(why) {
                 return Ok(());
             }
         }
         let depth = self.path.len() - 1;
         if depth == 0 && self_signed(&last) {
-            let message = format!("{} signed itself, and the verifier trusts {}", say::which(0, &last), say::trusted(anchors));
+            let message = format!(
+                "{} signed itself, and the verifier trusts {}",
+                say::which(0, &last),
+                say::trusted(anchors)
+            );
             return Err(self.fault(Mistake::UntrustedSelfSigned, 18, 0, message));
         }
         if let Some(root) = root {
             let depth = self.path.len();
-            let message = format!("{} is sent, and the verifier trusts {}", say::which(depth, &root), say::trusted(anchors));
+            let message = format!(
+                "{} is sent, and the verifier trusts {}",
+                say::which(depth, &root),
+                say::trusted(anchors)
+            );
             self.path.push(root);
             return Err(self.fault(Mistake::UnknownIssuer, 19, depth, message));
         }
@@ -175,7 +185,8 @@ impl Check<'_> {
         for (depth, certificate) in self.path.iter().enumerate().take(self.untrusted) {
             let which = say::which(depth, certificate);
             if let Some(oid) = certificate.unknown_critical.first() {
-                let message = format!("{which} has the critical extension {oid}, which BoringSSL does not know");
+                let message =
+                    format!("{which} has the critical extension {oid}, which BoringSSL does not know");
                 return Err(self.fault(Mistake::UnknownCriticalExtension, 34, depth, message));
             }
             if depth > 0 && !may_issue(certificate) {
@@ -185,10 +196,12 @@ impl Check<'_> {
             self.purpose(depth, certificate, purpose)?;
             if depth > 1
                 && !certificate.is_self_issued()
-                && let Some(limit) = certificate.basic_constraints.and_then(|constraints| constraints.path_length)
+                && let Some(limit) =
+                    certificate.basic_constraints.and_then(|constraints| constraints.path_length)
                 && below > limit + 1
             {
-                let message = format!("{which} allows {limit} intermediates below it, and there are {}", below - 1);
+                let message =
+                    format!("{which} allows {limit} intermediates below it, and there are {}", below - 1);
                 return Err(self.fault(Mistake::PathLengthExceeded, 25, depth, message));
             }
             below += u32::from(!certificate.is_self_issued());
@@ -242,7 +255,12 @@ impl Check<'_> {
                 return Err(self.fault(Mistake::NotYetValidCertificate, 9, depth, message));
             }
             if certificate.not_after < at {
-                return Err(self.fault(Mistake::ExpiredCertificate, 10, depth, say::expired(depth, certificate, at)));
+                return Err(self.fault(
+                    Mistake::ExpiredCertificate,
+                    10,
+                    depth,
+                    say::expired(depth, certificate, at),
+                ));
             }
         }
         Ok(())
@@ -250,7 +268,10 @@ impl Check<'_> {
 
     fn signature(&self, depth: usize, certificate: &Certificate, issuer: &Certificate) -> Result<(), Fault> {
         if certificate.algorithm.is_some_and(|algorithm| algorithm.digest == Digest::Md5) {
-            let message = format!("{} is signed with MD5, which BoringSSL does not verify", say::which(depth, certificate));
+            let message = format!(
+                "{} is signed with MD5, which BoringSSL does not verify",
+                say::which(depth, certificate)
+            );
             return Err(self.fault(Mistake::WeakSignature, 7, depth, message));
         }
         match self.knowledge.signed(certificate, issuer) {
@@ -268,7 +289,10 @@ impl Check<'_> {
 }
 
 /// The first issuer that fits, whatever its dates.
-fn find<'c>(pool: impl Iterator<Item = &'c Arc<Certificate>>, subject: &Certificate) -> Option<Arc<Certificate>> {
+fn find<'c>(
+    pool: impl Iterator<Item = &'c Arc<Certificate>>,
+    subject: &Certificate,
+) -> Option<Arc<Certificate>> {
     let mut pool = pool;
     pool.find(|issuer| check_issued(issuer, subject)).map(Arc::clone)
 }

@@ -44,7 +44,11 @@ fn same(a: IpAddr, b: IpAddr) -> bool {
 /// HostnameError.Error.
 fn mismatch(certificate: &Certificate, host: &str, wanted: Option<IpAddr>) -> String {
     let legacy = certificate.alternative_names.is_none()
-        && certificate.subject.common_names.last().is_some_and(|name| match_hostnames(name, &host.to_ascii_lowercase()));
+        && certificate
+            .subject
+            .common_names
+            .last()
+            .is_some_and(|name| match_hostnames(name, &host.to_ascii_lowercase()));
     if legacy {
         return "x509: certificate relies on legacy Common Name field, use SANs instead".to_owned();
     }
@@ -53,7 +57,9 @@ fn mismatch(certificate: &Certificate, host: &str, wanted: Option<IpAddr>) -> St
             let addresses: Vec<String> =
                 certificate.addresses().filter_map(address).map(|address| address.to_string()).collect();
             if addresses.is_empty() {
-                return format!("x509: cannot validate certificate for {host} because it doesn't contain any IP SANs");
+                return format!(
+                    "x509: cannot validate certificate for {host} because it doesn't contain any IP SANs"
+                );
             }
             addresses
         }
@@ -92,11 +98,9 @@ pub fn match_hostnames(pattern: &str, host: &str) -> bool {
     }
     let (pattern, host): (Vec<&str>, Vec<&str>) = (pattern.split('.').collect(), host.split('.').collect());
     pattern.len() == host.len()
-        && pattern
-            .iter()
-            .zip(&host)
-            .enumerate()
-            .all(|(index, (pattern, host))| (index == 0 && *pattern == "*") || pattern.eq_ignore_ascii_case(host))
+        && pattern.iter().zip(&host).enumerate().all(|(index, (pattern, host))| {
+            (index == 0 && *pattern == "*") || pattern.eq_ignore_ascii_case(host)
+        })
 }
 
 #[cfg(test)]

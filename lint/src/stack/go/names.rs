@@ -22,7 +22,13 @@ pub fn constraint_violation(certificate: &Certificate, constraints: &NameConstra
             compared += 1;
             match within(name, base) {
                 Err(wrong) => return Some(wrong),
-                Ok(true) => return Some(format!("{kind} {} is excluded by constraint {}", quoted(name), quoted(base))),
+                Ok(true) => {
+                    return Some(format!(
+                        "{kind} {} is excluded by constraint {}",
+                        quoted(name),
+                        quoted(base)
+                    ));
+                }
                 Ok(false) => {}
             }
         }
@@ -63,7 +69,9 @@ fn within(name: &GeneralName, base: &GeneralName) -> Result<bool, String> {
                 return Err(format!("x509: cannot parse rfc822Name {name:?}"));
             };
             match base.rsplit_once('@') {
-                Some((base_local, base_host)) => Ok(local == base_local && host.eq_ignore_ascii_case(base_host)),
+                Some((base_local, base_host)) => {
+                    Ok(local == base_local && host.eq_ignore_ascii_case(base_host))
+                }
                 None => Ok(host_within(host, base)),
             }
         }

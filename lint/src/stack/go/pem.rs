@@ -72,14 +72,20 @@ fn decode(bytes: &[u8], from: usize) -> Option<(Block, usize)> {
             }
         };
         let Some(tail) = content.get(trailer..) else { continue };
-        let Some(tail) = tail.strip_prefix(label).and_then(|tail| tail.strip_prefix(DASHES)) else { continue };
+        let Some(tail) = tail.strip_prefix(label).and_then(|tail| tail.strip_prefix(DASHES)) else {
+            continue;
+        };
         let after = bytes.len() - tail.len();
         let (rest_of_line, next) = self::line(bytes, after);
         if !rest_of_line.is_empty() {
             continue;
         }
-        let text: Vec<u8> =
-            content.get(..end)?.iter().copied().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).collect();
+        let text: Vec<u8> = content
+            .get(..end)?
+            .iter()
+            .copied()
+            .filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+            .collect();
         let Ok(der) = STANDARD.decode(&text) else { continue };
         let label = String::from_utf8_lossy(label).into_owned();
         return Some((Block { label, range: begin..after, has_headers: headers > 0, der }, next));

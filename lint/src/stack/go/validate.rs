@@ -159,7 +159,8 @@ impl Search<'_> {
             return Ok(());
         }
         if anchors.system && openssl::is_public(current) {
-            let why = format!("whether {} leads to a public CA that the system trusts is not seen", current.shown);
+            let why =
+                format!("whether {} leads to a public CA that the system trusts is not seen", current.shown);
             if self.knowledge.hope(why) {
                 return Ok(());
             }
@@ -201,7 +202,12 @@ impl Search<'_> {
     }
 
     /// Certificate.isValid.
-    fn fits(&self, certificate: &Arc<Certificate>, role: Role, path: &[Arc<Certificate>]) -> Result<(), Fault> {
+    fn fits(
+        &self,
+        certificate: &Arc<Certificate>,
+        role: Role,
+        path: &[Arc<Certificate>],
+    ) -> Result<(), Fault> {
         let depth = path.len();
         let at = self.question.at;
         if let Some(what) = unhandled_critical(certificate) {
@@ -218,7 +224,11 @@ impl Search<'_> {
                 "x509: certificate has expired or is not yet valid: current time {} is {} {}",
                 crate::time::format(at),
                 if certificate.not_before > at { "before" } else { "after" },
-                crate::time::format(if certificate.not_before > at { certificate.not_before } else { certificate.not_after })
+                crate::time::format(if certificate.not_before > at {
+                    certificate.not_before
+                } else {
+                    certificate.not_after
+                })
             );
             fault(mistake, &text, depth, certificate, message)
         };
@@ -236,10 +246,16 @@ impl Search<'_> {
                 if let Some(what) = constraint_violation(subject, constraints) {
                     return Err(fault(
                         Mistake::NameConstraintViolated,
-                        &format!("x509: a root or intermediate certificate is not authorized to sign for this name: {what}"),
+                        &format!(
+                            "x509: a root or intermediate certificate is not authorized to sign for this name: {what}"
+                        ),
                         below,
                         subject,
-                        format!("{} bears a name that {} may not sign for: {what}", say::which(below, subject), certificate.shown),
+                        format!(
+                            "{} bears a name that {} may not sign for: {what}",
+                            say::which(below, subject),
+                            certificate.shown
+                        ),
                     ));
                 }
             }
@@ -277,7 +293,12 @@ impl Search<'_> {
     }
 
     /// CheckSignatureFrom.
-    fn signed_from(&self, child: &Arc<Certificate>, parent: &Arc<Certificate>, depth: usize) -> Result<(), Fault> {
+    fn signed_from(
+        &self,
+        child: &Arc<Certificate>,
+        parent: &Arc<Certificate>,
+        depth: usize,
+    ) -> Result<(), Fault> {
         let not_ca = match parent.basic_constraints {
             Some(constraints) => !constraints.ca,
             None => parent.version == 3,
@@ -303,7 +324,8 @@ impl Search<'_> {
                 _ => None,
             };
             if let Some(name) = name {
-                let family = if algorithm.key == mtls_identity::signature::KeyKind::Rsa { "RSA" } else { "ECDSA" };
+                let family =
+                    if algorithm.key == mtls_identity::signature::KeyKind::Rsa { "RSA" } else { "ECDSA" };
                 let shown = if family == "RSA" { format!("{name}-RSA") } else { format!("ECDSA-{name}") };
                 return Err(Fault {
                     certificate: Some(Arc::clone(parent)),
@@ -312,7 +334,10 @@ impl Search<'_> {
                         &format!("x509: cannot verify signature: insecure algorithm {shown}"),
                         depth,
                         child,
-                        format!("{} is signed with {shown}, which Go no longer verifies", say::which(depth, child)),
+                        format!(
+                            "{} is signed with {shown}, which Go no longer verifies",
+                            say::which(depth, child)
+                        ),
                     )
                 });
             }
@@ -345,7 +370,10 @@ impl Search<'_> {
 }
 
 /// findPotentialParents: by the bytes of the name; key identifiers only sort.
-fn parents<'c>(child: &Certificate, pool: impl Iterator<Item = &'c Arc<Certificate>>) -> Vec<Arc<Certificate>> {
+fn parents<'c>(
+    child: &Certificate,
+    pool: impl Iterator<Item = &'c Arc<Certificate>>,
+) -> Vec<Arc<Certificate>> {
     let wanted = child.authority_key_id.as_ref().and_then(|id| id.key_id.as_ref());
     let mut found: Vec<(u8, Arc<Certificate>)> = pool
         .filter(|parent| parent.subject.raw == child.issuer.raw)
@@ -371,7 +399,9 @@ fn parents<'c>(child: &Certificate, pool: impl Iterator<Item = &'c Arc<Certifica
 
 /// alreadyInChain: same subject, key and alternative names.
 fn same_entity(a: &Certificate, b: &Certificate) -> bool {
-    a.subject.raw == b.subject.raw && a.key.digest == b.key.digest && a.alternative_names == b.alternative_names
+    a.subject.raw == b.subject.raw
+        && a.key.digest == b.key.digest
+        && a.alternative_names == b.alternative_names
 }
 
 /// Critical extensions that Go leaves unhandled: unknown ones, and name constraints of kinds it does not know.
@@ -379,7 +409,9 @@ fn unhandled_critical(certificate: &Certificate) -> Option<String> {
     if let Some(oid) = certificate.unknown_critical.first() {
         return Some(format!("the critical extension {oid}"));
     }
-    if let Some(constraints) = certificate.name_constraints.as_ref().filter(|constraints| constraints.critical) {
+    if let Some(constraints) =
+        certificate.name_constraints.as_ref().filter(|constraints| constraints.critical)
+    {
         let unknown = |name: &GeneralName| matches!(name, GeneralName::Directory(_) | GeneralName::Other(_));
         if constraints.permitted.iter().chain(&constraints.excluded).any(unknown) {
             return Some("critical name constraints on directory names".to_owned());
@@ -401,7 +433,13 @@ fn allows(certificate: &Certificate, usage: &str) -> bool {
         .is_none_or(|usages| usages.is_empty() || usages.iter().any(|oid| oid == usage || oid == ANY_USAGE))
 }
 
-fn fault(mistake: Mistake, text: &str, depth: usize, certificate: &Arc<Certificate>, message: String) -> Fault {
+fn fault(
+    mistake: Mistake,
+    text: &str,
+    depth: usize,
+    certificate: &Arc<Certificate>,
+    message: String,
+) -> Fault {
     Fault {
         mistake,
         number: None,

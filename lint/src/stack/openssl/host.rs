@@ -99,7 +99,9 @@ fn valid_star(pattern: &[u8]) -> Option<usize> {
                 start = false;
             }
             byte if byte.is_ascii_alphanumeric() => {
-                if start && pattern.get(index..index + 4).is_some_and(|label| label.eq_ignore_ascii_case(b"xn--")) {
+                if start
+                    && pattern.get(index..index + 4).is_some_and(|label| label.eq_ignore_ascii_case(b"xn--"))
+                {
                     idna = true;
                 }
                 (hyphen, start) = (false, false);
@@ -136,7 +138,11 @@ fn wildcard_match(prefix: &[u8], suffix: &[u8], subject: &[u8]) -> bool {
     if whole_label && middle.is_empty() {
         return false;
     }
-    if !whole_label && subject.get(prefix.len()..prefix.len() + 4).is_some_and(|label| label.eq_ignore_ascii_case(b"xn--")) {
+    if !whole_label
+        && subject
+            .get(prefix.len()..prefix.len() + 4)
+            .is_some_and(|label| label.eq_ignore_ascii_case(b"xn--"))
+    {
         return false;
     }
     middle == b"*" || middle.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')

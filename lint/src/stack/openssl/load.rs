@@ -156,7 +156,12 @@ pub fn revocation_lists(text: &Text) -> Result<Vec<RevocationList>, Problem> {
         }
     }
     if lists.is_empty() && others == 0 {
-        return Err(Problem::whole(Mistake::UnusableRevocationList, text, looks_like(text.bytes()), NOTHING_FOUND));
+        return Err(Problem::whole(
+            Mistake::UnusableRevocationList,
+            text,
+            looks_like(text.bytes()),
+            NOTHING_FOUND,
+        ));
     }
     Ok(lists)
 }

@@ -39,7 +39,11 @@ pub fn name_constraints(path: &[Arc<Certificate>]) -> Vec<Fault> {
 }
 
 /// NAME_CONSTRAINTS_check, and for an end-entity certificate without DNS names NAME_CONSTRAINTS_check_CN.
-fn violation(certificate: &Certificate, constraints: &NameConstraints, end_entity: bool) -> Option<(u32, String)> {
+fn violation(
+    certificate: &Certificate,
+    constraints: &NameConstraints,
+    end_entity: bool,
+) -> Option<(u32, String)> {
     let mut names: Vec<GeneralName> = Vec::new();
     if !certificate.subject.is_empty() {
         names.push(GeneralName::Directory(certificate.subject.clone()));

@@ -117,7 +117,10 @@ pub fn is_trusted_certificate(label: &str) -> bool {
 
 /// Labels that PEM_read_bio_PrivateKey reads.
 pub fn is_private_key(label: &str) -> bool {
-    matches!(label, "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" | "DSA PRIVATE KEY")
+    matches!(
+        label,
+        "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" | "DSA PRIVATE KEY"
+    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::super::certificate::{Certificate, KeyType, KeyUsage, Purpose, TrustSettings, ANY_USAGE};
+use super::super::certificate::{ANY_USAGE, Certificate, KeyType, KeyUsage, Purpose, TrustSettings};
 use super::super::crl;
 use super::super::signatures::{Knowledge, Signed};
 use super::super::{Fault, Mistake, Question, say};
@@ -62,7 +62,9 @@ pub fn validate(question: &Question<'_>, settings: &Settings, knowledge: &Knowle
 
 /// EXFLAG_SS: self-issued, its own key identifiers agree and its key can have made its signature.
 pub fn self_signed(certificate: &Certificate) -> bool {
-    certificate.is_self_issued() && fits_key_ids(certificate, certificate) && fits_algorithm(certificate, certificate)
+    certificate.is_self_issued()
+        && fits_key_ids(certificate, certificate)
+        && fits_algorithm(certificate, certificate)
 }
 
 struct Check<'a> {
@@ -174,7 +176,12 @@ impl Check<'_> {
             TrustAnswer::Trusted => {}
             TrustAnswer::Rejected => {
                 let depth = self.path.len() - 1;
-                self.fault(Mistake::UnknownIssuer, 28, depth, "the trust settings in the bundle reject this use".to_owned());
+                self.fault(
+                    Mistake::UnknownIssuer,
+                    28,
+                    depth,
+                    "the trust settings in the bundle reject this use".to_owned(),
+                );
             }
             TrustAnswer::Neutral => self.no_anchor(limit),
         }
@@ -189,20 +196,27 @@ impl Check<'_> {
         {
             return;
         }
-        if let super::super::certificate::Origin::Planned { signer: super::super::certificate::Signer::Unknown(why), .. } =
-            &last.origin
+        if let super::super::certificate::Origin::Planned {
+            signer: super::super::certificate::Signer::Unknown(why),
+            ..
+        } = &last.origin
             && self.knowledge.hope(why.clone())
         {
             return;
         }
         if anchors.system && is_public(&last) {
-            let why = format!("whether {} leads to a public CA that the system trusts is not seen", last.shown);
+            let why =
+                format!("whether {} leads to a public CA that the system trusts is not seen", last.shown);
             if self.knowledge.hope(why) {
                 return;
             }
         }
         if self_signed(&last) {
-            let message = format!("{} signed itself, and the verifier trusts {}", say::which(depth, &last), say::trusted(anchors));
+            let message = format!(
+                "{} signed itself, and the verifier trusts {}",
+                say::which(depth, &last),
+                say::trusted(anchors)
+            );
             if depth == 0 {
                 self.fault(Mistake::UntrustedSelfSigned, 18, depth, message);
             } else {
@@ -287,7 +301,10 @@ impl Check<'_> {
                     return TrustAnswer::Trusted;
                 }
                 TrustAnswer::Neutral
-                    if certificate.trust_settings.as_ref().is_some_and(|settings| settings == &TrustSettings::default())
+                    if certificate
+                        .trust_settings
+                        .as_ref()
+                        .is_some_and(|settings| settings == &TrustSettings::default())
                         && self_signed(certificate) =>
                 {
                     return TrustAnswer::Trusted;
@@ -310,7 +327,10 @@ impl Check<'_> {
             let Some(certificate) = self.path.get(depth).map(Arc::clone) else { return };
             let last = depth + 1 == self.path.len();
             if let Some(oid) = certificate.unknown_critical.first() {
-                let message = format!("{} has the critical extension {oid}, which OpenSSL does not know", say::which(depth, &certificate));
+                let message = format!(
+                    "{} has the critical extension {oid}, which OpenSSL does not know",
+                    say::which(depth, &certificate)
+                );
                 self.fault(Mistake::UnknownCriticalExtension, 34, depth, message);
             }
             if depth > 0 {
@@ -333,7 +353,8 @@ impl Check<'_> {
                 self.fault(mistake, 26, depth, message);
             }
             if depth > 1
-                && let Some(limit) = certificate.basic_constraints.and_then(|constraints| constraints.path_length)
+                && let Some(limit) =
+                    certificate.basic_constraints.and_then(|constraints| constraints.path_length)
                 && below > limit
             {
                 let message = format!(
@@ -436,7 +457,12 @@ impl Check<'_> {
         let Some(certificate) = self.path.get(depth).map(Arc::clone) else { return };
         let at = self.question.at;
         if certificate.not_before > at {
-            self.fault(Mistake::NotYetValidCertificate, 9, depth, say::not_yet_valid(depth, &certificate, at));
+            self.fault(
+                Mistake::NotYetValidCertificate,
+                9,
+                depth,
+                say::not_yet_valid(depth, &certificate, at),
+            );
         }
         if certificate.not_after < at {
             self.fault(Mistake::ExpiredCertificate, 10, depth, say::expired(depth, &certificate, at));
@@ -455,8 +481,10 @@ pub(crate) fn unknown_issuer_kind(certificate: &Certificate, question: &Question
 
 /// A certificate whose issuer's name is that of a well-known public CA: the system's store may know it.
 pub(crate) fn is_public(certificate: &Certificate) -> bool {
-    if matches!(&certificate.origin, super::super::certificate::Origin::Planned { signer: super::super::certificate::Signer::Public, .. })
-    {
+    if matches!(
+        &certificate.origin,
+        super::super::certificate::Origin::Planned { signer: super::super::certificate::Signer::Public, .. }
+    ) {
         return true;
     }
     // organisations of the roots in Mozilla's programme that issue most certificates
@@ -534,7 +562,8 @@ fn unfit(certificate: &Certificate, purpose: Purpose, depth: usize) -> Option<(M
         }
     }
     if depth > 0 {
-        return (may_issue(certificate) == Ca::No).then(|| (Mistake::IssuerNotCa, not_ca(depth, certificate)));
+        return (may_issue(certificate) == Ca::No)
+            .then(|| (Mistake::IssuerNotCa, not_ca(depth, certificate)));
     }
     let (usages, names) = match purpose {
         Purpose::Client => {
@@ -555,7 +584,10 @@ fn unfit(certificate: &Certificate, purpose: Purpose, depth: usize) -> Option<(M
     }
     let netscape = if purpose == Purpose::Client { 0x80 } else { 0x40 };
     if certificate.netscape_type.is_some_and(|bits| bits & netscape == 0) {
-        return Some((Mistake::missing_usage(purpose), format!("{} has a Netscape certificate type for another use", say::which(depth, certificate))));
+        return Some((
+            Mistake::missing_usage(purpose),
+            format!("{} has a Netscape certificate type for another use", say::which(depth, certificate)),
+        ));
     }
     None
 }
@@ -604,7 +636,9 @@ fn fits_algorithm(issuer: &Certificate, subject: &Certificate) -> bool {
     let Some(algorithm) = subject.algorithm else { return true };
     matches!(
         (algorithm.key, issuer.key.kind),
-        (KeyKind::Rsa, KeyType::Rsa(_)) | (KeyKind::Ecdsa, KeyType::Ec(_)) | (KeyKind::Ed25519, KeyType::Ed25519)
+        (KeyKind::Rsa, KeyType::Rsa(_))
+            | (KeyKind::Ecdsa, KeyType::Ec(_))
+            | (KeyKind::Ed25519, KeyType::Ed25519)
     )
 }
 
