@@ -105,6 +105,21 @@ impl Walk {
         {
             self.missing(node, field, name);
         }
+        if name == "envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher"
+            && node.get("san_type").is_none()
+            && node.get("sanType").is_none()
+        {
+            self.chain.push("SubjectAltNameMatcherValidationError.SanType".to_owned());
+            let log = self.constraint("value must not be in list [SAN_TYPE_UNSPECIFIED]");
+            self.chain.pop();
+            self.push(
+                ProblemKind::Constraint,
+                node.span(),
+                "the matcher does not say which kind of name it matches".to_owned(),
+                Some("write san_type: DNS, URI, EMAIL or IP_ADDRESS".to_owned()),
+                log,
+            );
+        }
         for (number, oneof) in &of.required_oneofs {
             if !seen.iter().any(|(group, ..)| group == number) {
                 let members: Vec<&str> = of
@@ -151,6 +166,10 @@ impl Walk {
             FieldKind::Enum(name) => self.enumeration(value, name),
             scalar => self.scalar(value, scalar),
         }
+        if let Some((rule, message)) = limit(field.name, value) {
+            let log = self.constraint(rule);
+            self.push(ProblemKind::Constraint, value.span(), message, None, log);
+        }
         self.path.pop();
         self.chain.pop();
     }
@@ -195,7 +214,10 @@ impl Walk {
             );
         }
         self.path.push("<any>".to_owned());
+        // the message within is validated on its own, when something takes it
+        let chain = std::mem::take(&mut self.chain);
         self.message(value, name);
+        self.chain = chain;
         self.path.pop();
     }
 
@@ -331,7 +353,11 @@ impl Walk {
             }
             _ => format!("{field} is {found}, where Envoy expects {expected}"),
         };
-        let log = format!("{}: {what}: unexpected character", self.place());
+        let log = match (self.path.is_empty(), value.as_str()) {
+            (true, Some(text)) => format!("Unable to convert YAML as JSON: {text}"),
+            (true, None) => format!("{}: unexpected character", self.place()),
+            (false, _) => format!("{}: {what}: unexpected character", self.place()),
+        };
         self.push(ProblemKind::Malformed, value.span(), message, None, log);
     }
 
@@ -361,9 +387,13 @@ impl Walk {
         } else {
             format!("{} has no field {written}", short(of))
         };
-        let place = if self.path.is_empty() { String::new() } else { format!(" @ {}", self.path.join(".")) };
+        let place = if self.path.is_empty() {
+            String::new()
+        } else {
+            format!(" @ {}: message {of}", self.path.join("."))
+        };
         let log = format!(
-            "Protobuf message (type {root} reason INVALID_ARGUMENT: invalid JSON in {root}{place}: message {of}: no such field: '{written}') has unknown fields",
+            "Protobuf message (type {root} reason INVALID_ARGUMENT: invalid JSON in {root}{place}: no such field: '{written}') has unknown fields",
             root = self.root,
         );
         self.push(ProblemKind::Unknown, key.span(), what, help, log);
@@ -441,6 +471,29 @@ impl Walk {
     }
 }
 
+/// Limits on values that matter to TLS; protoc-gen-validate's words and ours.
+fn limit(field: &str, value: Node<'_>) -> Option<(&'static str, String)> {
+    let text = value.as_str()?;
+    match field {
+        "port_value" if value.as_i64().is_some_and(|port| port > 65_535) => {
+            Some(("value must be less than or equal to 65535", format!("{text} is no port")))
+        }
+        "verify_certificate_hash" if text.len() < 64 => Some((
+            "value length must be at least 64 characters",
+            "verify_certificate_hash is no SHA-256 in hexadecimal, which has 64 digits".to_owned(),
+        )),
+        "verify_certificate_spki" if text.len() < 44 => Some((
+            "value length must be at least 44 characters",
+            "verify_certificate_spki is no SHA-256 in base64, which has 44 characters".to_owned(),
+        )),
+        "sni" if text.len() > 255 => Some((
+            "value length must be at most 255 bytes",
+            "the server name has more than 255 bytes".to_owned(),
+        )),
+        _ => None,
+    }
+}
+
 /// Whether a value is what proto3 does not tell from absence.
 fn is_default(value: Node<'_>, field: &Field) -> bool {
     match (field.label, value.kind()) {
@@ -451,8 +504,16 @@ fn is_default(value: Node<'_>, field: &Field) -> bool {
     }
 }
 
+/// Whether yaml-cpp makes a number of a plain scalar: decimal, 0x or a leading zero, below 2^53; it knows neither
+/// underscores nor 0o.
 fn is_plain_integer(value: Node<'_>) -> bool {
-    value.is_plain() && value.as_i64().is_some()
+    let Some(text) = value.as_str().filter(|_| value.is_plain()) else { return false };
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = match digits.strip_prefix("0x") {
+        Some(hex) => !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    is_number && value.as_i64().is_some_and(|number| number.unsigned_abs() < 1 << 53)
 }
 
 fn f64_of(number: i128) -> f64 {

@@ -31,6 +31,8 @@ pub struct Cluster {
     pub http2: bool,
     /// `dynamic_forward_proxy`'s `allow_insecure_cluster_options`.
     pub allows_insecure_options: Option<Span>,
+    /// `eds_cluster_config`.
+    pub eds_config: Option<Span>,
     /// Where it is written.
     pub span: Span,
 }
@@ -41,7 +43,10 @@ pub enum Discovery {
     /// `STATIC`: addresses.
     Static,
     /// `STRICT_DNS`, `LOGICAL_DNS`: names, resolved.
-    Dns,
+    Dns {
+        /// `LOGICAL_DNS`: one endpoint only.
+        logical: bool,
+    },
     /// `EDS`: from a source.
     Eds {
         /// `service_name`, else the cluster's.
@@ -121,6 +126,7 @@ pub(super) fn read(message: Message<'_>) -> Cluster {
         auto_san_validation: sni_options.and_then(|options| options.boolean("auto_san_validation")),
         auto_sni_header: sni_options.and_then(|options| options.string("override_auto_sni_header")),
         http2: speaks_http2 || message.get("http2_protocol_options").is_some(),
+        eds_config: message.key_span("eds_cluster_config"),
         allows_insecure_options: proxy_options
             .and_then(|options| options.boolean("allow_insecure_cluster_options"))
             .filter(|flag| flag.value)
@@ -163,7 +169,8 @@ fn read_discovery(message: Message<'_>, custom: Option<Message<'_>>) -> Discover
         let name = custom.string("name").unwrap_or_else(|| Located::new(String::new(), custom.span()));
         return match name.value.as_str() {
             "envoy.cluster.static" => Discovery::Static,
-            "envoy.cluster.strict_dns" | "envoy.cluster.logical_dns" | "envoy.cluster.dns" => Discovery::Dns,
+            "envoy.cluster.strict_dns" | "envoy.cluster.dns" => Discovery::Dns { logical: false },
+            "envoy.cluster.logical_dns" => Discovery::Dns { logical: true },
             _ => Discovery::Other(name),
         };
     }
@@ -178,7 +185,8 @@ fn read_discovery(message: Message<'_>, custom: Option<Message<'_>>) -> Discover
         None => Discovery::Static,
         Some(kind) => match kind.value {
             "STATIC" => Discovery::Static,
-            "STRICT_DNS" | "LOGICAL_DNS" => Discovery::Dns,
+            "STRICT_DNS" => Discovery::Dns { logical: false },
+            "LOGICAL_DNS" => Discovery::Dns { logical: true },
             "EDS" => eds(),
             other => Discovery::Other(Located::new(other.to_owned(), kind.span)),
         },

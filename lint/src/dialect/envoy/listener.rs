@@ -12,6 +12,8 @@ pub struct EnvoyListener {
     pub name: Option<Located<String>>,
     /// `address` and `additional_addresses`.
     pub addresses: Vec<Address>,
+    /// `address` is written, though it may be a pipe.
+    pub has_address: bool,
     /// `filter_chains`, in order.
     pub filter_chains: Vec<FilterChain>,
     /// `default_filter_chain`.
@@ -26,6 +28,27 @@ pub struct EnvoyListener {
     pub udp: bool,
     /// Where it is written.
     pub span: Span,
+}
+
+impl EnvoyListener {
+    /// Every filter chain, the default one last.
+    pub fn chains(&self) -> impl Iterator<Item = &FilterChain> {
+        self.filter_chains.iter().chain(&self.default_filter_chain)
+    }
+
+    /// Every wasm filter, HTTP or network.
+    pub fn plugins(&self) -> impl Iterator<Item = &WasmPlugin> {
+        self.chains().flat_map(|chain| &chain.filters).flat_map(|filter| {
+            let plugins: Vec<&WasmPlugin> = match &filter.kind {
+                NetworkFilterKind::Wasm(plugin) => vec![plugin],
+                NetworkFilterKind::Http(manager) => {
+                    manager.filters.iter().filter_map(|filter| filter.wasm.as_deref()).collect()
+                }
+                _ => Vec::new(),
+            };
+            plugins
+        })
+    }
 }
 
 /// A socket address.
@@ -80,8 +103,13 @@ pub enum TransportSocket<T> {
     Quic(Box<T>),
     /// Plaintext first, TLS on demand.
     StartTls(Box<T>),
-    /// A socket that is not read here; its name.
-    Other(Located<String>),
+    /// A socket that is not read here.
+    Other {
+        /// Its name.
+        name: Located<String>,
+        /// The message type of its configuration, if it has one.
+        type_name: Option<String>,
+    },
 }
 
 impl<T> TransportSocket<T> {
@@ -97,7 +125,7 @@ impl<T> TransportSocket<T> {
     pub fn any_tls(&self) -> Option<&T> {
         match self {
             Self::Tls(context) | Self::Quic(context) | Self::StartTls(context) => Some(context),
-            Self::Raw | Self::Other(_) => None,
+            Self::Raw | Self::Other { .. } => None,
         }
     }
 }
@@ -143,6 +171,7 @@ pub(super) fn read(message: Message<'_>) -> EnvoyListener {
         udp: message.get("udp_listener_config").is_some()
             || (!addresses.is_empty() && addresses.iter().all(|address| address.udp)),
         addresses,
+        has_address: message.get("address").is_some(),
         filter_chains: message.messages("filter_chains").into_iter().map(read_chain).collect(),
         default_filter_chain: message.message("default_filter_chain").map(read_chain),
         inspects_tls: filters.iter().any(|filter| is_tls_inspector(*filter)),
@@ -253,13 +282,13 @@ pub(super) fn read_transport<T>(parent: Message<'_>, read: &TransportReader<T>) 
                 Some(wrapped) => config = wrapped.any("typed_config"),
                 None => break,
             },
-            _ => return read(inner).unwrap_or(TransportSocket::Other(name)),
+            type_name => {
+                let other = || TransportSocket::Other { name, type_name: type_name.map(str::to_owned) };
+                return read(inner).unwrap_or_else(other);
+            }
         }
     }
-    if name.value == "envoy.transport_sockets.raw_buffer" {
-        return TransportSocket::Raw;
-    }
-    TransportSocket::Other(name)
+    TransportSocket::Other { name, type_name: None }
 }
 
 fn read_filter(message: Message<'_>) -> NetworkFilter {

@@ -193,3 +193,6 @@ fn read_source(source: Message<'_>) -> Option<ConfigSource> {
         .any(|name| source.get(name).is_some())
         .then(|| ConfigSource::Remote(source.span()))
 }
+
+#[cfg(test)]
+mod tests;

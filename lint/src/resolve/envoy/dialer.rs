@@ -42,7 +42,7 @@ impl Loader<'_, '_, '_> {
     pub(super) fn dialers(&mut self, config: &EnvoyConfig, fixed: usize, program: &mut Program) {
         let mut table = Table::default();
         for (index, listener) in config.listeners.iter().enumerate() {
-            for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
+            for chain in listener.chains() {
                 table.add_chain(index, chain);
             }
         }
@@ -94,7 +94,7 @@ impl Loader<'_, '_, '_> {
                 _ => return None,
             },
             Discovery::Other(kind) => format!("its endpoints are found by {}", kind.value),
-            Discovery::Static | Discovery::Dns | Discovery::Eds { source: None, .. } => return None,
+            Discovery::Static | Discovery::Dns { .. } | Discovery::Eds { source: None, .. } => return None,
         };
         let name = cluster.name.clone()?;
         Some(Dialer {
@@ -164,7 +164,7 @@ impl Loader<'_, '_, '_> {
             TransportSocket::StartTls(_) => {
                 dialer.unseen.push("the cluster starts without TLS and turns it on when told".to_owned());
             }
-            TransportSocket::Other(name) => {
+            TransportSocket::Other { name, .. } => {
                 dialer.unseen.push(format!("the transport socket {} is not read", name.value));
             }
         }
@@ -210,6 +210,7 @@ impl Loader<'_, '_, '_> {
         if let Some(effective) = &validation {
             secret::validation_mistakes(effective, &mut followed);
         }
+        followed.fatal.extend(secret::cipher_mistake(common));
         let names_sni = tls.auto_sni_san_validation.as_ref().filter(|flag| flag.value);
         if let Some(flag) = names_sni {
             let log = match &validation {
@@ -307,7 +308,8 @@ fn server_name(cluster: &Cluster, endpoint: &ClusterEndpoint, tls: &UpstreamTls,
     let is_true = |flag: &Option<Located<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
     let mut sni = Sni { name: None, from_request: false, from_host: false, unknown: false };
     let endpoint_name = || {
-        let dns = matches!(cluster.discovery, Discovery::Dns).then(|| endpoint.address.host.value.clone());
+        let dns =
+            matches!(cluster.discovery, Discovery::Dns { .. }).then(|| endpoint.address.host.value.clone());
         endpoint.hostname.as_ref().map(|name| name.value.clone()).or(dns)
     };
     if is_true(&cluster.auto_sni) && *host != UpstreamHost::Stream {

@@ -81,7 +81,7 @@ impl Loader<'_, '_, '_> {
                         .push("the listener starts without TLS and turns it on when asked".to_owned());
                 }
                 TransportSocket::Quic(_) => {}
-                TransportSocket::Other(name) => {
+                TransportSocket::Other { name, .. } => {
                     read.listener.unseen.push(format!("the transport socket {} is not read", name.value))
                 }
             }
@@ -155,6 +155,7 @@ impl Loader<'_, '_, '_> {
         if let Some(effective) = &validation {
             secret::validation_mistakes(effective, &mut followed);
         }
+        followed.fatal.extend(secret::cipher_mistake(common));
         let required = tls.require_client_certificate.as_ref().is_some_and(|flag| flag.value);
         let mode = secret::client_auth_mode(validation.as_ref(), required);
         let custom = validation.as_ref().and_then(|effective| effective.context.custom_validator.as_ref());

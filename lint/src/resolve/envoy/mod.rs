@@ -14,7 +14,7 @@ use super::machine::{Files, Machine};
 use super::{Launch, Notes, World};
 use crate::deployment::{
     Bind, Configuration, Content, FileRef, Gate, Listener, ListenerPurpose, Lookup, Program, ProgramKind,
-    Refusal, Version, Versions,
+    Refusal, Trust, Version, Versions,
 };
 use crate::dialect::envoy::check::ProblemKind;
 use crate::dialect::envoy::{self, Address, ConfigSource, EnvoyConfig, Resources, SCHEMA_VERSION};
@@ -289,8 +289,11 @@ impl Loader<'_, '_, '_> {
         self.discover(&mut config, program);
         self.fetch_routes_and_endpoints(&mut config, program);
         refusal::static_mistakes(&config, static_listeners, static_clusters, program);
+        self.wasm_files(&config, static_listeners, program);
         self.listeners(&config, static_listeners, program);
         self.dialers(&config, static_clusters, program);
+        // every static context is loaded at start, whichever connection is asked about
+        program.bundles = bundles(program);
         if let Some(admin) = &config.admin
             && let Some(bind) = bind(admin)
         {
@@ -420,6 +423,25 @@ impl Loader<'_, '_, '_> {
         read
     }
 
+    /// The modules of static wasm filters are loaded at start.
+    fn wasm_files(&self, config: &EnvoyConfig, fixed: usize, program: &mut Program) {
+        for listener in config.listeners.iter().take(fixed) {
+            for plugin in listener.plugins() {
+                let Some(code) = &plugin.code else { continue };
+                let file = self.open(code);
+                let Lookup::Missing(missing) = file.content else { continue };
+                let mut labels = vec![Label { span: code.span, message: "named here".to_owned() }];
+                labels.extend(missing.labels);
+                program.refusals.push(Refusal {
+                    rule: missing.rule,
+                    message: missing.message,
+                    labels,
+                    log: Some(format!("Invalid path: {}", file.path.value)),
+                });
+            }
+        }
+    }
+
     /// What Envoy finds at a data source.
     fn open(&self, data: &envoy::DataSource) -> FileRef {
         // Envoy's own name for what no file holds
@@ -447,6 +469,20 @@ impl Loader<'_, '_, '_> {
             }
         }
     }
+}
+
+/// The trust bundles of all contexts, as far as they can be seen.
+fn bundles(program: &Program) -> Vec<Trust> {
+    let contexts = program.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    let servers = contexts.flat_map(|tls| &tls.contexts).flat_map(|context| &context.client_auth.trust);
+    let clients = program.dialers.iter().filter_map(|dialer| dialer.tls.as_ref()).flat_map(|tls| &tls.trust);
+    servers
+        .chain(clients)
+        .filter(
+            |trust| matches!(trust, Trust::File { file, .. } if !matches!(file.content, Lookup::Unseen(_))),
+        )
+        .cloned()
+        .collect()
 }
 
 /// A file of clusters, secrets or endpoints needs to know who asks.
@@ -480,3 +516,6 @@ pub(super) fn is_before(versions: &Versions, major: u32, minor: u32) -> bool {
 fn shown(name: Option<&Located<String>>, span: Span) -> String {
     name.map_or_else(|| format!("at byte {}", span.start), |name| name.value.clone())
 }
+
+#[cfg(test)]
+mod tests;

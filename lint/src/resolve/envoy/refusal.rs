@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::deployment::{Missing, Program, Refusal};
 use crate::dialect::envoy::check::Problem;
 use crate::dialect::envoy::{
-    Cluster, ConfigSource, Discovery, EnvoyConfig, EnvoyListener, NetworkFilterKind, RouteAction, Routes,
+    Cluster, ConfigSource, Discovery, EnvoyConfig, EnvoyListener, FilterChain, NetworkFilter,
+    NetworkFilterKind, RouteAction, Routes, TransportSocket,
 };
 use crate::finding::Label;
 use crate::source::{Located, Span};
@@ -84,8 +85,56 @@ fn cluster_mistakes(cluster: &Cluster, refusals: &mut Vec<Refusal>) {
             "write eds_cluster_config".to_owned(),
             Some("cannot create an EDS cluster without an EDS config".to_owned()),
         )),
-        Discovery::Dns | Discovery::Eds { .. } | Discovery::Other(_) => {}
+        Discovery::Dns { logical: true } if cluster.endpoints.len() > 1 => refusals.push(refuse(
+            "a LOGICAL_DNS cluster has one endpoint only".to_owned(),
+            cluster.span,
+            "write type: STRICT_DNS".to_owned(),
+            Some(
+                "LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint"
+                    .to_owned(),
+            ),
+        )),
+        Discovery::Dns { .. } | Discovery::Eds { .. } | Discovery::Other(_) => {}
     }
+    if let Some(span) = cluster.eds_config.filter(|_| !matches!(cluster.discovery, Discovery::Eds { .. })) {
+        refusals.push(refuse(
+            "eds_cluster_config stands in a cluster of another type".to_owned(),
+            span,
+            "write type: EDS, or leave it out".to_owned(),
+            Some("eds_cluster_config set in a non-EDS cluster".to_owned()),
+        ));
+    }
+    const WRONG: &str = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+    let sockets =
+        std::iter::once(&cluster.transport).chain(cluster.socket_matches.iter().map(|one| &one.transport));
+    for socket in sockets {
+        socket_mistakes(socket, WRONG, "UpstreamTlsContext", refusals);
+    }
+}
+
+/// A transport socket without a configuration, or with that of the other direction, is found by nobody.
+fn socket_mistakes<T>(socket: &TransportSocket<T>, wrong: &str, right: &str, refusals: &mut Vec<Refusal>) {
+    let TransportSocket::Other { name, type_name } = socket else { return };
+    let message = match type_name.as_deref() {
+        None => format!("the transport socket {} has no typed_config", name.value),
+        Some(found) if found == wrong => {
+            format!(
+                "the transport socket has a {}, of the other direction",
+                found.rsplit('.').next().unwrap_or(found)
+            )
+        }
+        Some(_) => return,
+    };
+    refusals.push(refuse(
+        message,
+        name.span,
+        format!("write typed_config with '@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.{right}"),
+        Some(format!(
+            "Didn't find a registered implementation for '{}' with type URL: '{}'",
+            name.value,
+            type_name.as_deref().unwrap_or_default()
+        )),
+    ));
 }
 
 fn duplicate_clusters(config: &EnvoyConfig, count: usize, refusals: &mut Vec<Refusal>) {
@@ -141,7 +190,18 @@ fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &
             ));
         }
     }
-    let Some(address) = listener.addresses.first() else { return };
+    let name = listener.name.as_ref().map_or("", |name| name.value.as_str());
+    let Some(address) = listener.addresses.first() else {
+        if !listener.unbound && !listener.has_address {
+            refusals.push(refuse(
+                "the listener has no address".to_owned(),
+                listener.span,
+                "write address with socket_address, address and port_value".to_owned(),
+                Some(format!("error adding listener named '{name}': address is necessary")),
+            ));
+        }
+        return;
+    };
     let shown = format!("{}:{}", address.host.value, address.port.unwrap_or_default());
     if listener.filter_chains.is_empty()
         && listener.default_filter_chain.is_none()
@@ -155,7 +215,25 @@ fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &
             Some(format!("error adding listener '{shown}': no filter chains specified")),
         ));
     }
-    for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
+    duplicate_chains(listener, &shown, refusals);
+    for chain in listener.chains() {
+        const WRONG: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+        socket_mistakes(&chain.transport, WRONG, "DownstreamTlsContext", refusals);
+        let terminal = |filter: &&NetworkFilter| {
+            matches!(filter.kind, NetworkFilterKind::Http(_) | NetworkFilterKind::TcpProxy(_))
+        };
+        let before_last = chain.filters.len().saturating_sub(1);
+        if let Some(filter) = chain.filters.iter().take(before_last).find(terminal) {
+            refusals.push(refuse(
+                format!("{} ends a filter chain, and more filters follow it", filter.name.value),
+                filter.span,
+                "put it last".to_owned(),
+                Some(format!(
+                    "Error: terminal filter named {0} of type {0} must be the last filter in a network filter chain.",
+                    filter.name.value
+                )),
+            ));
+        }
         for name in &chain.matches.server_names {
             // a wildcard is a whole first label: *.example.com
             let partial = name.value.strip_prefix("*.").unwrap_or(&name.value).contains('*');
@@ -182,6 +260,35 @@ fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &
                 route_mistakes(routes, config, refusals);
             }
         }
+    }
+}
+
+fn duplicate_chains(listener: &EnvoyListener, shown: &str, refusals: &mut Vec<Refusal>) {
+    type Key<'c> = (Vec<&'c str>, Option<&'c str>, Vec<&'c str>);
+    let mut seen: BTreeMap<Key<'_>, &FilterChain> = BTreeMap::new();
+    for chain in listener.filter_chains.iter().filter(|chain| chain.matches.by_address.is_none()) {
+        let mut names: Vec<&str> =
+            chain.matches.server_names.iter().map(|name| name.value.as_str()).collect();
+        names.sort_unstable();
+        let mut protocols: Vec<&str> =
+            chain.matches.application_protocols.iter().map(|name| name.value.as_str()).collect();
+        protocols.sort_unstable();
+        let transport = chain.matches.transport_protocol.as_ref().map(|protocol| protocol.value.as_str());
+        let Some(first) = seen.insert((names, transport, protocols), chain) else { continue };
+        let name = |chain: &FilterChain| chain.name.as_ref().map_or(String::new(), |name| name.value.clone());
+        refusals.push(Refusal {
+            rule: "refused-setting",
+            message: "two filter chains match the same connections".to_owned(),
+            labels: vec![
+                Label { span: chain.span, message: "write another filter_chain_match".to_owned() },
+                Label { span: first.span, message: "the first stands here".to_owned() },
+            ],
+            log: Some(format!(
+                "error adding listener '{shown}': filter chain '{}' has the same matching rules defined as '{}'",
+                name(chain),
+                name(first)
+            )),
+        });
     }
 }
 
