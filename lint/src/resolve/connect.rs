@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::World;
+use super::kubernetes::{Cluster, Route};
 use super::machine::Files;
 use super::routing;
 use crate::deployment::{
@@ -18,34 +19,12 @@ const MOST_HOPS: usize = 8;
 pub struct Switchboard<'a> {
     world: &'a World<'a>,
     programs: &'a [Program],
-    network: Option<&'a dyn Network>,
+    cluster: &'a Cluster,
+    /// (machine, port) → the first Service that leads there, and its port.
+    services: BTreeMap<(usize, u16), (String, u16)>,
     hosts: BTreeMap<String, Vec<IpAddr>>,
     /// (machine, port) → listeners, in the order of the programs.
     by_port: BTreeMap<(usize, u16), Vec<(ProgramId, usize)>>,
-}
-
-/// A network that has names of its own: the cluster of the manifests.
-///
-/// Answers are machines and the ports on them; labels on the way are added to `path`.
-pub trait Network {
-    /// The machines behind a host and port, as a Pod of the namespace resolves them; without a namespace, as seen
-    /// from outside, where a short name may mean a Service of any namespace.
-    fn resolve(
-        &self,
-        host: &str,
-        port: u16,
-        namespace: Option<&str>,
-        path: &mut Vec<Label>,
-    ) -> Lookup<Vec<(usize, u16)>>;
-
-    /// The machines behind a port of every node.
-    fn resolve_node_port(&self, port: u16, path: &mut Vec<Label>) -> Lookup<Vec<(usize, u16)>>;
-
-    /// The machines that share their addresses with this one.
-    fn pod_machines(&self, machine: usize) -> Vec<usize>;
-
-    /// A name under which clients reach a port of a machine, with the port they dial.
-    fn service_name(&self, machine: usize, port: u16) -> Option<(String, u16)>;
 }
 
 /// A place that a name led to.
@@ -59,7 +38,7 @@ struct Place {
 
 impl<'a> Switchboard<'a> {
     /// Indexes every listener once.
-    pub fn new(world: &'a World<'a>, programs: &'a [Program], network: Option<&'a dyn Network>) -> Self {
+    pub fn new(world: &'a World<'a>, programs: &'a [Program], cluster: &'a Cluster) -> Self {
         let mut by_port: BTreeMap<(usize, u16), Vec<(ProgramId, usize)>> = BTreeMap::new();
         for (id, program) in programs.iter().enumerate() {
             for (index, listener) in program.listeners.iter().enumerate() {
@@ -69,7 +48,7 @@ impl<'a> Switchboard<'a> {
                 }
             }
         }
-        Self { world, programs, network, hosts: hosts_file(world), by_port }
+        Self { world, programs, cluster, services: services(cluster), hosts: hosts_file(world), by_port }
     }
 
     /// Every connection of the deployment; listeners that nobody among the sources dials wait for any client.
@@ -212,7 +191,7 @@ impl<'a> Switchboard<'a> {
 
     /// The name and port under which clients may know a listener: its Service's, a name of its contexts, its address.
     fn known_as(&self, program: &Program, listener: usize, port: u16) -> (String, u16) {
-        let service = self.network.and_then(|network| network.service_name(program.machine, port));
+        let service = self.services.get(&(program.machine, port)).cloned();
         let listener = program.listeners.get(listener);
         let contexts =
             listener.and_then(|listener| listener.tls.as_ref()).into_iter().flat_map(|tls| &tls.contexts);
@@ -339,17 +318,12 @@ impl<'a> Switchboard<'a> {
         port: u16,
         path: &mut Vec<Label>,
     ) -> Lookup<Vec<Place>> {
-        let Some(network) = self.network else { return Lookup::Unseen("no cluster was seen".to_owned()) };
-        if is_loopback(host) {
-            // containers of a Pod share their addresses
-            let address = host.parse().ok();
-            let machines = network.pod_machines(machine).into_iter();
-            return Lookup::Found(machines.map(|machine| Place { machine, address, port }).collect());
+        match self.cluster.resolve(host, port, Some(machine)) {
+            Some(route) => places(route, path),
+            None => Lookup::Unseen(format!(
+                "{host} is no name of this cluster: what answers there cannot be seen"
+            )),
         }
-        let namespace = self.world.machines.get(machine).and_then(|machine| machine.namespace.as_deref());
-        network.resolve(host, port, namespace, path).map(|reached| {
-            reached.into_iter().map(|(machine, port)| Place { machine, address: None, port }).collect()
-        })
     }
 
     fn places_by_hosts(&self, machine: usize, host: &str, port: u16) -> Lookup<Vec<Place>> {
@@ -378,20 +352,11 @@ impl<'a> Switchboard<'a> {
         port: u16,
         path: &mut Vec<Label>,
     ) -> Lookup<Vec<Place>> {
-        if let Some(network) = self.network {
-            if let Lookup::Found(reached) = network.resolve_node_port(port, path) {
-                let places =
-                    reached.into_iter().map(|(machine, port)| Place { machine, address: None, port });
-                return Lookup::Found(places.collect());
-            }
-            if host.parse::<IpAddr>().is_err() && !is_loopback(host) {
-                return network.resolve(host, port, None, path).map(|reached| {
-                    reached
-                        .into_iter()
-                        .map(|(machine, port)| Place { machine, address: None, port })
-                        .collect()
-                });
-            }
+        if let Some(Lookup::Found(route)) = self.cluster.resolve_node_port(port) {
+            return places(Lookup::Found(route), path);
+        }
+        if let Some(route) = self.cluster.resolve(host, port, None) {
+            return places(route, path);
         }
         if let Ok(address) = host.parse() {
             return Lookup::Found(vec![Place { machine, address: Some(address), port }]);
@@ -431,6 +396,43 @@ fn nearness(bind: &Bind, place: Place) -> u8 {
         (None, _) => 2,
         _ => 1,
     }
+}
+
+/// The places of a route, and how the name led there.
+fn places(route: Lookup<Route>, path: &mut Vec<Label>) -> Lookup<Vec<Place>> {
+    route.map(|route| {
+        path.extend(route.path);
+        let backends = route.backends.iter();
+        backends
+            .flat_map(|backend| {
+                backend.machines.iter().map(|machine| Place {
+                    machine: *machine,
+                    address: None,
+                    port: backend.port,
+                })
+            })
+            .collect()
+    })
+}
+
+/// The Service, and its port, that leads to a port of a machine.
+fn services(cluster: &Cluster) -> BTreeMap<(usize, u16), (String, u16)> {
+    let mut by_place = BTreeMap::new();
+    for service in cluster.services() {
+        let name = &service.metadata.name.value;
+        for port in service.ports.iter().map(|port| port.port.value) {
+            let Some(Lookup::Found(route)) = cluster.resolve_from(name, port, service.metadata.namespace())
+            else {
+                continue;
+            };
+            for backend in route.backends {
+                for machine in backend.machines {
+                    by_place.entry((machine, backend.port)).or_insert_with(|| (name.clone(), port));
+                }
+            }
+        }
+    }
+    by_place
 }
 
 fn accepts(bind: &Bind, place: Place) -> bool {

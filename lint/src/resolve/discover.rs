@@ -4,13 +4,14 @@
 //! `etcd.conf.yml`, …) become launches on the machine outside the cluster: the tree beneath `--root`, or the
 //! folder in which loose files stand. Everything else waits until a program refers to it.
 
+use super::kubernetes::Manifests;
 use super::machine::normalise;
 use super::{Launch, Notes};
 use crate::assume::Assume;
-use crate::deployment::{ProgramKind, Version};
+use crate::deployment::ProgramKind;
 use crate::dialect::apisix::values::Values;
 use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
-use crate::dialect::{cert_manager, envoy, etcd, kubernetes, nginx};
+use crate::dialect::{envoy, etcd, kubernetes, nginx};
 use crate::finding::Incomplete;
 use crate::source::{FileContent, FileId, Sources, Text};
 use crate::syntax::yaml;
@@ -18,10 +19,10 @@ use crate::syntax::yaml;
 /// What the sources hold.
 #[derive(Debug, Default)]
 pub struct Discovered {
-    /// Kubernetes' own objects.
-    pub kubernetes: kubernetes::Fragment,
-    /// cert-manager's objects.
-    pub cert_manager: cert_manager::Fragment,
+    /// Objects of Kubernetes and cert-manager.
+    pub manifests: Manifests,
+    /// Objects of APISIX's ingress controller.
+    pub apisix_ingress: apisix::ingress::Fragment,
     /// APISIX objects that stand by themselves.
     pub apisix_objects: Objects,
     /// Programs outside of containers, in the order in which they claim files.
@@ -33,13 +34,12 @@ pub const OUTSIDE: usize = 0;
 
 /// Reads every source once and sorts it by what it is.
 pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discovered {
-    let cert_manager = assume.cert_manager.unwrap_or(Version(1, 18, 0));
     let mut found = Discovered::default();
     for (id, file) in sources.iter() {
         let FileContent::Bytes(bytes) = &file.content else { continue };
         let Some(text) = sources.text(id) else { continue };
         match form(&file.path, bytes) {
-            Form::Yaml => yaml_file(&mut found, notes, sources, id, &text, cert_manager),
+            Form::Yaml => yaml_file(&mut found, notes, sources, id, &text, assume),
             Form::Environment => found.launch(ProgramKind::Etcd, sources, id, &text),
             Form::Nginx => found.launch(ProgramKind::Nginx, sources, id, &text),
             Form::Empty => incomplete(notes, sources, &text, "the file is empty; remove it or fill it in"),
@@ -114,7 +114,7 @@ fn yaml_file(
     sources: &Sources,
     id: FileId,
     text: &Text,
-    cert_manager: Version,
+    assume: &Assume,
 ) {
     let mut problems = Vec::new();
     let mut programs = Vec::new();
@@ -122,9 +122,8 @@ fn yaml_file(
         let root = document.root();
         if kubernetes::recognises(root) {
             for object in kubernetes::objects(root) {
-                if !found.cert_manager.read(object, cert_manager) {
-                    found.kubernetes.read(object);
-                }
+                found.manifests.take(object, assume);
+                found.apisix_ingress.read(object);
             }
         } else if envoy::recognises(root) {
             programs.push(ProgramKind::Envoy);

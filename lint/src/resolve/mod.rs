@@ -14,10 +14,12 @@ pub mod nginx;
 mod routing;
 
 use crate::assume::Assume;
-use crate::deployment::{Deployment, Lookup, Program, ProgramKind};
+use crate::deployment::{Deployment, FileRef, Lookup, Program, ProgramKind};
+use crate::dialect::apisix::ingress::Reference;
 use crate::finding::Incomplete;
 use crate::source::{FileId, Located, Sources, Span, Text};
 use connect::Switchboard;
+use kubernetes::Cluster;
 use machine::{Files, Index, Machine};
 
 /// What every vendor's resolver is given to read from.
@@ -91,17 +93,22 @@ pub struct Linked {
 /// Finds every program in the sources, reads its configuration and lets dialers meet listeners.
 pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> Linked {
     let mut notes = Notes::default();
-    let discovered = discover::discover(sources, assume, &mut notes);
+    let mut discovered = discover::discover(sources, assume, &mut notes);
     let files = if sources.root { Files::Root } else { Files::Loose };
-    let outside = Machine { name: String::new(), namespace: None, files };
-    let world = World {
-        index: Index::new(sources),
-        assume,
-        machines: vec![outside],
-        apisix_objects: discovered.apisix_objects,
-    };
-    let mut deployment = Deployment::default();
-    for launch in &discovered.launches {
+    let mut machines = vec![Machine { name: String::new(), namespace: None, files }];
+    let built = kubernetes::build(discovered.manifests, sources, assume, machines.len());
+    machines.extend(built.machines);
+    notes.incomplete.extend(built.incomplete);
+    let cluster = built.cluster;
+    apisix::ingress::add(&mut discovered.apisix_objects, &discovered.apisix_ingress, &|reference, keys| {
+        secret_file(&cluster, reference, keys)
+    });
+    let world =
+        World { index: Index::new(sources), assume, machines, apisix_objects: discovered.apisix_objects };
+
+    let mut deployment =
+        Deployment { planned: built.planned, programs: built.probes, ..Deployment::default() };
+    for launch in built.launches.iter().chain(&discovered.launches) {
         // what a program includes is no program of its own
         let included = launch.machine == discover::OUTSIDE
             && launch.file.is_some_and(|file| notes.consumed.contains(&file));
@@ -110,8 +117,26 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
         }
     }
     let _ = command;
-    deployment.connections = Switchboard::new(&world, &deployment.programs, None).all();
+    deployment.connections = Switchboard::new(&world, &deployment.programs, &cluster).all();
     Linked { deployment, incomplete: notes.incomplete, command: None }
+}
+
+/// The first of a Secret's keys that it has, as a file.
+fn secret_file(cluster: &Cluster, reference: &Reference, keys: &[&str]) -> FileRef {
+    let namespace = reference.namespace.as_deref().unwrap_or("default");
+    let name = &reference.name.value;
+    let mut contents = keys.iter().map(|key| cluster.stores.secret_key(namespace, name, key));
+    let first = contents
+        .next()
+        .unwrap_or_else(|| Lookup::Unseen(format!("no key of Secret {namespace}/{name} is asked for")));
+    let content = match first {
+        Lookup::Missing(missing) => {
+            contents.find(|content| content.found().is_some()).unwrap_or(Lookup::Missing(missing))
+        }
+        first => first,
+    };
+    let path = format!("k8s:{namespace}/{name}/{}", keys.first().copied().unwrap_or_default());
+    FileRef { path: Located::new(path, reference.name.span), content, mode: None }
 }
 
 fn programs(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Program> {
