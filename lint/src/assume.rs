@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_tag_of_an_etcd_image_is_its_version() {
-        let span = crate::source::Span { file: crate::source::FileId(0), start: 0, end: 0 };
+        let span = Span { file: FileId(0), start: 0, end: 0 };
         for (image, program, go) in [
             ("bitnami/etcd:3.5.7", Version(3, 5, 7), 17),
             ("localhost:5000/etcd-io/etcd:v3.4.30@sha256:00", Version(3, 4, 30), 21),

@@ -1,5 +1,7 @@
 //! Locations with a pass → dialers, and which requests reach them.
 
+use std::collections::HashMap;
+
 use super::Given;
 use super::listen::Built;
 use crate::deployment::{
@@ -23,13 +25,19 @@ pub(super) fn dialers(program: &mut Program, given: &Given<'_>, config: &NginxCo
             }
         }
     }
+    // nginx compares upstream names without regard to case
+    let upstreams: HashMap<(Subsystem, String), &Upstream> = config
+        .upstreams
+        .iter()
+        .map(|upstream| ((upstream.subsystem, upstream.name.value.to_ascii_lowercase()), upstream))
+        .collect();
     for (server, hosts) in config.servers.iter().zip(&hosts) {
         for (order, location) in server.locations.iter().enumerate() {
             let Some(path) = path_match(server, location, order) else { continue };
             let routes: Vec<RouteMatch> = hosts.iter().map(|host| with_path(host, &path)).collect();
             match &location.pass {
                 Some(pass) if pass.kind != PassKind::Plain => {
-                    program.dialers.extend(dialers_of(given, config, server, location, pass, &routes));
+                    program.dialers.extend(dialers_of(given, &upstreams, server, location, pass, &routes));
                 }
                 // what an `if` does not pass on, its location does
                 _ if matches!(location.matcher, Matcher::If(_) | Matcher::Except(_)) => {}
@@ -114,7 +122,7 @@ fn with_path(host: &RouteMatch, path: &(Vec<PathPattern>, Vec<String>, i64)) -> 
 /// One dialer per address that a pass may dial.
 fn dialers_of(
     given: &Given<'_>,
-    config: &NginxConfig,
+    upstreams: &HashMap<(Subsystem, String), &Upstream>,
     server: &Server,
     location: &Location,
     pass: &Pass,
@@ -150,9 +158,7 @@ fn dialers_of(
         span: pass.span,
     };
     let subsystem = if pass.kind == PassKind::Stream { Subsystem::Stream } else { Subsystem::Http };
-    let upstream = config.upstreams.iter().find(|upstream: &&Upstream| {
-        upstream.subsystem == subsystem && upstream.name.value.eq_ignore_ascii_case(&pass.host.value)
-    });
+    let upstream = upstreams.get(&(subsystem, pass.host.value.to_ascii_lowercase()));
     let Some(upstream) = upstream.filter(|_| known) else { return vec![dialer] };
     if upstream.dynamic.is_some() || upstream.servers.is_empty() {
         dialer.unseen.push(format!("the servers of upstream {} are chosen elsewhere", upstream.name.value));

@@ -1,1 +1,373 @@
 //! Whole configurations → programs, as tables.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::assume::Assume;
+use crate::deployment::{
+    ClientAuthMode, Gate, PathPattern, Protocol, Request, Selection, Setting, Trust, TrustLoader,
+};
+use crate::resolve::machine::{Index, Mount, Mounted};
+use crate::resolve::routing;
+use crate::selection::Selected;
+use crate::source::{FileId, Sources};
+
+/// Links the first file, on a machine of these files, and says what was noted.
+fn link_files(files: Files, sources: &[(&str, &str)], version: &str) -> (Program, Notes) {
+    let mut given = Sources::default();
+    given.root = matches!(files, Files::Root);
+    for (path, content) in sources {
+        given.add(*path, content.as_bytes());
+    }
+    let assume = Assume::parse(&[format!("nginx={version}")]).unwrap();
+    let world = World {
+        index: Index::new(&given),
+        assume: &assume,
+        machines: vec![Machine { name: "Pod web".to_owned(), namespace: None, files }],
+        apisix_objects: Default::default(),
+    };
+    let text = given.text(FileId(0)).unwrap();
+    let launch = Launch { configuration: Some((normalise("/", sources[0].0), text)), ..launch("", &[]) };
+    let mut notes = Notes::default();
+    let mut programs = link(&world, &launch, &mut notes);
+    (programs.remove(0), notes)
+}
+
+fn launch(image: &str, arguments: &[&str]) -> Launch {
+    let located = |text: &str| Located::new(text.to_owned(), Span { file: FileId(0), start: 0, end: 0 });
+    Launch {
+        kind: ProgramKind::Nginx,
+        name: String::new(),
+        file: Some(FileId(0)),
+        span: None,
+        machine: 0,
+        image: (!image.is_empty()).then(|| located(image)),
+        arguments: arguments.iter().map(|argument| located(argument)).collect(),
+        environment: Vec::new(),
+        configuration: None,
+    }
+}
+
+fn root(sources: &[(&str, &str)]) -> Program {
+    link_files(Files::Root, sources, "1.26.3").0
+}
+
+fn http(inside: &str) -> Program {
+    let source = format!("events {{}} http {{ {inside} }}");
+    root(&[("etc/nginx/nginx.conf", &source), ("etc/nginx/ca.pem", "CA"), ("etc/nginx/srv.pem", "C")])
+}
+
+#[test]
+fn a_server_with_client_certificates_becomes_a_listener() {
+    let program = http(
+        "server { listen 127.0.0.1:8443 ssl; listen [::1]:8443 ssl; server_name srv.example.test;
+            ssl_certificate srv.pem; ssl_certificate_key missing.key; ssl_protocols TLSv1.3;
+            ssl_client_certificate ca.pem; ssl_verify_client on; ssl_verify_depth 2; }",
+    );
+    assert_eq!((program.name.as_str(), program.refusals.len()), ("nginx srv.example.test", 0));
+    let [listener] = program.listeners.as_slice() else { panic!("one listener") };
+    assert_eq!(listener.binds.iter().map(|bind| bind.port).collect::<Vec<_>>(), [8443, 8443]);
+    let tls = listener.tls.as_ref().unwrap();
+    let context = &tls.contexts[0];
+    assert_eq!(tls.selection, Selection::Single);
+    assert_eq!(*context.client_auth.mode.value(), ClientAuthMode::Required);
+    assert_eq!(context.client_auth.checks.depth.as_ref().map(|depth| *depth.value()), Some(2));
+    assert_eq!(context.protocols.value().versions, [Protocol::Tls13]);
+    assert!(matches!(context.credentials[0].certificate.content, Lookup::Found(Content::Bytes(_))));
+    assert!(matches!(context.credentials[0].key.as_ref().map(|key| &key.content), Some(Lookup::Missing(_))));
+    let [Trust::File { file, loader: TrustLoader::ClientCaList }] = context.client_auth.trust.as_slice()
+    else {
+        panic!("one bundle")
+    };
+    assert!(file.content.found().is_some());
+    assert!(matches!(listener.gate, Gate::NginxHttp));
+}
+
+#[test]
+fn servers_of_one_address_are_contexts_chosen_by_name() {
+    let program = http(
+        "ssl_certificate srv.pem; ssl_certificate_key srv.key; ssl_protocols TLSv1.2;
+         server { listen 443 ssl; server_name a.test; ssl_protocols TLSv1.3; }
+         server { listen 443 ssl default_server; ssl_reject_handshake on; }
+         server { listen 443 ssl; server_name *.b.test; listen 444; }",
+    );
+    assert_eq!(program.listeners.len(), 2);
+    let tls = program.listeners[0].tls.as_ref().unwrap();
+    for (name, context) in [(Some("a.test"), 0), (Some("x.b.test"), 2), (Some("c"), 1), (None, 1)] {
+        assert_eq!(tls.select(name), Selected::Context(context), "{name:?}");
+    }
+    assert!(tls.contexts[1].rejects_handshake);
+    // before 1.29.2 the default server's protocols are everybody's
+    assert_eq!(tls.contexts[0].protocols.value().versions, [Protocol::Tls12]);
+    assert!(program.listeners[1].tls.is_none());
+    let source = "events {} http { ssl_certificate a; ssl_certificate_key b;
+        server { listen 443 ssl; ssl_protocols TLSv1.2; } server { listen 443 ssl; server_name x; ssl_protocols TLSv1.3; } }";
+    let (newer, _) = link_files(Files::Root, &[("etc/nginx/nginx.conf", source)], "1.29.2");
+    let contexts = &newer.listeners[0].tls.as_ref().unwrap().contexts;
+    assert_eq!(contexts[1].protocols.value().versions, [Protocol::Tls13]);
+}
+
+#[test]
+fn a_pass_to_https_becomes_a_dialer_with_the_upstreams_names() {
+    let program = http(
+        "upstream backend { server 10.0.0.1:8443; server 10.0.0.2:8443; server 10.0.0.1:8443; server 10.0.0.3 down; }
+         server { listen 80; location / { proxy_pass https://backend; proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate ca.pem; proxy_ssl_server_name on;
+            proxy_ssl_certificate srv.pem; proxy_ssl_certificate_key srv.key; } }",
+    );
+    assert_eq!(program.refusals, []);
+    let addresses: Vec<_> = program.dialers.iter().map(|dialer| dialer.target.connect_to.clone()).collect();
+    assert_eq!(addresses, [Some(("10.0.0.1".to_owned(), 8443)), Some(("10.0.0.2".to_owned(), 8443))]);
+    let dialer = &program.dialers[0];
+    assert_eq!((dialer.target.url.as_str(), dialer.target.port), ("https://backend", 443));
+    let tls = dialer.tls.as_ref().unwrap();
+    assert_eq!(tls.reference.as_ref().map(|name| name.value.as_str()), Some("backend"));
+    assert_eq!(tls.server_name.as_deref(), Some("backend"));
+    assert!(matches!(tls.verify, Setting::Given(_)) && tls.credential.is_some());
+    assert_eq!(tls.trust.len(), 1);
+}
+
+#[test]
+fn names_sent_and_compared_are_those_of_nginx() {
+    for (directives, sent, compared, from_request) in [
+        ("", None, Some("srv.test"), false),
+        ("proxy_ssl_server_name on;", Some("srv.test"), Some("srv.test"), false),
+        ("proxy_ssl_server_name on; proxy_ssl_name other:8443;", Some("other"), Some("other"), false),
+        ("proxy_ssl_server_name on; proxy_ssl_name 10.0.0.1;", None, Some("10.0.0.1"), false),
+        ("proxy_ssl_server_name on; proxy_ssl_name $proxy_host;", Some("srv.test"), Some("srv.test"), false),
+        ("proxy_ssl_name $host;", None, Some("$host"), true),
+        ("proxy_ssl_verify off;", None, None, false),
+    ] {
+        let verify = if directives.contains("verify") { "" } else { "proxy_ssl_verify on;" };
+        let program = http(&format!(
+            "server {{ location / {{ proxy_pass https://srv.test:8443; {verify}
+                proxy_ssl_trusted_certificate ca.pem; {directives} }} }}"
+        ));
+        let tls = program.dialers[0].tls.as_ref().unwrap();
+        assert_eq!(tls.server_name.as_deref(), sent, "{directives}");
+        assert_eq!(tls.reference.as_ref().map(|name| name.value.as_str()), compared, "{directives}");
+        assert_eq!(tls.names_from_request, from_request, "{directives}");
+        // without verification the bundle is not even opened
+        assert_eq!(tls.trust.is_empty(), compared.is_none(), "{directives}");
+    }
+}
+
+#[test]
+fn variables_are_followed_where_they_are_constant() {
+    let program = http(
+        "server { set $up srv.test; location /a { proxy_pass https://$up:8443; }
+                  location /b { proxy_pass https://$backend; } }",
+    );
+    assert_eq!(program.dialers[0].target.host.value, "srv.test");
+    assert_eq!((program.dialers[0].target.port, program.dialers[0].unseen.len()), (8443, 0));
+    assert_eq!(program.dialers[1].unseen.len(), 1);
+}
+
+#[test]
+fn requests_find_the_location_that_nginx_finds() {
+    let program = http(
+        "server { listen 80 default_server; location / { proxy_pass https://default.test; } }
+         server { listen 80; server_name a.test *.wild.test ~^r\\d;
+            location / { proxy_pass https://root.test; }
+            location = /exact { proxy_pass https://exact.test; }
+            location ^~ /static/ { proxy_pass https://static.test; }
+            location ~ \\.php$ { proxy_pass https://php.test; }
+            location /long/er { proxy_pass https://longer.test; }
+            location /own { return 200; } }",
+    );
+    for (host, path, expected) in [
+        ("a.test", "/", Some("root.test")),
+        ("a.test", "/exact", Some("exact.test")),
+        ("a.test", "/exact/", Some("root.test")),
+        ("a.test", "/static/x.php", Some("static.test")),
+        ("a.test", "/x.php?y", Some("php.test")),
+        ("a.test", "/long/er/x", Some("longer.test")),
+        ("a.test", "/own", None),
+        ("x.wild.test", "/", Some("root.test")),
+        ("r7", "/", Some("root.test")),
+        ("other", "/own", Some("default.test")),
+    ] {
+        let request = Request {
+            method: "GET".to_owned(),
+            host: host.to_owned(),
+            path: path.to_owned(),
+            ..Request::default()
+        };
+        let found: Vec<&str> = routing::onward(&program, 0, &request)
+            .into_iter()
+            .map(|index| program.dialers[index].target.host.value.as_str())
+            .collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{host}{path}");
+    }
+    let exact = program.dialers.iter().find(|dialer| dialer.target.host.value == "exact.test").unwrap();
+    assert_eq!(exact.routes[0].paths, [PathPattern::Exact("/exact".to_owned())]);
+}
+
+#[test]
+fn stream_grpc_and_uwsgi_dial_with_tls_too() {
+    let program = root(&[(
+        "etc/nginx/nginx.conf",
+        "events {} http { server { location /g { grpc_pass grpcs://g.test:1; } location /u { uwsgi_pass suwsgi://u.test:2; }
+            location /f { fastcgi_pass f.test:3; } } }
+         stream { upstream s { server s.test:4; } server { listen 5; proxy_pass s; proxy_ssl on; proxy_ssl_name n.test; }
+            server { listen 6; proxy_pass plain.test:7; } }",
+    )]);
+    assert_eq!(program.refusals, []);
+    let urls: Vec<(&str, bool)> =
+        program.dialers.iter().map(|dialer| (dialer.target.url.as_str(), dialer.tls.is_some())).collect();
+    assert_eq!(
+        urls,
+        [
+            ("grpcs://g.test:1", true),
+            ("suwsgi://u.test:2", true),
+            ("tls://s", true),
+            ("tcp://plain.test:7", false)
+        ]
+    );
+    let passing = program.listeners.iter().find(|listener| listener.binds[0].port == 6).unwrap();
+    assert_eq!(passing.unseen.len(), 1);
+}
+
+#[test]
+fn includes_are_followed_and_missing_ones_refused() {
+    let main = "events {} http { include conf.d/*.conf; include none/*.conf; include tls.conf;\n include gone.conf; }";
+    let (program, notes) = link_files(
+        Files::Root,
+        &[
+            ("etc/nginx/nginx.conf", main),
+            ("etc/nginx/conf.d/b.conf", "server { listen 444 ssl; server_name b; }"),
+            ("etc/nginx/conf.d/a.conf", "server { listen 443 ssl; server_name a; }"),
+            ("etc/nginx/tls.conf", "ssl_certificate c; ssl_certificate_key k;"),
+        ],
+        "1.26.3",
+    );
+    assert_eq!(program.aliases, ["a", "b"]);
+    let logs: Vec<_> = program.refusals.iter().filter_map(|refusal| refusal.log.as_deref()).collect();
+    assert_eq!(
+        logs,
+        [
+            "[emerg] open() \"/etc/nginx/gone.conf\" failed (2: No such file or directory) in /etc/nginx/nginx.conf:2"
+        ]
+    );
+    assert_eq!((notes.incomplete.len(), notes.consumed.len()), (1, 3));
+}
+
+#[test]
+fn an_include_loop_ends() {
+    let (program, _) = link_files(
+        Files::Root,
+        &[
+            ("etc/nginx/nginx.conf", "events {} http { include a.conf; }"),
+            ("etc/nginx/a.conf", "include b.conf;"),
+            ("etc/nginx/b.conf", "include a.conf;"),
+        ],
+        "1.26.3",
+    );
+    assert!(program.refusals[0].message.contains("includes itself"), "{:?}", program.refusals);
+}
+
+#[test]
+fn a_mistake_is_refused_with_its_line_and_noted() {
+    let (program, notes) = link_files(
+        Files::Root,
+        &[("etc/nginx/nginx.conf", "events {}\nhttp {\n  server {\n    listen 443 ssl\n  }\n}\n")],
+        "1.26.3",
+    );
+    assert_eq!(
+        program.refusals[0].log.as_deref(),
+        Some("[emerg] unexpected \"}\" in /etc/nginx/nginx.conf:5")
+    );
+    assert_eq!(notes.incomplete[0].file, "etc/nginx/nginx.conf");
+}
+
+#[test]
+fn loose_snippets_are_the_content_of_http_together() {
+    let (program, notes) = link_files(
+        Files::Loose,
+        &[
+            ("site/conf.d/server.conf", "server { listen 80; location / { grpc_pass grpcs://up; } }"),
+            ("site/conf.d/upstream.conf", "upstream up { server 10.0.0.1:1; }"),
+            ("site/conf.d/other.conf", "not nginx at all"),
+        ],
+        "1.26.3",
+    );
+    assert_eq!(program.refusals, []);
+    assert_eq!(program.dialers[0].target.connect_to, Some(("10.0.0.1".to_owned(), 1)));
+    assert_eq!(notes.consumed.len(), 2);
+    let Configuration::Nginx(config) = &program.configuration else { panic!("a configuration") };
+    assert_eq!(config.assumed.len(), 1);
+}
+
+#[test]
+fn a_loose_nginx_conf_stands_for_the_one_in_etc_nginx() {
+    let (program, _) = link_files(
+        Files::Loose,
+        &[
+            (
+                "deploy/nginx.conf",
+                "events {} http { include /etc/nginx/mime.types; include /etc/nginx/conf.d/*.conf; }",
+            ),
+            (
+                "deploy/conf.d/a.conf",
+                "server { listen 80; server_name a; include /etc/nginx/elsewhere.conf; }",
+            ),
+        ],
+        "1.26.3",
+    );
+    assert_eq!(program.refusals, []);
+    assert_eq!(program.aliases, ["a"]);
+    assert_eq!(program.listeners[0].unseen.len(), 1, "{:?}", program.listeners[0].unseen);
+}
+
+#[test]
+fn a_container_reads_what_is_mounted() {
+    let config = "server { listen 443 ssl; server_name srv; ssl_certificate /etc/tls/tls.crt; ssl_certificate_key /etc/tls/tls.key; }";
+    let whole = format!("events {{}} http {{ {config} }}");
+    let mut sources = Sources::default();
+    let part = sources.add("part.conf", config.as_bytes());
+    let all = sources.add("all.conf", whole.as_bytes());
+    let span = Span { file: FileId(0), start: 0, end: 0 };
+    let folder = |path: &str, entries: &[(&str, FileId)]| Mount {
+        path: path.to_owned(),
+        span,
+        content: Lookup::Found(Mounted::Folder {
+            name: "ConfigMap web".to_owned(),
+            span,
+            entries: entries
+                .iter()
+                .map(|(name, id)| ((*name).to_owned(), Content::Bytes(sources.text(*id).unwrap())))
+                .collect::<BTreeMap<_, _>>(),
+            mode: None,
+            unseen: None,
+        }),
+    };
+    let assume = Assume::default();
+    let run = |mounts: Vec<Mount>, launch: Launch| {
+        let world = World {
+            index: Index::new(&sources),
+            assume: &assume,
+            machines: vec![Machine {
+                name: "Pod web".to_owned(),
+                namespace: None,
+                files: Files::Container(mounts),
+            }],
+            apisix_objects: Default::default(),
+        };
+        link(&world, &launch, &mut Notes::default()).remove(0)
+    };
+    // conf.d alone: the image's nginx.conf includes it
+    let program = run(vec![folder("/etc/nginx/conf.d", &[("x.conf", part)])], launch("nginx:1.27", &[]));
+    assert_eq!((program.aliases.as_slice(), program.unseen.len()), (["srv".to_owned()].as_slice(), 0));
+    let certificate = &program.listeners[0].tls.as_ref().unwrap().contexts[0].credentials[0].certificate;
+    assert!(matches!(certificate.content, Lookup::Unseen(_)));
+    // the main configuration by argument
+    let arguments = ["-g", "daemon off;", "-c", "/cfg/nginx.conf"];
+    let program = run(vec![folder("/cfg", &[("nginx.conf", all)])], launch("nginx:1.27", &arguments));
+    assert_eq!((program.aliases.as_slice(), program.refusals.len()), (["srv".to_owned()].as_slice(), 0));
+    // an argument that names no mounted key
+    let program = run(vec![folder("/cfg", &[("other.conf", all)])], launch("nginx", &["-c/cfg/nginx.conf"]));
+    assert_eq!(program.refusals[0].rule, "missing-key");
+    // nothing mounted: nothing is known
+    let program = run(Vec::new(), launch("nginx", &[]));
+    assert_eq!(program.unseen.len(), 1);
+}
