@@ -8,6 +8,7 @@ use super::stores::Stores;
 use crate::deployment::{Lookup, Missing};
 use crate::dialect::kubernetes::{Container, Pair, PortName, Service, ServicePort, Workload};
 use crate::finding::Label;
+use crate::resolve::connect::Network;
 use crate::source::Span;
 
 /// Everything that names lead through; answers look-ups in the time of an index.
@@ -26,6 +27,9 @@ pub struct Cluster {
     pods_by_label: HashMap<(String, String, String), Vec<usize>>,
     pods_by_namespace: HashMap<String, Vec<usize>>,
     pod_by_machine: HashMap<usize, usize>,
+    /// Machine and port → Service and its port.
+    served: HashMap<(usize, u16), (usize, u16)>,
+    services_by_bare_name: HashMap<String, Vec<usize>>,
 }
 
 /// A Pod (or the Pods of a workload that need not be told apart).
@@ -128,6 +132,7 @@ impl Cluster {
         let mut cluster = Self { domain: domain.to_ascii_lowercase(), stores, ..Self::default() };
         for (index, service) in services.iter().enumerate() {
             let key = (service.metadata.namespace().to_owned(), service.metadata.name.value.clone());
+            cluster.services_by_bare_name.entry(key.1.clone()).or_default().push(index);
             cluster.service_by_name.insert(key, index);
             let addresses = service.cluster_ip.iter().chain(&service.external_addresses);
             for address in addresses.filter_map(|address| address.value.parse().ok()) {
@@ -154,7 +159,26 @@ impl Cluster {
         }
         cluster.services = services;
         cluster.pods = pods;
+        cluster.served = cluster.served();
         cluster
+    }
+
+    /// Which Service leads to which port of which machine; of several the first.
+    fn served(&self) -> HashMap<(usize, u16), (usize, u16)> {
+        let mut served = HashMap::new();
+        for (index, service) in self.services.iter().enumerate() {
+            // a wrong selector is told when somebody dials
+            let Some(selected) = self.matching(service) else { continue };
+            for port in service.ports.iter().filter(|port| port.tcp) {
+                for pod in selected.iter().filter_map(|pod| self.pods.get(*pod)) {
+                    let Some(target) = pod.port(&port.target()) else { continue };
+                    for machine in &pod.machines {
+                        served.entry((*machine, target)).or_insert((index, port.port.value));
+                    }
+                }
+            }
+        }
+        served
     }
 
     /// The Services, in order.
@@ -389,14 +413,7 @@ impl Cluster {
     ) -> Lookup<Route> {
         let mut backends = Vec::new();
         for pod in selected.iter().filter_map(|index| self.pods.get(*index)) {
-            let port = match target {
-                PortName::Number(number) => Some(*number),
-                PortName::Name(name) => {
-                    let named = pod.ports.iter().find(|(own, _)| own.as_deref() == Some(name));
-                    named.map(|(_, number)| *number)
-                }
-            };
-            if let Some(port) = port {
+            if let Some(port) = pod.port(target) {
                 backends.push(Backend { pod: pod.title.clone(), machines: pod.machines.clone(), port });
             }
         }
@@ -419,12 +436,9 @@ impl Cluster {
         Lookup::Found(Route { name: title, backends, path })
     }
 
-    /// The Pods that a Service selects; never an empty list.
-    fn selected(&self, service: &Service) -> Lookup<Vec<usize>> {
-        let title = title(service);
-        let Some(selector) = &service.selector else {
-            return Lookup::Unseen(format!("{title} has no selector; its endpoints come from elsewhere"));
-        };
+    /// The Pods that a Service's selector matches; None: it has no selector.
+    fn matching(&self, service: &Service) -> Option<Vec<usize>> {
+        let selector = service.selector.as_ref()?;
         let namespace = service.metadata.namespace();
         let bucket = |pair: &Pair| {
             let key = (namespace.to_owned(), pair.key.value.clone(), pair.value.value.clone());
@@ -439,6 +453,17 @@ impl Cluster {
         };
         let found: Vec<usize> =
             smallest.iter().copied().filter(|index| self.pods.get(*index).is_some_and(selects)).collect();
+        Some(found)
+    }
+
+    /// The Pods that a Service selects; never an empty list.
+    fn selected(&self, service: &Service) -> Lookup<Vec<usize>> {
+        let title = title(service);
+        let Some(selector) = &service.selector else {
+            return Lookup::Unseen(format!("{title} has no selector; its endpoints come from elsewhere"));
+        };
+        let namespace = service.metadata.namespace();
+        let found = self.matching(service).unwrap_or_default();
         if !found.is_empty() {
             return Lookup::Found(found);
         }
@@ -487,10 +512,71 @@ impl Cluster {
 }
 
 impl PodInstance {
+    /// The number of a port.
+    fn port(&self, port: &PortName) -> Option<u16> {
+        match port {
+            PortName::Number(number) => Some(*number),
+            PortName::Name(name) => {
+                let named = self.ports.iter().find(|(own, _)| own.as_deref() == Some(name));
+                named.map(|(_, number)| *number)
+            }
+        }
+    }
+
     fn route(&self, port: u16) -> Route {
         let backend = Backend { pod: self.title.clone(), machines: self.machines.clone(), port };
         Route { name: self.title.clone(), backends: vec![backend], path: Vec::new() }
     }
+}
+
+impl Network for Cluster {
+    fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        namespace: Option<&str>,
+        path: &mut Vec<Label>,
+    ) -> Lookup<Vec<(usize, u16)>> {
+        let found = self.resolve_in(host, port, namespace, 0).or_else(|| {
+            let bare = host.trim_end_matches('.').to_ascii_lowercase();
+            match self.services_by_bare_name.get(&bare).map(Vec::as_slice) {
+                Some([only]) => Some(self.service_port(self.services.get(*only)?, port, 0)),
+                Some(_) => Some(Lookup::Unseen(format!("several namespaces have a Service {bare}"))),
+                None => None,
+            }
+        });
+        let unknown =
+            || Lookup::Unseen(format!("{host} is no name of this cluster, as far as the sources tell"));
+        machines(found.unwrap_or_else(unknown), path)
+    }
+
+    fn resolve_node_port(&self, port: u16, path: &mut Vec<Label>) -> Lookup<Vec<(usize, u16)>> {
+        let found = Cluster::resolve_node_port(self, port);
+        let unknown = || Lookup::Unseen(format!("no Service among the sources has the node port {port}"));
+        machines(found.unwrap_or_else(unknown), path)
+    }
+
+    fn pod_machines(&self, machine: usize) -> Vec<usize> {
+        self.pod_of(machine).map_or_else(|| vec![machine], |pod| pod.machines.clone())
+    }
+
+    fn service_name(&self, machine: usize, port: u16) -> Option<(String, u16)> {
+        let (service, port) = self.served.get(&(machine, port))?;
+        let metadata = &self.services.get(*service)?.metadata;
+        Some((format!("{}.{}.svc", metadata.name.value, metadata.namespace()), *port))
+    }
+}
+
+/// The machines behind a route, and how it led there.
+fn machines(found: Lookup<Route>, path: &mut Vec<Label>) -> Lookup<Vec<(usize, u16)>> {
+    found.map(|route| {
+        path.extend(route.path);
+        let places = |backend: Backend| {
+            let port = backend.port;
+            backend.machines.into_iter().map(move |machine| (machine, port))
+        };
+        route.backends.into_iter().flat_map(places).collect()
+    })
 }
 
 fn title(service: &Service) -> String {

@@ -12,7 +12,7 @@ use crate::deployment::{
 };
 use crate::dialect::cert_manager::{Certificate, Issuer, IssuerSource};
 use crate::finding::Label;
-use crate::source::{Located, Text};
+use crate::source::{Located, Span, Text};
 
 /// Where cert-manager looks for the Secrets of ClusterIssuers.
 const CLUSTER_RESOURCES: &str = "cert-manager";
@@ -23,6 +23,8 @@ pub(super) struct Planning<'m> {
     by_name: HashMap<&'m str, Vec<&'m Issuer>>,
     planned: Vec<PlannedCertificate>,
     chains: Vec<Chain>,
+    /// Secret → namespaces in which a Certificate fills one of that name, and where it says so.
+    filled: HashMap<String, Vec<(String, Span)>>,
 }
 
 /// What a Secret written by cert-manager holds.
@@ -55,6 +57,7 @@ impl<'m> Planning<'m> {
             by_name: HashMap::new(),
             planned: Vec::new(),
             chains: Vec::new(),
+            filled: HashMap::new(),
         };
         for issuer in issuers {
             let name = issuer.metadata.name.value.as_str();
@@ -70,7 +73,12 @@ impl<'m> Planning<'m> {
         let mut by_secret: HashMap<(&str, &str), PlannedId> = HashMap::new();
         for (id, certificate) in certificates.iter().enumerate() {
             if let Some(secret) = &certificate.secret_name {
-                by_secret.entry((certificate.metadata.namespace(), &secret.value)).or_insert(id);
+                let namespace = certificate.metadata.namespace();
+                by_secret.entry((namespace, &secret.value)).or_insert(id);
+                self.filled
+                    .entry(secret.value.clone())
+                    .or_default()
+                    .push((namespace.to_owned(), secret.span));
             }
         }
         let title = |certificate: &Certificate| format!("Certificate {}", certificate.metadata.path());
@@ -168,7 +176,7 @@ impl<'m> Planning<'m> {
     ) -> Option<PlannedId> {
         let issuer = self.find(certificate).ok()??;
         let IssuerSource::Ca { secret: Some(secret) } = &issuer.source else { return None };
-        let namespace = if issuer.cluster { CLUSTER_RESOURCES } else { issuer.metadata.namespace() };
+        let namespace = secret_namespace(issuer);
         if let Some(Lookup::Found(store)) = stores.present(namespace, &secret.value)
             && matches!(store.entries.get("tls.crt"), Some(Content::Bytes(_)))
         {
@@ -277,7 +285,21 @@ impl<'m> Planning<'m> {
             }),
             IssuerSource::Ca { secret: Some(secret) } => match signer {
                 Some(signer) => self.signed_by(id, certificate, issuer, secret, signer),
-                None => signed_by_secret(id, issuer, secret, stores),
+                None => {
+                    let namespace = secret_namespace(issuer);
+                    // a volume's issuer: the Secrets of all Certificates have been planned
+                    let above = match stores.present(namespace, &secret.value) {
+                        Some(Lookup::Found(store)) => match store.entries.get("tls.crt") {
+                            Some(Content::PlannedCertificates(ids)) => ids.first().copied(),
+                            _ => None,
+                        },
+                        _ => None,
+                    };
+                    match above {
+                        Some(above) => self.signed_by(id, certificate, issuer, secret, above),
+                        None => self.signed_by_secret(id, issuer, secret, stores),
+                    }
+                }
             },
         }
     }
@@ -349,6 +371,62 @@ impl<'m> Planning<'m> {
         }
     }
 
+    /// Signed with a Secret whose bytes are in the sources (or with none).
+    fn signed_by_secret(
+        &self,
+        id: PlannedId,
+        issuer: &Issuer,
+        secret: &Located<String>,
+        stores: &Stores,
+    ) -> (PlannedIssuer, Chain) {
+        let nobody = |missing: Missing| (PlannedIssuer::Nobody(missing.clone()), Chain::Never(missing));
+        let namespace = secret_namespace(issuer);
+        let written = issuer.cluster || issuer.metadata.namespace.is_some();
+        let store = match stores.secret(namespace, &secret.value, written) {
+            Lookup::Found(store) => store,
+            Lookup::Unseen(why) => {
+                let chain = Chain::Issued { certificates: vec![id], ca: Ca::Unseen(why.clone()) };
+                return (PlannedIssuer::Unknown { name: issuer.title(), why }, chain);
+            }
+            Lookup::Missing(mut missing) => {
+                missing.labels.insert(
+                    0,
+                    Label { span: secret.span, message: format!("{} signs with it", issuer.title()) },
+                );
+                for (other, span) in
+                    self.filled.get(&secret.value).map_or(&[][..], Vec::as_slice).iter().take(2)
+                {
+                    let message = format!("a Certificate fills a Secret of this name in namespace {other}");
+                    missing.labels.push(Label { span: *span, message });
+                }
+                if issuer.cluster {
+                    missing.message = format!(
+                        "{}; a ClusterIssuer takes its Secret from cert-manager's own namespace",
+                        missing.message
+                    );
+                }
+                return nobody(missing);
+            }
+        };
+        let Some(Content::Bytes(certificates)) = store.entries.get("tls.crt") else {
+            let mut missing = store.missing_key("tls.crt");
+            missing
+                .labels
+                .push(Label { span: secret.span, message: format!("{} signs with it", issuer.title()) });
+            return nobody(missing);
+        };
+        let ca = match store.entries.get("ca.crt") {
+            Some(Content::Bytes(root)) => root.clone(),
+            _ => last_certificate(certificates),
+        };
+        let file = FileRef {
+            path: Located::new(format!("{}/tls.crt", store.title), secret.span),
+            content: Lookup::Found(Content::Bytes(certificates.clone())),
+            mode: None,
+        };
+        (PlannedIssuer::Certificate(file), Chain::Issued { certificates: vec![id], ca: Ca::Bytes(ca) })
+    }
+
     /// The Secret that a Certificate fills.
     fn store(&self, id: PlannedId, title: String, certificate: &Certificate) -> Lookup<Store> {
         let secret_span = certificate.secret_name.as_ref().map(|name| name.span);
@@ -391,52 +469,9 @@ impl<'m> Planning<'m> {
     }
 }
 
-/// Signed with a Secret whose bytes are in the sources (or with none).
-fn signed_by_secret(
-    id: PlannedId,
-    issuer: &Issuer,
-    secret: &Located<String>,
-    stores: &Stores,
-) -> (PlannedIssuer, Chain) {
-    let nobody = |missing: Missing| (PlannedIssuer::Nobody(missing.clone()), Chain::Never(missing));
-    let namespace = if issuer.cluster { CLUSTER_RESOURCES } else { issuer.metadata.namespace() };
-    let written = issuer.cluster || issuer.metadata.namespace.is_some();
-    let store = match stores.secret(namespace, &secret.value, written) {
-        Lookup::Found(store) => store,
-        Lookup::Unseen(why) => {
-            let chain = Chain::Issued { certificates: vec![id], ca: Ca::Unseen(why.clone()) };
-            return (PlannedIssuer::Unknown { name: issuer.title(), why }, chain);
-        }
-        Lookup::Missing(mut missing) => {
-            missing
-                .labels
-                .insert(0, Label { span: secret.span, message: format!("{} signs with it", issuer.title()) });
-            if issuer.cluster && !stores.namespaces_of_secret(&secret.value).is_empty() {
-                missing.message = format!(
-                    "{}; a ClusterIssuer takes its Secret from cert-manager's own namespace",
-                    missing.message
-                );
-            }
-            return nobody(missing);
-        }
-    };
-    let Some(Content::Bytes(certificates)) = store.entries.get("tls.crt") else {
-        let mut missing = store.missing_key("tls.crt");
-        missing
-            .labels
-            .push(Label { span: secret.span, message: format!("{} signs with it", issuer.title()) });
-        return nobody(missing);
-    };
-    let ca = match store.entries.get("ca.crt") {
-        Some(Content::Bytes(root)) => root.clone(),
-        _ => last_certificate(certificates),
-    };
-    let file = FileRef {
-        path: Located::new(format!("{}/tls.crt", store.title), secret.span),
-        content: Lookup::Found(Content::Bytes(certificates.clone())),
-        mode: None,
-    };
-    (PlannedIssuer::Certificate(file), Chain::Issued { certificates: vec![id], ca: Ca::Bytes(ca) })
+/// Where the Secret of a CA issuer stands.
+fn secret_namespace(issuer: &Issuer) -> &str {
+    if issuer.cluster { CLUSTER_RESOURCES } else { issuer.metadata.namespace() }
 }
 
 /// The last PEM block of a text: the highest of a chain.

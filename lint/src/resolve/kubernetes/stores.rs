@@ -193,11 +193,6 @@ impl Stores {
         self.secrets.found.get(&(namespace.to_owned(), name.to_owned()))
     }
 
-    /// Namespaces in which a Secret of this name is found.
-    pub(super) fn namespaces_of_secret(&self, name: &str) -> &[String] {
-        self.secrets.namespaces.get(name).map_or(&[], Vec::as_slice)
-    }
-
     /// Puts down what a Certificate makes of a Secret; keys that the sources give bytes for stay.
     pub(super) fn plan(&mut self, namespace: &str, name: &str, planned: Lookup<Store>, written: bool) {
         let planned = planned.map(|store| Store { namespace_written: written, ..store });

@@ -73,12 +73,6 @@ pub(super) fn scan(text: &Text, source: &str, chunk: &Range<usize>, at: usize, i
     } else {
         (word(source, at, chunk.end), format!("this is not YAML: {info}"))
     };
-    let chunk_text = source.get(chunk.clone()).unwrap_or_default();
-    let message = if chunk_text.contains("{{") && chunk_text.contains("}}") {
-        format!("{message}; {{{{ … }}}} looks like a template: give the rendered output (`helm template`)")
-    } else {
-        message
-    };
     lost(text, clip(range, chunk), message)
 }
 
@@ -114,14 +108,12 @@ pub(super) fn anchor_in_itself(text: &Text, place: Range<usize>) -> Problem {
 }
 
 pub(super) fn collection_as_key(text: &Text, source: &str, place: Range<usize>) -> Problem {
-    let message = if source
-        .get(place.clone())
-        .is_some_and(|key| key.starts_with("{{") || key.starts_with('{'))
-    {
-        "a mapping cannot be a key; {{ … }} looks like a template: give the rendered output (`helm template`)"
-    } else {
-        "a mapping or sequence cannot be a key: quote it if it is text"
-    };
+    let message =
+        if source.get(place.clone()).is_some_and(|key| key.starts_with("{{") || key.starts_with('{')) {
+            "a mapping cannot be a key: quote the value if it is text with braces"
+        } else {
+            "a mapping or sequence cannot be a key: quote it if it is text"
+        };
     lost(text, place, message.to_owned())
 }
 

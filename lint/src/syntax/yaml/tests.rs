@@ -145,7 +145,7 @@ fn a_problem_names_its_place_and_costs_one_document_only() {
         ("a: b: c\n", ":", "quote the value"),
         ("a: &x [*x]\n", "*x", "inside the value"),
         ("a: [1, 2\nb: 1\n", "", "not YAML"),
-        ("a: {{ .Values.x }}\n", "{ .Values.x }", "helm template"),
+        ("a: {{ .Values.x }}\n", "{ .Values.x }", "cannot be a key"),
         ("a: 1\u{7}\n", "\u{7}", "control character 0x07"),
         ("a: 1\n<<: 3\n", "3", "takes a mapping"),
         ("a: \"\\q\"\n", "\"", "an escape that YAML does not know"),
