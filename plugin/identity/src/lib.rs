@@ -4,5 +4,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod certificate;
+pub mod identity;
+pub mod policy;
 pub mod signature;
 pub mod usage;

@@ -1,0 +1,617 @@
+//! The decision: everything that the policy says, asked in one order.
+//!
+//! [`Policy::recognise`] answers what depends on the certificate alone, so that a gateway asks it once for each
+//! certificate; [`Policy::decide`] adds what depends on the time and the request, each time.
+
+use std::fmt;
+
+use rustls_pki_types::UnixTime;
+
+use super::path::{self, Ambiguity};
+use super::{IdentityPattern, Policy, Rule, TrustAnchor};
+use crate::certificate::{Certificate, Validity, hexadecimal};
+use crate::identity::{self, Identity, SpiffeId};
+use crate::signature::Verdict;
+use crate::usage::{self, UsageProblem};
+
+/// A request as far as a policy looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Request<'a> {
+    /// The method, in upper case as it came.
+    pub method: &'a str,
+    /// The Host header or `:authority`, with or without port.
+    pub host: &'a str,
+    /// The path with its query, as it came.
+    pub path: &'a str,
+    /// The route's name where the gateway has such (Envoy's `xds.route_name`).
+    pub route: Option<&'a str>,
+}
+
+/// What a policy answers to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision<'a> {
+    /// The request may be made by this identity.
+    Allow(Allowed<'a>),
+    /// The request may be made by anyone: no certificate was looked at. The exemption's name.
+    Exempt(&'a str),
+    /// The request may not be made.
+    Deny(Reason),
+}
+
+/// Who may make a request, and what says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed<'a> {
+    /// The policy's name for the identity.
+    pub identity: &'a str,
+    /// What in the certificate made it this identity.
+    pub evidence: &'a Evidence,
+    /// The rule's name.
+    pub rule: &'a str,
+}
+
+/// What in a certificate made it an identity of the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Evidence {
+    /// One of its names.
+    Name(Identity),
+    /// Its SHA-256.
+    Certificate([u8; 32]),
+    /// The SHA-256 of its public key.
+    PublicKey([u8; 32]),
+    /// Its only common name, for a policy that says so.
+    LegacyCommonName(String),
+    /// Nothing of its own: who issued it.
+    Issuer(String),
+}
+
+/// A certificate as a policy knows it: everything that neither time nor request changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Which identities of the policy it is, with what makes it so; in the policy's order.
+    pub identities: Vec<(usize, Evidence)>,
+    /// When it is valid.
+    pub validity: Validity,
+    /// What denies it at any time.
+    denied: Option<Reason>,
+    /// What denies it after its dates were judged.
+    problem: Option<Reason>,
+}
+
+/// Why there is no certificate to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absence {
+    /// The client sent none.
+    NoCertificate,
+    /// There is one, and the gateway did not verify it; what the gateway says.
+    Unverified(String),
+    /// The peer that hands the certificate on is none of the trusted ones; who it is.
+    UntrustedPeer(String),
+    /// There is something that is no certificate.
+    Malformed(String),
+    /// The gateway answered with an error.
+    HostError(String),
+}
+
+/// Why a request is denied; [`Reason::name`] is what logs, metrics and tests use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no certificate to judge.
+    Absent(Absence),
+    /// The path has two readings.
+    AmbiguousPath(Ambiguity),
+    /// The certificate is denied by its SHA-256.
+    DeniedFingerprint([u8; 32]),
+    /// The public key is denied by its SHA-256.
+    DeniedPublicKey([u8; 32]),
+    /// The serial number is denied.
+    DeniedSerial(String),
+    /// notAfter has passed.
+    Expired {
+        /// notAfter, seconds since 1970.
+        not_after: i64,
+        /// The time of the request.
+        at: u64,
+    },
+    /// notBefore is yet to come.
+    NotYetValid {
+        /// notBefore, seconds since 1970.
+        not_before: i64,
+        /// The time of the request.
+        at: u64,
+    },
+    /// It may not be used to authenticate a client.
+    Usage(UsageProblem),
+    /// A SPIFFE ID stands beside other URI names; how many there are in all.
+    AmbiguousIdentity {
+        /// How many URI names.
+        uris: usize,
+    },
+    /// It is no identity of the policy; what it is.
+    UnknownIdentity {
+        /// Its names, at most eight.
+        names: Vec<Identity>,
+    },
+    /// No rule is about this request.
+    NoRule,
+    /// The rule about this request allows other identities.
+    IdentityNotAllowedHere {
+        /// Who it is.
+        identity: String,
+        /// The rule's name.
+        rule: String,
+    },
+}
+
+impl Policy {
+    /// Decides about one request with a certificate as [`Policy::recognise`] knows it, or with none.
+    pub fn decide<'a>(
+        &'a self,
+        request: &Request<'_>,
+        presented: Result<&'a Standing, &Absence>,
+        at: UnixTime,
+    ) -> Decision<'a> {
+        let path = match path::normalise(request.path) {
+            Ok(path) => path,
+            Err(why) => return Decision::Deny(Reason::AmbiguousPath(why)),
+        };
+        let host = Host::new(request.host);
+        if let Some(exemption) =
+            self.exempt.iter().find(|exemption| exemption.scope.covers(request, &host, &path))
+        {
+            return Decision::Exempt(&exemption.name);
+        }
+        match presented {
+            Ok(standing) => self.judge(request, &host, &path, standing, at),
+            Err(absence) => Decision::Deny(Reason::Absent(absence.clone())),
+        }
+    }
+
+    fn judge<'a>(
+        &'a self,
+        request: &Request<'_>,
+        host: &Host<'_>,
+        path: &str,
+        standing: &'a Standing,
+        at: UnixTime,
+    ) -> Decision<'a> {
+        if let Some(reason) = &standing.denied {
+            return Decision::Deny(reason.clone());
+        }
+        let skew = self.usage.clock_skew;
+        let validity = standing.validity;
+        if validity.is_over(at, skew) {
+            return Decision::Deny(Reason::Expired { not_after: validity.not_after, at: at.as_secs() });
+        }
+        if validity.is_ahead(at, skew) {
+            return Decision::Deny(Reason::NotYetValid { not_before: validity.not_before, at: at.as_secs() });
+        }
+        if let Some(reason) = &standing.problem {
+            return Decision::Deny(reason.clone());
+        }
+        let Some(rule) = self.rules.iter().find(|rule| rule.scope.covers(request, host, path)) else {
+            return Decision::Deny(Reason::NoRule);
+        };
+        let allowed = standing.identities.iter().find(|(index, _)| rule.allows(*index));
+        match allowed {
+            Some((index, evidence)) => match self.identities.get(*index) {
+                Some(identity) => {
+                    Decision::Allow(Allowed { identity: &identity.name, evidence, rule: &rule.name })
+                }
+                None => Decision::Deny(Reason::NoRule),
+            },
+            None => Decision::Deny(Reason::IdentityNotAllowedHere {
+                identity: self.names_of(standing),
+                rule: rule.name.clone(),
+            }),
+        }
+    }
+
+    fn names_of(&self, standing: &Standing) -> String {
+        let names = standing.identities.iter().take(8).filter_map(|(index, _)| self.identities.get(*index));
+        names.map(|identity| identity.name.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Answers everything about a certificate that neither time nor request changes.
+    ///
+    /// `presented` holds the certificates that came with it, in any order; they serve `issued-under` alone.
+    pub fn recognise(&self, certificate: &Certificate, presented: &[Certificate]) -> Standing {
+        let mut standing = Standing {
+            identities: Vec::new(),
+            validity: certificate.validity,
+            denied: self.denied(certificate),
+            problem: None,
+        };
+        if standing.denied.is_some() {
+            return standing;
+        }
+        if let Err(problem) = usage::client_authentication(certificate, &self.usage) {
+            standing.problem = Some(Reason::Usage(problem));
+            return standing;
+        }
+        let found = match identity::identities(certificate) {
+            Ok(found) => found,
+            Err(ambiguous) => {
+                standing.problem = Some(Reason::AmbiguousIdentity { uris: ambiguous.uris });
+                return standing;
+            }
+        };
+        let mut issued =
+            IssuedUnder { policy: self, certificate, presented, known: vec![None; self.trust_anchors.len()] };
+        for (index, pattern) in self.identities.iter().enumerate() {
+            if let Some(evidence) = pattern.recognise(certificate, &found.all, &mut issued) {
+                standing.identities.push((index, evidence));
+            }
+        }
+        if standing.identities.is_empty() {
+            let names = found.all.into_iter().take(8).collect();
+            standing.problem = Some(Reason::UnknownIdentity { names });
+        }
+        standing
+    }
+
+    fn denied(&self, certificate: &Certificate) -> Option<Reason> {
+        if self.deny.certificates.contains(&certificate.sha256) {
+            return Some(Reason::DeniedFingerprint(certificate.sha256));
+        }
+        if self.deny.public_keys.contains(&certificate.public_key_sha256) {
+            return Some(Reason::DeniedPublicKey(certificate.public_key_sha256));
+        }
+        let serial = self.deny.serials.iter().any(|denied| {
+            denied.serial.0 == certificate.serial
+                && denied.issuer.as_ref().is_none_or(|issuer| issuer.matches(&certificate.issuer))
+        });
+        serial.then(|| Reason::DeniedSerial(certificate.serial_text()))
+    }
+}
+
+// === impl IdentityPattern ===
+
+impl IdentityPattern {
+    fn recognise(
+        &self,
+        certificate: &Certificate,
+        names: &[Identity],
+        issued: &mut IssuedUnder<'_>,
+    ) -> Option<Evidence> {
+        let issuer = &certificate.issuer;
+        if !self.issuer.is_empty() && !self.issuer.iter().any(|wanted| wanted.matches(issuer)) {
+            return None;
+        }
+        let evidence = self.evidence(certificate, names)?;
+        // signatures last: they cost most
+        if !self.issued_under.is_empty() && !self.issued_under.iter().any(|anchor| issued.holds(*anchor)) {
+            return None;
+        }
+        Some(evidence)
+    }
+
+    fn evidence(&self, certificate: &Certificate, names: &[Identity]) -> Option<Evidence> {
+        if !self.names_anyone() {
+            return Some(Evidence::Issuer(certificate.issuer.to_string()));
+        }
+        if let Some(name) = names.iter().find(|name| self.matches_name(name)) {
+            return Some(Evidence::Name(name.clone()));
+        }
+        if self.certificate_sha256.contains(&certificate.sha256) {
+            return Some(Evidence::Certificate(certificate.sha256));
+        }
+        if self.public_key_sha256.contains(&certificate.public_key_sha256) {
+            return Some(Evidence::PublicKey(certificate.public_key_sha256));
+        }
+        if self.legacy_common_name.is_empty() {
+            return None;
+        }
+        let mut common_names = certificate.subject.common_names();
+        match (common_names.next(), common_names.next()) {
+            (Some(only), None) if self.legacy_common_name.iter().any(|wanted| wanted == only) => {
+                Some(Evidence::LegacyCommonName(only.to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a certificate was issued under trust anchors of the policy: signatures are verified, each anchor once.
+struct IssuedUnder<'a> {
+    policy: &'a Policy,
+    certificate: &'a Certificate,
+    presented: &'a [Certificate],
+    known: Vec<Option<bool>>,
+}
+
+/// How many intermediates a path may have, and how many signatures are verified for one anchor.
+const LONGEST_PATH: usize = 4;
+const MOST_SIGNATURES: usize = 16;
+
+impl IssuedUnder<'_> {
+    fn holds(&mut self, anchor: usize) -> bool {
+        if let Some(Some(known)) = self.known.get(anchor) {
+            return *known;
+        }
+        let holds = self.policy.trust_anchors.get(anchor).is_some_and(|anchor| self.path_leads_to(anchor));
+        if let Some(known) = self.known.get_mut(anchor) {
+            *known = Some(holds);
+        }
+        holds
+    }
+
+    /// Walks from the certificate up through what was presented, breadth first (RFC 5280 section 6.1 as far as it
+    /// says who issued whom; dates of intermediates are the gateway's to judge, at the handshake).
+    fn path_leads_to(&self, anchor: &TrustAnchor) -> bool {
+        let mut budget = MOST_SIGNATURES;
+        let mut level = vec![self.certificate];
+        for depth in 0..=LONGEST_PATH {
+            let mut next: Vec<&Certificate> = Vec::new();
+            for child in level {
+                for issuer in &anchor.certificates {
+                    if may_issue(issuer, child, depth) && signed(child, issuer, &mut budget) {
+                        return true;
+                    }
+                }
+                for issuer in self.presented.iter().take(LONGEST_PATH * 2) {
+                    let new = issuer.sha256 != child.sha256
+                        && !next.iter().any(|known| known.sha256 == issuer.sha256);
+                    if new
+                        && issuer.is_ca()
+                        && !issuer.name_constrained
+                        && may_issue(issuer, child, depth)
+                        && signed(child, issuer, &mut budget)
+                    {
+                        next.push(issuer);
+                    }
+                }
+            }
+            if next.is_empty() {
+                return false;
+            }
+            level = next;
+        }
+        false
+    }
+}
+
+/// Names chain, and the issuer's extensions let it sign with so many intermediates beneath it.
+fn may_issue(issuer: &Certificate, child: &Certificate, depth: usize) -> bool {
+    let path_length = issuer.basic_constraints.and_then(|constraints| constraints.path_length);
+    issuer.subject.der == child.issuer.der
+        && issuer.basic_constraints.is_none_or(|constraints| constraints.ca)
+        && issuer.key_usage.is_none_or(|usage| usage.certificate_signing())
+        && path_length.is_none_or(|length| depth <= usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+fn signed(child: &Certificate, issuer: &Certificate, budget: &mut usize) -> bool {
+    let Some(left) = budget.checked_sub(1) else { return false };
+    *budget = left;
+    matches!(child.signed_by(issuer), Verdict::Valid(_))
+}
+
+// === impl Rule ===
+
+impl Rule {
+    /// Whether it allows the identity with this index in the policy.
+    pub fn allows(&self, identity: usize) -> bool {
+        self.any_identity
+            || self.allowed.get(identity / 64).is_some_and(|bits| bits >> (identity % 64) & 1 != 0)
+    }
+}
+
+/// A request's host, without port, in lower case.
+struct Host<'a>(std::borrow::Cow<'a, str>);
+
+impl<'a> Host<'a> {
+    fn new(authority: &'a str) -> Self {
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        let host = host.strip_suffix('.').unwrap_or(host);
+        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Host(host.to_ascii_lowercase().into())
+        } else {
+            Host(host.into())
+        }
+    }
+}
+
+impl super::Scope {
+    fn covers(&self, request: &Request<'_>, host: &Host<'_>, path: &str) -> bool {
+        (self.paths.is_empty() || self.paths.iter().any(|pattern| pattern.matches(path)))
+            && (self.methods.is_empty() || self.methods.iter().any(|method| method == request.method))
+            && (self.hosts.is_empty() || self.hosts.iter().any(|pattern| pattern.matches(&host.0)))
+            && (self.routes.is_empty() || self.routes.iter().any(|route| request.route == Some(route)))
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// The name that logs, metrics and tests use.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Reason::Absent(Absence::NoCertificate) => "no-certificate",
+            Reason::Absent(Absence::Unverified(_)) => "unverified-certificate",
+            Reason::Absent(Absence::UntrustedPeer(_)) => "untrusted-peer",
+            Reason::Absent(Absence::Malformed(_)) => "malformed-certificate",
+            Reason::Absent(Absence::HostError(_)) => "host-error",
+            Reason::AmbiguousPath(_) => "ambiguous-path",
+            Reason::DeniedFingerprint(_) => "denied-fingerprint",
+            Reason::DeniedPublicKey(_) => "denied-public-key",
+            Reason::DeniedSerial(_) => "denied-serial",
+            Reason::Expired { .. } => "expired",
+            Reason::NotYetValid { .. } => "not-yet-valid",
+            Reason::Usage(UsageProblem::CertificateAuthority) => "certificate-authority",
+            Reason::Usage(UsageProblem::NotForClientAuthentication(_)) => "not-for-client-authentication",
+            Reason::Usage(UsageProblem::NoDigitalSignature(_)) => "not-for-digital-signature",
+            Reason::Usage(UsageProblem::LifetimeTooLong { .. }) => "lifetime-too-long",
+            Reason::Usage(UsageProblem::WeakKey { .. }) => "weak-key",
+            Reason::Usage(UsageProblem::UnknownCriticalExtension(_)) => "unknown-critical-extension",
+            Reason::AmbiguousIdentity { .. } => "ambiguous-identity",
+            Reason::UnknownIdentity { .. } => "unknown-identity",
+            Reason::NoRule => "no-rule",
+            Reason::IdentityNotAllowedHere { .. } => "identity-not-allowed-here",
+        }
+    }
+
+    /// Every name that [`Reason::name`] may answer.
+    pub const NAMES: [&str; 21] = [
+        "no-certificate",
+        "unverified-certificate",
+        "untrusted-peer",
+        "malformed-certificate",
+        "host-error",
+        "ambiguous-path",
+        "denied-fingerprint",
+        "denied-public-key",
+        "denied-serial",
+        "expired",
+        "not-yet-valid",
+        "certificate-authority",
+        "not-for-client-authentication",
+        "not-for-digital-signature",
+        "lifetime-too-long",
+        "weak-key",
+        "unknown-critical-extension",
+        "ambiguous-identity",
+        "unknown-identity",
+        "no-rule",
+        "identity-not-allowed-here",
+    ];
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Absent(absence) => write!(f, "{absence}"),
+            Reason::AmbiguousPath(why) => write!(f, "{why}"),
+            Reason::DeniedFingerprint(digest) => {
+                write!(f, "the certificate with SHA-256 {} is denied", hexadecimal(digest))
+            }
+            Reason::DeniedPublicKey(digest) => {
+                write!(f, "the public key with SHA-256 {} is denied", hexadecimal(digest))
+            }
+            Reason::DeniedSerial(serial) => write!(f, "the serial number {serial} is denied"),
+            Reason::Expired { not_after, at } => {
+                write!(
+                    f,
+                    "the certificate was valid until {}, the request came at {}",
+                    Date(*not_after),
+                    date(*at)
+                )
+            }
+            Reason::NotYetValid { not_before, at } => {
+                write!(
+                    f,
+                    "the certificate is valid from {} on, the request came at {}",
+                    Date(*not_before),
+                    date(*at)
+                )
+            }
+            Reason::Usage(problem) => write!(f, "{problem}"),
+            Reason::AmbiguousIdentity { uris } => {
+                write!(
+                    f,
+                    "the certificate has a SPIFFE ID among {uris} URI names, an X.509-SVID has exactly one"
+                )
+            }
+            Reason::UnknownIdentity { names } if names.is_empty() => f.write_str(
+                "the certificate has no name that identifies anybody, the policy names identities",
+            ),
+            Reason::UnknownIdentity { names } => {
+                let names: Vec<String> = names.iter().map(|name| format!("{} {name}", name.kind())).collect();
+                write!(f, "no identity of the policy is {}", names.join(", "))
+            }
+            Reason::NoRule => f.write_str("no rule is about this request"),
+            Reason::IdentityNotAllowedHere { identity, rule } => {
+                write!(f, "the rule {rule} does not allow {identity}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Absence::NoCertificate => f.write_str("the client sent no certificate"),
+            Absence::Unverified(why) => write!(f, "the gateway did not verify the certificate: {why}"),
+            Absence::UntrustedPeer(peer) => {
+                write!(f, "{peer} is no trusted peer, its certificate header counts nothing")
+            }
+            Absence::Malformed(why) => f.write_str(why),
+            Absence::HostError(why) => write!(f, "the gateway could not be asked: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Evidence::Name(identity) => write!(f, "{}:{identity}", identity.kind()),
+            Evidence::Certificate(digest) => write!(f, "certificate-sha256:{}", hexadecimal(digest)),
+            Evidence::PublicKey(digest) => write!(f, "public-key-sha256:{}", hexadecimal(digest)),
+            Evidence::LegacyCommonName(name) => write!(f, "common-name:{name}"),
+            Evidence::Issuer(name) => write!(f, "issuer:{name}"),
+        }
+    }
+}
+
+impl Evidence {
+    /// The SPIFFE ID, where that is what it is.
+    pub fn spiffe(&self) -> Option<&SpiffeId> {
+        match self {
+            Evidence::Name(Identity::Spiffe(id)) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// Seconds since 1970 as RFC 3339.
+struct Date(i64);
+
+fn date(at: u64) -> Date {
+    Date(i64::try_from(at).unwrap_or(i64::MAX))
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // days to civil date, Howard Hinnant's algorithm; certificates reach from 0000 to 9999
+        let days = self.0.div_euclid(86400);
+        let second = self.0.rem_euclid(86400);
+        if !(-719_468..=2_932_896).contains(&days) {
+            return write!(f, "{} s after 1970", self.0);
+        }
+        let shifted = days + 719_468;
+        let era = shifted.div_euclid(146_097);
+        let of_era = shifted.rem_euclid(146_097);
+        let year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_rfc_3339() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_454_184, "2026-11-23T17:16:24Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(Date(seconds).to_string(), text);
+        }
+    }
+}

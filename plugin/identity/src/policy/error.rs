@@ -1,0 +1,189 @@
+//! What is wrong with a policy, where, and what to write instead.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Why a policy is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyError {
+    /// What is wrong, and in which key (`rules[2].path: …`).
+    pub message: String,
+    /// Where, if it is known.
+    pub at: Option<Position>,
+    /// What to write instead, if there is a likely candidate.
+    pub help: Option<String>,
+}
+
+/// A place in a policy's text; line and column count from 1, the column in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+    /// Byte offset, from 0.
+    pub offset: usize,
+}
+
+/// One step from a policy's root to a value: the route of `rules[2].path` is `rules`, 2, `path`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Into a mapping, by key.
+    Key(String),
+    /// Into a list, counted from 0.
+    Index(usize),
+}
+
+/// Where the value at the end of a route begins in a policy's text; `None` if there is none.
+pub fn position(text: &str, route: &[Step]) -> Option<Position> {
+    let probe = Probe { route };
+    match probe.deserialize(serde_yaml::Deserializer::from_str(text)) {
+        Ok(()) => None,
+        Err(error) if error.to_string().contains(FOUND) => error.location().map(Position::from),
+        Err(_) => None,
+    }
+}
+
+// === impl PolicyError ===
+
+impl PolicyError {
+    pub(super) fn at(text: &str, route: &[Step], message: impl Into<String>) -> Self {
+        let mut path = String::new();
+        for step in route {
+            match step {
+                Step::Key(key) if path.is_empty() => path.push_str(key),
+                Step::Key(key) => {
+                    path.push('.');
+                    path.push_str(key);
+                }
+                Step::Index(index) => path.push_str(&format!("[{index}]")),
+            }
+        }
+        PolicyError { message: format!("{path}: {}", message.into()), at: position(text, route), help: None }
+    }
+
+    pub(super) fn likely<'a>(mut self, found: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        self.help = closest(found, known).map(|near| format!("write {near}"));
+        self
+    }
+
+    /// Reads the parser's message; unknown keys and values get a suggestion.
+    pub(super) fn from_yaml(error: &serde_yaml::Error) -> Self {
+        let location = error.location();
+        let mut message = error.to_string();
+        if location.is_some() {
+            if let Some(end) = message.rfind(" at line ") {
+                message.truncate(end);
+            }
+        }
+        let mut quoted = message.split('`').skip(1).step_by(2);
+        let help = if message.contains("unknown field") || message.contains("unknown variant") {
+            let found = quoted.next().unwrap_or_default().to_owned();
+            closest(&found, quoted).map(|near| format!("did you mean {near}?"))
+        } else {
+            None
+        };
+        let message = message
+            .replace("unknown field", "unknown key")
+            .replace("unknown variant", "unknown value")
+            .replace("missing field", "missing key")
+            .replace("duplicate field", "duplicate key");
+        PolicyError { message, at: location.map(Position::from), help }
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(at) = self.at {
+            write!(f, "line {} column {}: ", at.line, at.column)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "; {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+impl From<serde_yaml::Location> for Position {
+    fn from(location: serde_yaml::Location) -> Self {
+        Position { line: location.line(), column: location.column(), offset: location.index() }
+    }
+}
+
+/// The known word nearest to one that was written, if it is near.
+fn closest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let found: String = found.chars().take(64).collect::<String>().to_ascii_lowercase().replace('_', "-");
+    known
+        .into_iter()
+        .filter(|word| word.len() <= 64)
+        .map(|word| (distance(&found, &word.to_ascii_lowercase()), word))
+        .filter(|(distance, word)| *distance <= 1 + word.len() / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+/// Levenshtein distance in bytes.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (line, a) in from.bytes().enumerate() {
+        let mut next = vec![line + 1];
+        for (b, (above_left, above)) in std::iter::zip(to.bytes(), std::iter::zip(&row, row.iter().skip(1))) {
+            let left = next.last().copied().unwrap_or(0);
+            next.push((above_left + usize::from(a != b)).min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Walks a document along a route and fails at its end: the parser then says where that was.
+struct Probe<'r> {
+    route: &'r [Step],
+}
+
+const FOUND: &str = "end of the route";
+
+impl<'de> DeserializeSeed<'de> for Probe<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Probe<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.route.is_empty() { FOUND } else { "a mapping or a list" })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some((Step::Key(wanted), rest)) = self.route.split_first() else {
+            return Err(A::Error::custom(FOUND));
+        };
+        while let Some(key) = map.next_key::<String>()? {
+            if key == *wanted {
+                return map.next_value_seed(Probe { route: rest });
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Some((Step::Index(wanted), rest)) = self.route.split_first() else {
+            return Err(A::Error::custom(FOUND));
+        };
+        for _ in 0..*wanted {
+            if list.next_element::<IgnoredAny>()?.is_none() {
+                return Ok(());
+            }
+        }
+        list.next_element_seed(Probe { route: rest }).map(|_| ())
+    }
+}

@@ -1,0 +1,781 @@
+//! The policy: who may do what with which certificate. This page is the configuration reference.
+//!
+//! A policy is one YAML or JSON document. The smallest useful one:
+//!
+//! ```
+//! # let policy = r#"
+//! certificate: {from: envoy}
+//! identities:
+//!   web: {spiffe: spiffe://example.org/ns/shop/sa/web}
+//! rules:
+//!   - {path: /orders/**, allow: web}
+//! # "#;
+//! # mtls_identity::policy::Policy::parse(policy).unwrap();
+//! ```
+//!
+//! It reads: the certificate comes from Envoy; whoever has that SPIFFE ID is `web`; `web` may request `/orders` and
+//! everything beneath; everything else is denied. A complete one:
+//!
+//! ```
+//! # let policy = r#"
+//! version: 1
+//! mode: enforce                    # or audit: log and count what would be denied, and let it pass
+//!
+//! certificate:                     # where the certificate comes from; nothing is guessed
+//!   from: envoy
+//!
+//! usage:                           # what every certificate has to be; these are the defaults
+//!   extended-key-usage: [clientAuth]           # may add: anyExtendedKeyUsage, absent
+//!   key-usage: digitalSignature-if-present     # or digitalSignature (must be present), unchecked
+//!   certificate-authority: deny                # or allow
+//!   minimum-rsa-bits: 2048
+//!   minimum-ecdsa-bits: 256
+//!   clock-skew: 0s
+//!   maximum-lifetime: 398d                     # not limited by default
+//!
+//! deny:                            # whoever appears here is denied, whatever the rules say
+//!   certificates: ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]
+//!   public-keys: []
+//!   serials:
+//!     - {serial: "0A:1B:2C", issuer: "CN=Example CA,O=Example"}
+//!
+//! identities:                      # who there is; one match within an identity is enough
+//!   web:
+//!     spiffe: spiffe://example.org/ns/shop/sa/web
+//!   shop:                          # * is one path segment, ** all that follow
+//!     spiffe: [spiffe://example.org/ns/shop/**, spiffe://example.org/region/*/shop]
+//!   partner:
+//!     dns: "*.partner.example"     # exactly one label more
+//!     issuer: "CN=Partner CA,O=Partner"        # and only if issued by that name
+//!   people:
+//!     email: ["alice@example.org", "*@ops.example.org"]
+//!   meters:
+//!     uri: urn:example:meter:7
+//!     ip: [10.1.0.0/16, "2001:db8::/32"]
+//!   break-glass:
+//!     certificate-sha256: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
+//!   old-batch:
+//!     legacy-common-name: batch-7  # the only way a common name counts
+//!
+//! exempt:                          # answered without looking at any certificate
+//!   - {path: /healthz, method: GET}
+//!
+//! rules:                           # the first rule about a request decides; what no rule is about is denied
+//!   - name: read-orders
+//!     host: [shop.example.org, "*.shop.example.org"]
+//!     path: [/orders, "/orders/{id}"]          # {name} or * is one segment
+//!     method: [GET, HEAD]
+//!     allow: [web, partner]
+//!   - name: locked
+//!     path: /admin/secret/**
+//!     allow: []                                # nobody
+//!   - name: admin
+//!     path: /admin/**                          # /admin and everything beneath
+//!     route: admin-route                       # Envoy's route name
+//!     allow: [people, break-glass]
+//!   - name: anyone-known
+//!     path: /whoami
+//!     allow: any-identity                      # every identity above
+//!
+//! denial:                          # what a denied client gets; never the reason
+//!   status: 403
+//!   body: "denied\n"
+//!   headers: {cache-control: no-store}
+//!
+//! forward:                         # headers of an allowed request; a client's own copies are always removed
+//!   x-client-identity: identity
+//!   x-client-name: name
+//!   client-cert: client-cert
+//! remove-headers: [x-ssl-client-cert]
+//! # "#;
+//! # let policy = mtls_identity::policy::Policy::parse(policy).unwrap();
+//! # assert_eq!((policy.identities.len(), policy.rules.len()), (7, 4));
+//! ```
+//!
+//! ## Where the certificate comes from
+//! | `from` | what is read |
+//! | --- | --- |
+//! | `envoy` | `connection.peer_certificate` (Envoy 1.40) |
+//! | `envoy-xfcc` | `Cert=` of the X-Forwarded-Client-Cert header that this Envoy sets itself (`set_current_client_cert_details: {cert: true}`, older releases); counts only if its SHA-256 is the connection's, so a forged header is worth nothing in any forwarding mode |
+//! | `apisix` | `ssl_client_raw_cert`, if `ssl_client_verify` is `SUCCESS` |
+//! | `kong` | the same variables under Kong's `ngx.` prefix |
+//! | `header` | a header that a proxy in front sets; only from `trusted-peers` |
+//!
+//! ```
+//! # let policy = r#"
+//! certificate:
+//!   from: header
+//!   header: client-cert
+//!   format: rfc9440                # or escaped-pem (nginx's $ssl_client_escaped_cert), xfcc
+//!   trusted-peers:                 # the TCP peer's address, or the SHA-256 of the certificate it presents to us
+//!     addresses: [10.0.0.0/8]
+//!     certificates: ["60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"]
+//! # "#;
+//! # mtls_identity::policy::Policy::parse(policy).unwrap();
+//! ```
+//! In Envoy an address counts only where `use_remote_address: true` keeps a client from choosing it by
+//! X-Forwarded-For; a certificate is the better name for a trusted peer.
+//!
+//! `verification` (with `envoy` and `envoy-xfcc`) says what makes the certificate a verified one. `connection`, the
+//! default, wants `connection.peer_certificate_valid` once for each certificate: a full handshake must have been
+//! verified before a resumed session (where Envoy answers 0) is believed. `listener` believes the listener, which
+//! then has to have `require_client_certificate: true`, a validation context and not ACCEPT_UNTRUSTED.
+//!
+//! ## Issued under
+//! A name says who somebody claims to be; which CA may say so can be pinned. The signature is verified, not the
+//! issuer's name. A text may hold several certificates: each is trusted as given, intermediates included.
+//!
+//! ```text
+//! trust-anchors:
+//!   partner-ca: |
+//!     -----BEGIN CERTIFICATE-----
+//!     …
+//! identities:
+//!   partner: {dns: api.partner.example, issued-under: partner-ca}
+//! ```
+//!
+//! ## What a header may carry
+//! `identity` (the policy's name), `name` (what in the certificate made it so, typed: `spiffe:spiffe://…`), `rule`,
+//! `serial`, `certificate-sha256`, `subject`, `issuer`, `client-cert` (RFC 9440). Values are percent-encoded.
+//!
+//! ## Paths
+//! Rules see the path without query, escapes of unreserved characters decoded. A path with two readings (`..`, `//`,
+//! `%2F`, backslashes, …) is denied as `ambiguous-path`, exemptions included. Hosts are compared without port.
+//!
+//! ## The order of the questions
+//! Ambiguous path, exemption, is there a verified certificate, is it denied, dates, usage, identity, rule. Each answer has a
+//! name, [`Reason::NAMES`].
+
+mod decide;
+mod document;
+mod error;
+mod forward;
+mod path;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+
+pub use self::decide::{Absence, Allowed, Decision, Evidence, Reason, Request, Standing};
+pub use self::error::{PolicyError, Position, Step, position};
+pub use self::forward::{ForwardValue, escape};
+pub use self::path::{Ambiguity, normalise};
+pub use self::pattern::{
+    DistinguishedName, EmailPattern, Fingerprint, HostPattern, Network, PathPattern, PlainUri, Serial,
+    SpiffePattern,
+};
+use crate::certificate::{self, Certificate};
+use crate::identity::Identity;
+use crate::usage::{KeyUsageRequirement, UsageRequirements};
+
+/// A policy, ready to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether denials are acted on.
+    pub mode: Mode,
+    /// Where the certificate comes from.
+    pub source: Source,
+    /// What every certificate has to be.
+    pub usage: UsageRequirements,
+    /// Who is denied whatever the rules say.
+    pub deny: Denials,
+    /// The trust anchors that identities are pinned to, by name.
+    pub trust_anchors: Vec<TrustAnchor>,
+    /// Who there is, sorted by name.
+    pub identities: Vec<IdentityPattern>,
+    /// What is answered without a certificate.
+    pub exempt: Vec<Exemption>,
+    /// Who may do what; the first rule about a request decides.
+    pub rules: Vec<Rule>,
+    /// What a denied client gets.
+    pub denial: Denial,
+    /// Which headers carry what upstream; names in lower case.
+    pub forward: Vec<(String, ForwardValue)>,
+    /// Headers removed beside those, in lower case.
+    pub remove_headers: Vec<String>,
+}
+
+/// Whether denials are acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Denied requests get the denial.
+    #[default]
+    Enforce,
+    /// Denied requests are logged and counted, and pass.
+    Audit,
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Which gateway or header.
+    pub kind: SourceKind,
+    /// What makes a certificate a verified one, in Envoy.
+    pub verification: Verification,
+    /// The header, in lower case, for [`SourceKind::Header`].
+    pub header: String,
+    /// How the header writes it.
+    pub format: HeaderFormat,
+    /// TCP peers whose header counts.
+    pub trusted_addresses: Vec<Network>,
+    /// SHA-256 of the certificates of peers whose header counts.
+    pub trusted_certificates: Vec<[u8; 32]>,
+}
+
+/// Which gateway vouches for the certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// Envoy's connection properties.
+    Envoy,
+    /// Envoy's own X-Forwarded-Client-Cert.
+    EnvoyXfcc,
+    /// APISIX's nginx variables.
+    Apisix,
+    /// Kong's nginx variables.
+    Kong,
+    /// A header that a trusted proxy in front sets.
+    Header,
+}
+
+/// What makes a certificate a verified one, in Envoy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verification {
+    /// A handshake with it was verified.
+    #[default]
+    Connection,
+    /// The listener refuses every other.
+    Listener,
+}
+
+/// How a header writes a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeaderFormat {
+    /// RFC 9440: base64 of the DER between colons.
+    #[default]
+    Rfc9440,
+    /// URL-encoded PEM, as nginx's `$ssl_client_escaped_cert`.
+    EscapedPem,
+    /// Envoy's X-Forwarded-Client-Cert; the last element counts.
+    Xfcc,
+}
+
+/// Who is denied whatever the rules say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Denials {
+    /// SHA-256 of certificates.
+    pub certificates: Vec<[u8; 32]>,
+    /// SHA-256 of public keys.
+    pub public_keys: Vec<[u8; 32]>,
+    /// Serial numbers, of one issuer or of any.
+    pub serials: Vec<DeniedSerial>,
+}
+
+/// A denied serial number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeniedSerial {
+    /// The number.
+    pub serial: Serial,
+    /// Whose; any issuer's if `None`.
+    pub issuer: Option<DistinguishedName>,
+}
+
+/// Certificates accepted as given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustAnchor {
+    /// The policy's name for it.
+    pub name: String,
+    /// At least one.
+    pub certificates: Vec<Certificate>,
+}
+
+/// Somebody: any of its names or digests, and only if issued as it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityPattern {
+    /// The policy's name for it.
+    pub name: String,
+    /// SPIFFE IDs.
+    pub spiffe: Vec<SpiffePattern>,
+    /// Other URIs.
+    pub uri: Vec<PlainUri>,
+    /// DNS names.
+    pub dns: Vec<HostPattern>,
+    /// E-mail addresses.
+    pub email: Vec<EmailPattern>,
+    /// IP addresses.
+    pub ip: Vec<Network>,
+    /// SHA-256 of certificates.
+    pub certificate_sha256: Vec<[u8; 32]>,
+    /// SHA-256 of public keys.
+    pub public_key_sha256: Vec<[u8; 32]>,
+    /// Common names, for certificates that have nothing better.
+    pub legacy_common_name: Vec<String>,
+    /// Issuers' names, one of which it must have; any if empty.
+    pub issuer: Vec<DistinguishedName>,
+    /// Trust anchors by index, under one of which it must be issued; any issuer if empty.
+    pub issued_under: Vec<usize>,
+}
+
+/// Which requests a rule or an exemption is about; an empty list is about all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scope {
+    /// Hosts.
+    pub hosts: Vec<HostPattern>,
+    /// Paths.
+    pub paths: Vec<PathPattern>,
+    /// Methods in upper case.
+    pub methods: Vec<String>,
+    /// Route names.
+    pub routes: Vec<String>,
+}
+
+/// Who may make the requests of a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name, or `rule-N` counted from 1.
+    pub name: String,
+    /// Which requests it is about.
+    pub scope: Scope,
+    /// It allows every identity of the policy.
+    pub any_identity: bool,
+    /// The identities it allows, one bit each by their index.
+    allowed: Vec<u64>,
+}
+
+/// Requests that are answered without a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemption {
+    /// Its name, or `exempt-N` counted from 1.
+    pub name: String,
+    /// Which requests.
+    pub scope: Scope,
+}
+
+/// What a denied client gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// HTTP status, 400 to 599; 403 unless the policy says otherwise.
+    pub status: u32,
+    /// The body.
+    pub body: String,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+/// The longest policy that is read, in bytes.
+pub const LONGEST: usize = 8 * 1024 * 1024;
+
+/// The word in `allow` that stands for every identity.
+pub const ANY_IDENTITY: &str = "any-identity";
+
+// === impl Policy ===
+
+impl Policy {
+    /// Reads a policy; see [the reference](self).
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        if text.len() > LONGEST {
+            let message = format!("the policy has {} bytes, more than {LONGEST}", text.len());
+            return Err(PolicyError { message, at: None, help: None });
+        }
+        let document: document::Document =
+            serde_yaml::from_str(text).map_err(|error| PolicyError::from_yaml(&error))?;
+        Build { text }.policy(document)
+    }
+
+    /// The identity with a name.
+    pub fn identity(&self, name: &str) -> Option<&IdentityPattern> {
+        self.identities.iter().find(|identity| identity.name == name)
+    }
+
+    /// The identities that a rule allows.
+    pub fn allowed_by<'a>(&'a self, rule: &'a Rule) -> impl Iterator<Item = &'a IdentityPattern> {
+        self.identities
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| rule.allows(*index))
+            .map(|(_, identity)| identity)
+    }
+
+    /// Whether a rule or exemption asks for the route's name.
+    pub fn asks_for_route(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.scope.routes.is_empty())
+    }
+}
+
+impl IdentityPattern {
+    /// Whether one of its name patterns fits.
+    pub fn matches_name(&self, name: &Identity) -> bool {
+        pattern::names(name, &self.spiffe, &self.uri, &self.dns, &self.email, &self.ip)
+    }
+
+    /// Whether it names anyone by a name or digest, rather than everyone of an issuer.
+    pub fn names_anyone(&self) -> bool {
+        !(self.spiffe.is_empty()
+            && self.uri.is_empty()
+            && self.dns.is_empty()
+            && self.email.is_empty()
+            && self.ip.is_empty()
+            && self.certificate_sha256.is_empty()
+            && self.public_key_sha256.is_empty()
+            && self.legacy_common_name.is_empty())
+    }
+}
+
+impl Scope {
+    /// Whether every request of `other` is one of this scope too; `false` where that is not certain.
+    pub fn includes(&self, other: &Scope) -> bool {
+        let subset = |mine: &[String], theirs: &[String]| {
+            mine.is_empty() || !theirs.is_empty() && theirs.iter().all(|one| mine.contains(one))
+        };
+        let paths = self.paths.is_empty()
+            || !other.paths.is_empty()
+                && other.paths.iter().all(|theirs| self.paths.iter().any(|mine| mine.covers(theirs)));
+        let hosts = self.hosts.is_empty()
+            || !other.hosts.is_empty() && other.hosts.iter().all(|theirs| self.hosts.contains(theirs));
+        paths && hosts && subset(&self.methods, &other.methods) && subset(&self.routes, &other.routes)
+    }
+}
+
+/// Makes the working form of a document; the text serves to say where an error stands.
+struct Build<'t> {
+    text: &'t str,
+}
+
+fn key(name: impl Into<String>) -> Step {
+    Step::Key(name.into())
+}
+
+fn texts<T>(list: document::List<document::Text<T>>) -> Vec<T> {
+    list.0.into_iter().map(|text| text.0).collect()
+}
+
+fn digests(list: document::List<document::Text<Fingerprint>>) -> Vec<[u8; 32]> {
+    texts(list).into_iter().map(|fingerprint| fingerprint.0).collect()
+}
+
+impl Build<'_> {
+    fn refuse(&self, route: &[Step], message: impl Into<String>) -> PolicyError {
+        PolicyError::at(self.text, route, message)
+    }
+
+    fn policy(&self, document: document::Document) -> Result<Policy, PolicyError> {
+        if document.version.0.is_some_and(|version| version != 1) {
+            return Err(self.refuse(&[key("version")], "only version 1 is known"));
+        }
+        let source = self.source(document.certificate)?;
+        let usage = self.usage(document.usage.0)?;
+        let trust_anchors = self.trust_anchors(document.trust_anchors)?;
+        let identities = self.identities(document.identities, &trust_anchors)?;
+        let rules = document.rules.0.into_iter().enumerate();
+        let rules =
+            rules.map(|(index, rule)| self.rule(index, rule, &identities)).collect::<Result<Vec<_>, _>>()?;
+        let exempt = document.exempt.0.into_iter().enumerate().map(|(index, exemption)| {
+            let route = [key("exempt"), Step::Index(index)];
+            let scope = Scope {
+                hosts: texts(exemption.host),
+                paths: texts(exemption.path),
+                methods: texts(exemption.method).into_iter().map(|method| method.0).collect(),
+                routes: Vec::new(),
+            };
+            if scope.paths.is_empty() {
+                return Err(
+                    self.refuse(&route, "an exemption without a path would exempt everything: write path")
+                );
+            }
+            let name = self.name(&route, exemption.name.0, || format!("exempt-{}", index + 1))?;
+            Ok(Exemption { name, scope })
+        });
+        let deny = document.deny.0.map_or_else(Denials::default, |deny| Denials {
+            certificates: digests(deny.certificates),
+            public_keys: digests(deny.public_keys),
+            serials: deny
+                .serials
+                .0
+                .into_iter()
+                .map(|denied| DeniedSerial {
+                    serial: denied.serial.0,
+                    issuer: denied.issuer.0.map(|issuer| issuer.0),
+                })
+                .collect(),
+        });
+        Ok(Policy {
+            mode: document.mode.0.unwrap_or_default(),
+            exempt: exempt.collect::<Result<Vec<_>, _>>()?,
+            denial: self.denial(document.denial.0)?,
+            forward: self.forward(document.forward)?,
+            remove_headers: self.remove_headers(document.remove_headers)?,
+            source,
+            usage,
+            deny,
+            trust_anchors,
+            identities,
+            rules,
+        })
+    }
+
+    fn source(&self, certificate: document::Certificate) -> Result<Source, PolicyError> {
+        let only = |present: bool, name: &str, with: &str| {
+            let route = [key("certificate"), key(name)];
+            if present { Err(self.refuse(&route, format!("belongs to from: {with}"))) } else { Ok(()) }
+        };
+        let (trusted_addresses, trusted_certificates, named) = match certificate.trusted_peers.0 {
+            Some(peers) => (texts(peers.addresses), digests(peers.certificates), true),
+            None => (Vec::new(), Vec::new(), false),
+        };
+        let kind = certificate.from;
+        if kind != SourceKind::Header {
+            only(certificate.header.0.is_some(), "header", "header")?;
+            only(certificate.format.0.is_some(), "format", "header")?;
+            only(named, "trusted-peers", "header")?;
+        }
+        if !matches!(kind, SourceKind::Envoy | SourceKind::EnvoyXfcc) {
+            only(certificate.verification.0.is_some(), "verification", "envoy")?;
+        }
+        if kind == SourceKind::Header && trusted_addresses.is_empty() && trusted_certificates.is_empty() {
+            let message =
+                "a header counts only from trusted peers: write trusted-peers with addresses or certificates";
+            return Err(self.refuse(&[key("certificate")], message));
+        }
+        let format = certificate.format.0.unwrap_or_default();
+        let header = match certificate.header.0 {
+            Some(header) => header.0.0,
+            None if format == HeaderFormat::Xfcc => "x-forwarded-client-cert".to_owned(),
+            None if kind == SourceKind::Header && format == HeaderFormat::EscapedPem => {
+                return Err(self.refuse(&[key("certificate")], "write which header carries the certificate"));
+            }
+            None => "client-cert".to_owned(),
+        };
+        let verification = certificate.verification.0.unwrap_or_default();
+        Ok(Source { kind, verification, header, format, trusted_addresses, trusted_certificates })
+    }
+
+    fn usage(&self, usage: Option<document::Usage>) -> Result<UsageRequirements, PolicyError> {
+        use document::{Answer, ExtendedKeyUsage, KeyUsage};
+        let default = UsageRequirements::default();
+        let Some(usage) = usage else { return Ok(default) };
+        let extended = usage.extended_key_usage.0;
+        if !extended.is_empty() && !extended.contains(&ExtendedKeyUsage::ClientAuth) {
+            let message = "clientAuth is always accepted: write it too";
+            return Err(self.refuse(&[key("usage"), key("extended-key-usage")], message));
+        }
+        let bits = |value: Option<u64>, default: usize, most: u64, name: &str| match value {
+            None => Ok(default),
+            Some(bits) if bits <= most => Ok(usize::try_from(bits).unwrap_or(default)),
+            Some(_) => {
+                Err(self.refuse(&[key("usage"), key(name)], format!("no key has more than {most} bits")))
+            }
+        };
+        Ok(UsageRequirements {
+            absent_extended_key_usage: extended.contains(&ExtendedKeyUsage::Absent),
+            any_extended_key_usage: extended.contains(&ExtendedKeyUsage::Any),
+            key_usage: match usage.key_usage.0 {
+                Some(KeyUsage::DigitalSignature) => KeyUsageRequirement::DigitalSignature,
+                Some(KeyUsage::Unchecked) => KeyUsageRequirement::Unchecked,
+                Some(KeyUsage::DigitalSignatureIfPresent) | None => {
+                    KeyUsageRequirement::DigitalSignatureIfPresent
+                }
+            },
+            certificate_authority: usage.certificate_authority.0 == Some(Answer::Allow),
+            maximum_lifetime: usage.maximum_lifetime.0.map(|span| span.0.0),
+            minimum_rsa_bits: bits(
+                usage.minimum_rsa_bits.0,
+                default.minimum_rsa_bits,
+                16384,
+                "minimum-rsa-bits",
+            )?,
+            minimum_ecdsa_bits: bits(
+                usage.minimum_ecdsa_bits.0,
+                default.minimum_ecdsa_bits,
+                521,
+                "minimum-ecdsa-bits",
+            )?,
+            clock_skew: usage.clock_skew.0.map_or(0, |span| span.0.0),
+        })
+    }
+
+    fn trust_anchors(&self, anchors: document::Named<String>) -> Result<Vec<TrustAnchor>, PolicyError> {
+        let read = |(name, text): (String, String)| {
+            let route = [key("trust-anchors"), key(&name)];
+            let certificates = certificate::certificates_in(&text)
+                .map_err(|error| self.refuse(&route, error.to_string()))?;
+            if certificates.is_empty() {
+                return Err(self.refuse(&route, "there is no PEM block of type CERTIFICATE"));
+            }
+            Ok(TrustAnchor { name, certificates })
+        };
+        anchors.0.into_iter().map(read).collect()
+    }
+
+    fn identities(
+        &self,
+        identities: document::Named<document::Identity>,
+        anchors: &[TrustAnchor],
+    ) -> Result<Vec<IdentityPattern>, PolicyError> {
+        let mut built = Vec::new();
+        for (name, identity) in identities.0 {
+            let route = [key("identities"), key(&name)];
+            let name = self.name(&route, Some(name), String::new)?;
+            if name == ANY_IDENTITY {
+                return Err(self.refuse(&route, "any-identity stands for all identities and cannot name one"));
+            }
+            let mut issued_under = Vec::new();
+            for wanted in &identity.issued_under.0 {
+                match anchors.iter().position(|anchor| anchor.name == *wanted) {
+                    Some(index) => issued_under.push(index),
+                    None => {
+                        let [section, name] = route;
+                        let message = format!("there is no trust anchor {}", crate::identity::shown(wanted));
+                        return Err(self
+                            .refuse(&[section, name, key("issued-under")], message)
+                            .likely(wanted, anchors.iter().map(|anchor| anchor.name.as_str())));
+                    }
+                }
+            }
+            let pattern = IdentityPattern {
+                name,
+                spiffe: texts(identity.spiffe),
+                uri: texts(identity.uri),
+                dns: texts(identity.dns),
+                email: texts(identity.email),
+                ip: texts(identity.ip),
+                certificate_sha256: digests(identity.certificate_sha256),
+                public_key_sha256: digests(identity.public_key_sha256),
+                legacy_common_name: identity.legacy_common_name.0,
+                issuer: texts(identity.issuer),
+                issued_under,
+            };
+            if !pattern.names_anyone() && pattern.issuer.is_empty() && pattern.issued_under.is_empty() {
+                let message = "an identity without a name would be everybody: write spiffe, uri, dns, email, ip or \
+                               certificate-sha256";
+                return Err(self.refuse(&route, message));
+            }
+            built.push(pattern);
+        }
+        built.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(built)
+    }
+
+    fn rule(
+        &self,
+        index: usize,
+        rule: document::Rule,
+        identities: &[IdentityPattern],
+    ) -> Result<Rule, PolicyError> {
+        let route = [key("rules"), Step::Index(index)];
+        let mut allowed = vec![0u64; identities.len().div_ceil(64)];
+        let mut any_identity = false;
+        for wanted in &rule.allow.0 {
+            if wanted == ANY_IDENTITY {
+                any_identity = true;
+                continue;
+            }
+            let Ok(found) = identities.binary_search_by(|identity| identity.name.as_str().cmp(wanted)) else {
+                let [section, index] = route;
+                let message = format!("there is no identity {}", crate::identity::shown(wanted));
+                return Err(self
+                    .refuse(&[section, index, key("allow")], message)
+                    .likely(wanted, identities.iter().map(|identity| identity.name.as_str())));
+            };
+            if let Some(bits) = allowed.get_mut(found / 64) {
+                *bits |= 1 << (found % 64);
+            }
+        }
+        let name = self.name(&route, rule.name.0, || format!("rule-{}", index + 1))?;
+        let scope = Scope {
+            hosts: texts(rule.host),
+            paths: texts(rule.path),
+            methods: texts(rule.method).into_iter().map(|method| method.0).collect(),
+            routes: rule.route.0,
+        };
+        Ok(Rule { name, scope, any_identity, allowed })
+    }
+
+    fn name(
+        &self,
+        route: &[Step],
+        name: Option<String>,
+        otherwise: impl FnOnce() -> String,
+    ) -> Result<String, PolicyError> {
+        let name = name.unwrap_or_else(otherwise);
+        let plain = |letter: char| letter.is_alphanumeric() || "-_./ :@".contains(letter);
+        if name.is_empty() || name.len() > 128 || !name.chars().all(plain) {
+            let message =
+                format!("{} is no name: use letters, digits, - _ . / : @", crate::identity::shown(&name));
+            return Err(self.refuse(route, message));
+        }
+        Ok(name)
+    }
+
+    fn denial(&self, denial: Option<document::Denial>) -> Result<Denial, PolicyError> {
+        let Some(denial) = denial else {
+            return Ok(Denial { status: 403, body: String::new(), headers: Vec::new() });
+        };
+        let status = denial.status.0.unwrap_or(403);
+        let body = denial.body.0.unwrap_or_default();
+        let status = match u32::try_from(status) {
+            Ok(status) if (400..=599).contains(&status) => status,
+            _ => return Err(self.refuse(&[key("denial"), key("status")], "a denial's status is 400 to 599")),
+        };
+        if body.len() > 64 * 1024 {
+            return Err(self.refuse(&[key("denial"), key("body")], "a denial's body has at most 64 KiB"));
+        }
+        let mut headers = Vec::new();
+        for (name, value) in denial.headers.0 {
+            let route = [key("denial"), key("headers"), key(&name)];
+            let name: document::HeaderName =
+                name.parse().map_err(|error: String| self.refuse(&route, error))?;
+            headers.push((name.0, value.0.0));
+        }
+        Ok(Denial { status, body, headers })
+    }
+
+    fn forward(
+        &self,
+        forward: document::Named<ForwardValue>,
+    ) -> Result<Vec<(String, ForwardValue)>, PolicyError> {
+        let mut headers: Vec<(String, ForwardValue)> = Vec::new();
+        for (name, value) in forward.0 {
+            let route = [key("forward"), key(&name)];
+            let name = self.free_header(&route, &name)?;
+            if headers.iter().any(|(other, _)| other.replace('_', "-") == name.replace('_', "-")) {
+                return Err(self.refuse(&route, "servers take this for the same header as another one"));
+            }
+            headers.push((name, value));
+        }
+        headers.sort();
+        Ok(headers)
+    }
+
+    fn remove_headers(
+        &self,
+        names: document::List<document::Text<document::HeaderName>>,
+    ) -> Result<Vec<String>, PolicyError> {
+        let names = texts(names).into_iter().enumerate();
+        names
+            .map(|(index, name)| self.free_header(&[key("remove-headers"), Step::Index(index)], &name.0))
+            .collect()
+    }
+
+    /// A header that may be set or removed without changing what the request is.
+    fn free_header(&self, route: &[Step], name: &str) -> Result<String, PolicyError> {
+        const TAKEN: [&str; 8] = [
+            "host",
+            "content-length",
+            "transfer-encoding",
+            "connection",
+            "te",
+            "upgrade",
+            "content-type",
+            "expect",
+        ];
+        let name: document::HeaderName = name.parse().map_err(|error: String| self.refuse(route, error))?;
+        if TAKEN.contains(&name.0.as_str()) {
+            return Err(self.refuse(route, "this header belongs to the request itself"));
+        }
+        Ok(name.0)
+    }
+}
