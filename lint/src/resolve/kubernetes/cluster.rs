@@ -8,7 +8,6 @@ use super::stores::Stores;
 use crate::deployment::{Lookup, Missing};
 use crate::dialect::kubernetes::{Container, Pair, PortName, Service, ServicePort, Workload};
 use crate::finding::Label;
-use crate::resolve::connect::Network;
 use crate::source::Span;
 
 /// Everything that names lead through; answers look-ups in the time of an index.
@@ -27,8 +26,6 @@ pub struct Cluster {
     pods_by_label: HashMap<(String, String, String), Vec<usize>>,
     pods_by_namespace: HashMap<String, Vec<usize>>,
     pod_by_machine: HashMap<usize, usize>,
-    /// Machine and port → Service and its port.
-    served: HashMap<(usize, u16), (usize, u16)>,
     services_by_bare_name: HashMap<String, Vec<usize>>,
 }
 
@@ -159,26 +156,7 @@ impl Cluster {
         }
         cluster.services = services;
         cluster.pods = pods;
-        cluster.served = cluster.served();
         cluster
-    }
-
-    /// Which Service leads to which port of which machine; of several the first.
-    fn served(&self) -> HashMap<(usize, u16), (usize, u16)> {
-        let mut served = HashMap::new();
-        for (index, service) in self.services.iter().enumerate() {
-            // a wrong selector is told when somebody dials
-            let Some(selected) = self.matching(service) else { continue };
-            for port in service.ports.iter().filter(|port| port.tcp) {
-                for pod in selected.iter().filter_map(|pod| self.pods.get(*pod)) {
-                    let Some(target) = pod.port(&port.target()) else { continue };
-                    for machine in &pod.machines {
-                        served.entry((*machine, target)).or_insert((index, port.port.value));
-                    }
-                }
-            }
-        }
-        served
     }
 
     /// The Services, in order.
@@ -213,7 +191,15 @@ impl Cluster {
                 });
             }
         }
-        self.resolve_in(host, port, pod.map(|pod| pod.namespace.as_str()), 0)
+        let found = self.resolve_in(host, port, pod.map(|pod| pod.namespace.as_str()), 0);
+        if found.is_some() || pod.is_some() {
+            return found;
+        }
+        let bare = host.trim_end_matches('.').to_ascii_lowercase();
+        match self.services_by_bare_name.get(&bare)?.as_slice() {
+            [only] => Some(self.service_port(self.services.get(*only)?, port, 0)),
+            _ => Some(Lookup::Unseen(format!("several namespaces have a Service {bare}"))),
+        }
     }
 
     /// Where a host and port lead from a namespace.
@@ -527,56 +513,6 @@ impl PodInstance {
         let backend = Backend { pod: self.title.clone(), machines: self.machines.clone(), port };
         Route { name: self.title.clone(), backends: vec![backend], path: Vec::new() }
     }
-}
-
-impl Network for Cluster {
-    fn resolve(
-        &self,
-        host: &str,
-        port: u16,
-        namespace: Option<&str>,
-        path: &mut Vec<Label>,
-    ) -> Lookup<Vec<(usize, u16)>> {
-        let found = self.resolve_in(host, port, namespace, 0).or_else(|| {
-            let bare = host.trim_end_matches('.').to_ascii_lowercase();
-            match self.services_by_bare_name.get(&bare).map(Vec::as_slice) {
-                Some([only]) => Some(self.service_port(self.services.get(*only)?, port, 0)),
-                Some(_) => Some(Lookup::Unseen(format!("several namespaces have a Service {bare}"))),
-                None => None,
-            }
-        });
-        let unknown =
-            || Lookup::Unseen(format!("{host} is no name of this cluster, as far as the sources tell"));
-        machines(found.unwrap_or_else(unknown), path)
-    }
-
-    fn resolve_node_port(&self, port: u16, path: &mut Vec<Label>) -> Lookup<Vec<(usize, u16)>> {
-        let found = Cluster::resolve_node_port(self, port);
-        let unknown = || Lookup::Unseen(format!("no Service among the sources has the node port {port}"));
-        machines(found.unwrap_or_else(unknown), path)
-    }
-
-    fn pod_machines(&self, machine: usize) -> Vec<usize> {
-        self.pod_of(machine).map_or_else(|| vec![machine], |pod| pod.machines.clone())
-    }
-
-    fn service_name(&self, machine: usize, port: u16) -> Option<(String, u16)> {
-        let (service, port) = self.served.get(&(machine, port))?;
-        let metadata = &self.services.get(*service)?.metadata;
-        Some((format!("{}.{}.svc", metadata.name.value, metadata.namespace()), *port))
-    }
-}
-
-/// The machines behind a route, and how it led there.
-fn machines(found: Lookup<Route>, path: &mut Vec<Label>) -> Lookup<Vec<(usize, u16)>> {
-    found.map(|route| {
-        path.extend(route.path);
-        let places = |backend: Backend| {
-            let port = backend.port;
-            backend.machines.into_iter().map(move |machine| (machine, port))
-        };
-        route.backends.into_iter().flat_map(places).collect()
-    })
 }
 
 fn title(service: &Service) -> String {

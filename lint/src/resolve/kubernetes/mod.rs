@@ -2,7 +2,7 @@
 //! Services become names that lead to Pods.
 //!
 //! ```text
-//! dialect::kubernetes::Fragment, dialect::cert_manager::Fragment ─ build ─▶ Built { machines, launches, planned, cluster, … }
+//! documents ─ Manifests::take ─▶ Manifests ─ build ─▶ Built { machines, launches, planned, cluster, … }
 //! ```
 //! Every reference is looked up in an index by namespace and name, or by label; nothing scans all objects per object.
 //!
@@ -20,17 +20,42 @@ mod probe;
 mod stores;
 
 use crate::assume::Assume;
-use crate::deployment::{PlannedCertificate, Program};
+use crate::deployment::{PlannedCertificate, Program, Version};
 use crate::dialect::{cert_manager, kubernetes};
 use crate::finding::Incomplete;
 use crate::resolve::Launch;
 use crate::resolve::machine::{Files, Machine};
 use crate::source::Sources;
+use crate::syntax::yaml::Node;
 
 pub use cluster::{Backend, Cluster, PodInstance, Route};
 pub use stores::{Store, Stores};
 
 use kubernetes::{Container, Workload};
+
+/// The release of cert-manager whose defaults hold where nothing else is said.
+const CERT_MANAGER: Version = Version(1, 18, 0);
+
+/// Every object of the sources that Kubernetes or cert-manager gives a meaning.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// Kubernetes' own, and the names of all others.
+    pub kubernetes: kubernetes::Fragment,
+    /// cert-manager's.
+    pub cert_manager: cert_manager::Fragment,
+}
+
+impl Manifests {
+    /// Takes in one object, an item of [`kubernetes::objects`]; its tree is not needed afterwards.
+    ///
+    /// Objects of other vendors are kept by name only: their dialects read the same node.
+    pub fn take(&mut self, object: Node<'_>, assume: &Assume) {
+        let version = assume.cert_manager.unwrap_or(CERT_MANAGER);
+        if !self.cert_manager.read(object, version) {
+            self.kubernetes.read(object);
+        }
+    }
+}
 
 /// What the manifests come to.
 #[derive(Debug)]
@@ -54,13 +79,8 @@ pub struct Built {
 }
 
 /// Follows every reference between the manifests.
-pub fn build(
-    mut own: kubernetes::Fragment,
-    mut issued: cert_manager::Fragment,
-    sources: &Sources,
-    assume: &Assume,
-    first_machine: usize,
-) -> Built {
+pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_machine: usize) -> Built {
+    let Manifests { kubernetes: mut own, cert_manager: mut issued } = manifests;
     let problems = own.problems.drain(..).chain(issued.problems.drain(..));
     let incomplete = problems
         .map(|problem| Incomplete {

@@ -1,6 +1,5 @@
 use super::*;
 use crate::deployment::{Content, Lookup, Missing, PlannedIssuer, ProgramKind};
-use crate::resolve::connect::Network;
 use crate::resolve::machine::Index;
 use crate::source::{Located, Span};
 use crate::syntax::yaml;
@@ -79,16 +78,13 @@ fn built(text: &str) -> (Sources, Built) {
     let file = sources.add("a.yaml", text.as_bytes());
     let parsed = yaml::parse(&sources.text(file).unwrap());
     assert_eq!(parsed.problems, vec![], "{text}");
-    let mut own = kubernetes::Fragment::default();
-    let mut issued = cert_manager::Fragment::default();
+    let mut manifests = Manifests::default();
     for document in &parsed.documents {
         for object in kubernetes::objects(document.root()) {
-            if !issued.read(object, crate::deployment::Version(1, 18, 0)) {
-                own.read(object);
-            }
+            manifests.take(object, &Assume::default());
         }
     }
-    let built = build(own, issued, &sources, &Assume::default(), 1);
+    let built = build(manifests, &sources, &Assume::default(), 1);
     (sources, built)
 }
 
@@ -388,16 +384,29 @@ fn every_form_of_a_name_leads_to_the_pods() {
         ("example.com", Some("demo"), false),
         ("store.other.svc", Some("demo"), false),
     ] {
-        match Network::resolve(&built.cluster, host, 2379, namespace, &mut Vec::new()) {
-            Lookup::Found(places) => assert!(found && places == [(1, 2379)], "{host}"),
-            Lookup::Unseen(why) => assert!(!found, "{host}: {why}"),
-            Lookup::Missing(missing) => panic!("{host}: {missing:?}"),
+        let found_there = match namespace {
+            Some(namespace) => built.cluster.resolve_from(host, 2379, namespace),
+            None => built.cluster.resolve(host, 2379, None),
+        };
+        match found_there {
+            Some(Lookup::Found(route)) => {
+                assert!(
+                    found && route.backends[0].machines == [1] && route.backends[0].port == 2379,
+                    "{host}"
+                );
+                assert_eq!(route.name, "Service demo/store");
+                assert_eq!(route.path.len(), 2);
+            }
+            Some(Lookup::Unseen(_)) | None => assert!(!found, "{host}"),
+            Some(Lookup::Missing(missing)) => panic!("{host}: {missing:?}"),
         }
     }
-    let node = Network::resolve_node_port(&built.cluster, 32379, &mut Vec::new());
-    assert_eq!(node, Lookup::Found(vec![(1, 2379)]));
-    assert!(matches!(Network::resolve_node_port(&built.cluster, 1, &mut Vec::new()), Lookup::Unseen(_)));
-    assert_eq!(built.cluster.service_name(1, 2379), Some(("store.demo.svc".to_owned(), 2379)));
+    assert!(matches!(built.cluster.resolve_node_port(32379), Some(Lookup::Found(_))));
+    assert!(built.cluster.resolve_node_port(1).is_none());
+    assert!(
+        matches!(built.cluster.resolve("localhost", 80, Some(1)), Some(Lookup::Found(route)) if route.backends[0].machines == [1])
+    );
+    assert!(built.cluster.resolve("localhost", 80, None).is_none());
 }
 
 #[test]
