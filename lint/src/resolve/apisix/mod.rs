@@ -11,8 +11,8 @@ mod upstreams;
 use super::machine::normalise;
 use super::{Launch, Notes, World};
 use crate::deployment::{
-    Configuration, Content, FileRef, KnownFrom, Lookup, Program, ProgramKind, Refusal, Trust, TrustLoader,
-    Version,
+    Configuration, Content, FileRef, KnownFrom, Lookup, Program, ProgramKind, Refusal, Setting, Trust,
+    TrustLoader, Version,
 };
 use crate::dialect::apisix::config::Trusted;
 use crate::dialect::apisix::{Config, Facts, config};
@@ -84,7 +84,8 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
         program.versions = versions.clone();
     }
     let environment = |name: &str| variable(launch, name);
-    let config = config::read(root, versions.program, &environment);
+    let mut config = config::read(root, versions.program, &environment);
+    reserved_variables(launch, &mut config);
     let folder = parent(&path);
     let home = if folder.ends_with("/conf") { parent(&folder) } else { folder.clone() };
     let given = Given { world, launch, folder, home, version: versions.program };
@@ -140,6 +141,25 @@ fn configuration(world: &World<'_>, launch: &Launch) -> Lookup<(String, Text)> {
 fn named_by_arguments(arguments: &[Located<String>]) -> Option<Located<String>> {
     let at = arguments.iter().position(|argument| matches!(argument.value.as_str(), "-c" | "--config"))?;
     arguments.get(at + 1).cloned()
+}
+
+/// `APISIX_DEPLOYMENT_ETCD_HOST`, a JSON list, replaces `deployment.etcd.host` (cli/file.lua).
+fn reserved_variables(launch: &Launch, config: &mut Config) {
+    const NAME: &str = "APISIX_DEPLOYMENT_ETCD_HOST";
+    let Some(variable) = launch.environment.iter().rev().find(|variable| variable.name.value == NAME) else {
+        return;
+    };
+    match &variable.value {
+        Lookup::Found(value) => {
+            // what is no list is told and ignored
+            if let Ok(hosts) = serde_json::from_str::<Vec<String>>(&value.value) {
+                let hosts = hosts.into_iter().map(|host| Located::new(host, value.span)).collect();
+                config.etcd.hosts = Setting::Given(Located::new(hosts, value.span));
+            }
+        }
+        Lookup::Unseen(why) => config.unseen.push((config::Area::Etcd, why.clone())),
+        Lookup::Missing(missing) => config.unseen.push((config::Area::Etcd, missing.message.clone())),
+    }
 }
 
 /// What the sources set a variable to.

@@ -13,6 +13,10 @@ const STANDALONE: &str = "deployment: {role: data_plane, role_data_plane: {confi
 
 /// Links one APISIX over the files of a machine; `objects` are what the Admin API returned.
 fn program(files: &[(&str, &str)], assume: &str, objects: &str) -> Program {
+    with_environment(files, assume, objects, None)
+}
+
+fn with_environment(files: &[(&str, &str)], assume: &str, objects: &str, etcd: Option<&str>) -> Program {
     let mut sources = Sources::default();
     sources.root = true;
     for (path, text) in files {
@@ -30,11 +34,20 @@ fn program(files: &[(&str, &str)], assume: &str, objects: &str) -> Program {
         machines: vec![Machine { name: String::new(), namespace: None, files: Files::Root }],
         apisix_objects: found,
     };
-    let secret = Variable {
-        name: Located::new("KEY".to_owned(), Span { file: FileId(0), start: 0, end: 0 }),
+    let here = Span { file: FileId(0), start: 0, end: 0 };
+    let mut environment = Vec::new();
+    if let Some(etcd) = etcd {
+        environment.push(Variable {
+            name: Located::new("APISIX_DEPLOYMENT_ETCD_HOST".to_owned(), here),
+            value: Lookup::Found(Located::new(etcd.to_owned(), here)),
+            secret: false,
+        });
+    }
+    environment.push(Variable {
+        name: Located::new("KEY".to_owned(), here),
         value: Lookup::Unseen("Secret edge/keys is not among the sources".to_owned()),
         secret: true,
-    };
+    });
     let launch = Launch {
         kind: ProgramKind::Apisix,
         name: "gateway".to_owned(),
@@ -43,7 +56,7 @@ fn program(files: &[(&str, &str)], assume: &str, objects: &str) -> Program {
         machine: 0,
         image: None,
         arguments: Vec::new(),
-        environment: vec![secret],
+        environment,
         configuration: None,
     };
     let mut notes = Notes::default();
@@ -160,6 +173,15 @@ fn what_is_wrong_with_the_way_to_etcd_is_told_before_dialling() {
         let program = program(&[(CONFIG, &format!("deployment: {{etcd: {etcd}}}"))], "apisix=3.18.0", "");
         let refusal = program.dialers.first().unwrap().refusals.first();
         assert_eq!(refusal.and_then(|refusal| refusal.log.as_deref()), log, "{etcd}");
+    }
+}
+
+#[test]
+fn a_variable_of_the_container_replaces_etcd_s_addresses() {
+    let config = "deployment: {etcd: {host: ['http://127.0.0.1:2379']}}";
+    for (value, host) in [("[\"https://etcd:2379\"]", "etcd"), ("https://etcd:2379", "127.0.0.1")] {
+        let program = with_environment(&[(CONFIG, config)], "apisix=3.18.0", "", Some(value));
+        assert_eq!(program.dialers.first().unwrap().target.host.value, host, "{value}");
     }
 }
 

@@ -85,6 +85,7 @@ fn allowed(networks: &[String], from: Option<IpAddr>) -> Option<bool> {
     }
     match from {
         Some(address) => Some(networks.iter().any(|network| contains(network, address))),
+        None if networks.is_empty() => Some(false),
         None => networks.iter().any(|network| network == "0.0.0.0/0").then_some(true),
     }
 }
