@@ -94,6 +94,8 @@ pub struct Deployment {
     pub planned: Vec<PlannedCertificate>,
     /// A client endpoint meeting a server endpoint, or waiting for callers we do not know.
     pub connections: Vec<Connection>,
+    /// What Kubernetes manifests say beyond programs.
+    pub manifests: crate::resolve::kubernetes::Facts,
 }
 
 /// Index into [`Deployment::programs`].

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::deployment::{Connection, Deployment, Lookup, Program};
@@ -62,7 +63,7 @@ impl Report {
         mut findings: Vec<Finding>,
     ) -> Self {
         let Linked { deployment, mut incomplete, command } = linked;
-        let files = Files::new(sources, command);
+        let files = Files::new(sources, command, &deployment.manifests.secrets);
         let connections = deployment.connections.iter().zip(predictions);
         let connections = connections
             .map(|(connection, prediction)| describe(&files, &deployment, connection, prediction))
@@ -128,8 +129,32 @@ pub struct Files {
 struct Rendered {
     path: String,
     bytes: Arc<Vec<u8>>,
+    /// Byte ranges that no output may show.
+    secrets: Vec<Range<usize>>,
     /// Byte offsets of line starts; made when first asked for.
     lines: OnceCell<Vec<u32>>,
+    /// The text without its secrets; made when first asked for.
+    shown: OnceCell<Arc<String>>,
+}
+
+impl Rendered {
+    fn new(path: String, bytes: Arc<Vec<u8>>) -> Self {
+        Self { path, bytes, secrets: Vec::new(), lines: OnceCell::new(), shown: OnceCell::new() }
+    }
+
+    fn masked(&self) -> String {
+        let Ok(text) = std::str::from_utf8(&self.bytes) else { return String::new() };
+        let mut bytes = text.as_bytes().to_vec();
+        for range in private_keys(text).into_iter().chain(self.secrets.iter().cloned()) {
+            for byte in bytes.get_mut(range).into_iter().flatten().filter(|byte| !byte.is_ascii_whitespace())
+            {
+                *byte = b'*';
+            }
+        }
+        // only whole values are masked; should a cut character be left over, it is replaced
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
 }
 
 /// A place as people count: lines and columns from 1, columns in characters.
@@ -144,18 +169,23 @@ pub struct Place {
 }
 
 impl Files {
-    fn new(sources: &Sources, command: Option<(FileId, String)>) -> Self {
+    fn new(sources: &Sources, command: Option<(FileId, String)>, secrets: &[Span]) -> Self {
         let mut files = BTreeMap::new();
         for (id, file) in sources.iter() {
             let bytes = match &file.content {
                 FileContent::Bytes(bytes) => Arc::clone(bytes),
                 FileContent::NotRead(_) | FileContent::Folder => Arc::default(),
             };
-            files.insert(id, Rendered { path: file.path.clone(), bytes, lines: OnceCell::new() });
+            files.insert(id, Rendered::new(file.path.clone(), bytes));
         }
         if let Some((id, text)) = command {
             let bytes = Arc::new(text.into_bytes());
-            files.insert(id, Rendered { path: "command line".to_owned(), bytes, lines: OnceCell::new() });
+            files.insert(id, Rendered::new("command line".to_owned(), bytes));
+        }
+        for span in secrets {
+            if let Some(file) = files.get_mut(&span.file) {
+                file.secrets.push(span.start as usize..span.end as usize);
+            }
         }
         Self { files }
     }
@@ -168,6 +198,13 @@ impl Files {
     /// The bytes of a file; empty for one that was not read.
     pub fn bytes(&self, file: FileId) -> &[u8] {
         self.files.get(&file).map_or(&[], |file| file.bytes.as_slice())
+    }
+
+    /// The text of a file as it may be shown: private keys and other secrets masked, byte for byte. Empty for a file
+    /// that is no text.
+    pub fn shown(&self, file: FileId) -> Arc<String> {
+        let Some(file) = self.files.get(&file) else { return Arc::default() };
+        Arc::clone(file.shown.get_or_init(|| Arc::new(file.masked())))
     }
 
     /// First and last place of a span.
@@ -185,7 +222,42 @@ impl Files {
     }
 }
 
+/// The bodies of PEM blocks of private keys, in any embedding that keeps their armour.
+fn private_keys(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut blocks = text.match_indices("-----BEGIN ").map(|(at, armour)| at + armour.len()).peekable();
+    while let Some(start) = blocks.next() {
+        let end = blocks.peek().copied().unwrap_or(text.len());
+        let block = text.get(start..end).unwrap_or_default();
+        let Some((label, body)) =
+            block.split_once("-----").filter(|(label, _)| label.ends_with("PRIVATE KEY"))
+        else {
+            continue;
+        };
+        let body_start = start + label.len() + "-----".len();
+        found.push(body_start..body_start + body.find("-----END").unwrap_or(body.len()));
+    }
+    found
+}
+
 fn line_starts(bytes: &[u8]) -> Vec<u32> {
     let breaks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
     std::iter::once(0).chain(breaks.map(|(index, _)| u32::try_from(index + 1).unwrap_or(u32::MAX))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_keys_are_masked_wherever_they_stand() {
+        let text = "a\n-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n  -----BEGIN EC PRIVATE KEY-----\n  \
+                    QUJD\n  -----END EC PRIVATE KEY-----\n{\"k\":\"-----BEGIN PRIVATE KEY-----\\nQUJD";
+        let mut file = Rendered::new("a".to_owned(), Arc::new(text.as_bytes().to_vec()));
+        file.secrets.push(0..1);
+        let shown = file.masked();
+        assert!(!shown.contains("QUJD"), "{shown}");
+        assert!(shown.contains("AA") && shown.starts_with('*'));
+        assert_eq!(shown.len(), text.len());
+    }
 }

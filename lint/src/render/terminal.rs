@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
@@ -180,7 +181,7 @@ struct Shown {
     severity: miette::Severity,
     message: String,
     help: Option<String>,
-    source: NamedSource<String>,
+    source: NamedSource<Arc<String>>,
     labels: Vec<LabeledSpan>,
     related: Vec<Shown>,
 }
@@ -200,7 +201,7 @@ impl Shown {
             message: format!("related, in {}", files.path(file)),
             help: None,
             source: source(files, file),
-            labels: labels_in(finding, file),
+            labels: labels_in(files, finding, file),
             related: Vec::new(),
         });
         Self {
@@ -213,23 +214,27 @@ impl Shown {
             message: finding.message.clone(),
             help: finding.help.clone(),
             source: source(files, first.unwrap_or(FileId(0))),
-            labels: first.map_or_else(Vec::new, |file| labels_in(finding, file)),
+            labels: first.map_or_else(Vec::new, |file| labels_in(files, finding, file)),
             related: related.collect(),
         }
     }
 }
 
-fn source(files: &Files, file: FileId) -> NamedSource<String> {
-    NamedSource::new(files.path(file), std::str::from_utf8(files.bytes(file)).unwrap_or_default().to_owned())
+fn source(files: &Files, file: FileId) -> NamedSource<Arc<String>> {
+    NamedSource::new(files.path(file), files.shown(file))
 }
 
-fn labels_in(finding: &Finding, file: FileId) -> Vec<LabeledSpan> {
+fn labels_in(files: &Files, finding: &Finding, file: FileId) -> Vec<LabeledSpan> {
+    let text = files.shown(file);
     let here = finding.labels.iter().enumerate().filter(|(_, label)| label.span.file == file);
-    here.map(|(index, label)| labeled(label, index == 0)).collect()
+    here.map(|(index, label)| labeled(&text, label, index == 0)).collect()
 }
 
-fn labeled(label: &Label, primary: bool) -> LabeledSpan {
-    let span = (label.span.start as usize, (label.span.end.saturating_sub(label.span.start)) as usize);
+fn labeled(text: &str, label: &Label, primary: bool) -> LabeledSpan {
+    let start = label.span.start as usize;
+    let whole = text.get(start..label.span.end as usize).unwrap_or_default();
+    // a block is labelled at its first line: a page of source explains nothing
+    let span = (start, whole.lines().next().unwrap_or_default().trim_end().len());
     let text = if label.message.is_empty() { None } else { Some(label.message.clone()) };
     if primary {
         LabeledSpan::new_primary_with_span(text, span)

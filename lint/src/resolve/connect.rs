@@ -73,6 +73,9 @@ impl<'a> Switchboard<'a> {
             }
         }
         connections.retain(|connection| self.is_shown(connection));
+        // what a program says to itself comes last
+        let (own, mut connections): (Vec<_>, Vec<_>) =
+            connections.into_iter().partition(|connection| self.is_own(connection));
         for (id, program) in self.programs.iter().enumerate() {
             for (index, listener) in program.listeners.iter().enumerate() {
                 let waits = listener.tls.is_some()
@@ -84,7 +87,14 @@ impl<'a> Switchboard<'a> {
                 }
             }
         }
+        connections.extend(own);
         connections
+    }
+
+    fn is_own(&self, connection: &Connection) -> bool {
+        let dialer =
+            connection.client.and_then(|(program, index)| self.programs.get(program)?.dialers.get(index));
+        dialer.is_some_and(|dialer| dialer.purpose == DialerPurpose::Gateway)
     }
 
     fn ports(&self, program: ProgramId, listener: usize) -> impl Iterator<Item = u16> {

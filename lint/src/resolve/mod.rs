@@ -106,8 +106,12 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
     let world =
         World { index: Index::new(sources), assume, machines, apisix_objects: discovered.apisix_objects };
 
-    let mut deployment =
-        Deployment { planned: built.planned, programs: built.probes, ..Deployment::default() };
+    let mut deployment = Deployment {
+        planned: built.planned,
+        programs: built.probes,
+        manifests: built.facts,
+        ..Deployment::default()
+    };
     for launch in built.launches.iter().chain(&discovered.launches) {
         // what a program includes is no program of its own
         let included = launch.machine == discover::OUTSIDE

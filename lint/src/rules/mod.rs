@@ -5,6 +5,7 @@
 
 mod connection;
 mod endpoint;
+mod kubernetes;
 
 use std::collections::BTreeSet;
 
@@ -66,6 +67,8 @@ pub const RULES: &[Rule] = &[
     endpoint::unasked_client_certificate::RULE,
     endpoint::unauthenticated_clients::RULE,
     endpoint::unverified_server::RULE,
+    kubernetes::literal_password::RULE,
+    kubernetes::shadowed_system_trust::RULE,
 ];
 
 /// The rule of an id.

@@ -25,7 +25,7 @@ use crate::dialect::{cert_manager, kubernetes};
 use crate::finding::Incomplete;
 use crate::resolve::Launch;
 use crate::resolve::machine::{Files, Machine};
-use crate::source::Sources;
+use crate::source::{Sources, Span, Text};
 use crate::syntax::yaml::Node;
 
 pub use cluster::{Backend, Cluster, PodInstance, Route};
@@ -57,6 +57,48 @@ impl Manifests {
     }
 }
 
+/// What manifests say beyond programs, for the rules of Kubernetes and cert-manager.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Pods and what makes Pods.
+    pub workloads: Vec<Workload>,
+    /// Ingresses.
+    pub ingresses: Vec<kubernetes::Ingress>,
+    /// Certificates; the first of [`Built::planned`] are theirs, in the same order.
+    pub certificates: Vec<cert_manager::Certificate>,
+    /// Issuers and ClusterIssuers.
+    pub issuers: Vec<cert_manager::Issuer>,
+    /// Values that no output may show: those of Secrets, private keys, passwords in environments.
+    pub secrets: Vec<Span>,
+}
+
+impl Facts {
+    /// Finds the places whose text must not be shown.
+    fn secret_places(own: &kubernetes::Fragment) -> Vec<Span> {
+        let data = own.secrets.iter().flat_map(|secret| &secret.data);
+        // certificates are public, whatever they lie in
+        let hidden = data.filter(|datum| !matches!(datum.key.value.as_str(), "tls.crt" | "ca.crt"));
+        let hidden = hidden.filter_map(|datum| datum.value.as_ref().ok()).map(Text::full_span);
+        let containers = own.workloads.iter().flat_map(|workload| workload.pod.all());
+        let variables = containers.flat_map(|(container, _)| &container.env);
+        let passwords = variables.filter_map(|variable| match &variable.value {
+            kubernetes::EnvironmentValue::Text(text) if names_a_password(&variable.name.value) => {
+                Some(text.span)
+            }
+            _ => None,
+        });
+        hidden.chain(passwords).collect()
+    }
+}
+
+/// Whether a variable of this name holds a password, token or key (and not the path of one).
+pub fn names_a_password(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let path = ["_FILE", "_PATH", "_DIR"].iter().any(|ending| name.ends_with(ending));
+    let words = ["PASSWORD", "PASSWD", "TOKEN", "SECRET", "API_KEY", "APIKEY", "ADMIN_KEY", "PRIVATE_KEY"];
+    !path && words.iter().any(|word| name.contains(word))
+}
+
 /// What the manifests come to.
 #[derive(Debug)]
 pub struct Built {
@@ -72,8 +114,8 @@ pub struct Built {
     pub planned: Vec<PlannedCertificate>,
     /// Names and ports of the cluster, and its Secrets and ConfigMaps.
     pub cluster: Cluster,
-    /// Ingresses, for the rules of their controllers.
-    pub ingresses: Vec<kubernetes::Ingress>,
+    /// What the rules of Kubernetes and cert-manager look at.
+    pub facts: Facts,
     /// Values that could not be understood.
     pub incomplete: Vec<Incomplete>,
 }
@@ -89,6 +131,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
             message: problem.message,
         })
         .collect();
+    let secrets = Facts::secret_places(&own);
     let ingresses = std::mem::take(&mut own.ingresses);
     let creators = stores::Creators::new(&own, &ingresses);
     let mut stores = Stores::new(own.secrets, own.config_maps, creators);
@@ -127,7 +170,14 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     let domain = assume.cluster_domain.clone().unwrap_or_else(|| "cluster.local".to_owned());
     let planned = planning.finish();
     let cluster = Cluster::new(domain, own.services, pods, stores);
-    Built { machines, launches, probes, planned, cluster, ingresses, incomplete }
+    let facts = Facts {
+        workloads: own.workloads,
+        ingresses,
+        certificates: issued.certificates,
+        issuers: issued.issuers,
+        secrets,
+    };
+    Built { machines, launches, probes, planned, cluster, facts, incomplete }
 }
 
 /// The replicas that have to be told apart: those of a StatefulSet whose Pods ask for their own name.
