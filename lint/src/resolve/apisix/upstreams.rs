@@ -1,5 +1,7 @@
 //! APISIX as a client of its upstreams.
 
+use std::collections::BTreeMap;
+
 use super::Given;
 use super::listeners::depth;
 use crate::deployment::{
@@ -31,12 +33,11 @@ pub fn add(given: &Given<'_>, config: &Config, objects: &Objects, program: &mut 
             log: Some("nginx: [emerg] no proxy_ssl_trusted_certificate for proxy_ssl_verify".to_owned()),
         });
     }
-    let ranks = ranks(config, objects);
+    let mut ranks = ranks(config, objects);
     for (index, route) in objects.routes.iter().enumerate().filter(|(_, route)| route.enabled) {
         let service = service(objects, route);
         let Some(upstream) = upstream(objects, route, service) else { continue };
-        let matches: Vec<RouteMatch> =
-            ranks.iter().filter(|rank| rank.route == index).map(|rank| rank.matching.clone()).collect();
+        let matches = ranks.remove(&index).unwrap_or_default();
         let mut refusals = route.refusals.clone();
         if route.upstream.is_none() {
             refusals.extend(upstream.refusals.iter().cloned());
@@ -85,17 +86,11 @@ fn is(id: &Option<Located<String>>, wanted: &Located<String>) -> bool {
     id.as_ref().is_some_and(|id| id.value == wanted.value)
 }
 
-/// A pattern of one route, in the order in which APISIX tries them.
-struct Rank {
-    route: usize,
-    matching: RouteMatch,
-}
-
-/// Every pair of host and path, greatest priority first tried.
+/// Every pair of host and path by the index of its route; the greatest priority is tried first.
 ///
 /// lua-resty-radixtree looks for the exact path, then for ever shorter prefixes, and at each for the greatest
 /// `priority`; radixtree_host_uri (the default since 3.3) does so for the host first.
-fn ranks(config: &Config, objects: &Objects) -> Vec<Rank> {
+fn ranks(config: &Config, objects: &Objects) -> BTreeMap<usize, Vec<RouteMatch>> {
     let by_host = *config.router.value() == Router::HostUri;
     let mut all = Vec::new();
     for (index, route) in objects.routes.iter().enumerate().filter(|(_, route)| route.enabled) {
@@ -133,10 +128,10 @@ fn ranks(config: &Config, objects: &Objects) -> Vec<Rank> {
     // stable: of equals the first in the list is tried first
     all.sort_by_key(|(key, ..)| std::cmp::Reverse(*key));
     let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
-    let mut out = Vec::new();
+    let mut out: BTreeMap<usize, Vec<RouteMatch>> = BTreeMap::new();
     for (place, (_, route, mut matching)) in all.into_iter().enumerate() {
         matching.priority = count - i64::try_from(place).unwrap_or(0);
-        out.push(Rank { route, matching });
+        out.entry(route).or_default().push(matching);
     }
     out
 }
