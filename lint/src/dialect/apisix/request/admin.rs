@@ -15,7 +15,7 @@ pub fn admin_api(gate: &Gate, request: &Request) -> Answer {
         Some(false) => {
             return Answer::Refused {
                 status: 403,
-                rule: "forbidden-address",
+                rule: "address-not-allowed",
                 message: format!(
                     "the request comes from {}, and allow_admin lets in {}",
                     request.from.map_or("elsewhere".to_owned(), |address| address.to_string()),
@@ -54,7 +54,7 @@ pub fn admin_api(gate: &Gate, request: &Request) -> Answer {
 fn unknown_key(message: &str, log: &str) -> Answer {
     Answer::Refused {
         status: 401,
-        rule: "unknown-api-key",
+        rule: "wrong-api-key",
         message: message.to_owned(),
         log: format!("failed to check token: {log}"),
     }

@@ -107,7 +107,7 @@ pub fn data_plane(
     match found {
         Some(found) if verified_by_object(&found.client_auth) => Answer::Refused {
             status: 400,
-            rule: "mismatched-host",
+            rule: "host-differs-from-server-name",
             message: format!(
                 "the request is for the host {host}, whose ssl object verifies clients, over a connection whose server name is {server_name}"
             ),
@@ -130,7 +130,7 @@ fn not_verified(verify: &ClientVerify, path: &str) -> Answer {
     let path = normalised(path);
     let (rule, message, log) = match verify {
         ClientVerify::Failed(why) => (
-            "unverified-client",
+            "unknown-issuer",
             format!(
                 "the client's certificate is not verified ({why}), and {path} is no path that skip_mtls_uri_regex lets through"
             ),
