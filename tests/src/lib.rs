@@ -3,5 +3,7 @@
 
 pub mod ask;
 pub mod mint;
+pub mod oracle;
+pub mod programs;
 pub mod seeded;
 pub mod truth;

@@ -240,7 +240,7 @@ pub fn compare(observation: &Observation, predicted: Vec<Predicted>) -> Answer {
         return Answer::NotListed(predicted);
     }
     let verdict = if members { members_verdict(&about) } else { worst(&about) };
-    if verdict == observation.seen {
+    if verdict == observation.seen || members && both_refuse_files(&verdict, &observation.seen) {
         let differs = |p: &&Predicted| {
             p.outcome == "completes"
                 && observation.authenticated.is_some_and(|(server, client)| {
@@ -284,6 +284,16 @@ fn members_verdict(connections: &[Predicted]) -> Verdict {
     let mut verdict = worst(connections);
     verdict.rejected_by = sides.collect();
     verdict
+}
+
+/// A member that refuses its files fails in both roles, and of two such members the observation names the first alone:
+/// the members count, not the roles.
+fn both_refuse_files(predicted: &Verdict, seen: &Verdict) -> bool {
+    let members = |verdict: &Verdict| -> BTreeSet<String> {
+        verdict.rejected_by.iter().filter_map(|role| role.split('-').next().map(str::to_owned)).collect()
+    };
+    [predicted, seen].iter().all(|verdict| verdict.outcome == "config-rejected")
+        && members(seen).is_subset(&members(predicted))
 }
 
 /// Asks about every observation, several processes side by side; answers in the order of the observations.
