@@ -92,6 +92,15 @@ pub struct FilterChainMatch {
     pub by_address: Option<Span>,
 }
 
+impl FilterChainMatch {
+    /// Whether it matches by what only the TLS inspector sees of a connection.
+    pub fn looks_into_tls(&self) -> bool {
+        !self.server_names.is_empty()
+            || !self.application_protocols.is_empty()
+            || self.transport_protocol.as_ref().is_some_and(|protocol| protocol.value == "tls")
+    }
+}
+
 /// A transport socket.
 #[derive(Debug, Clone)]
 pub enum TransportSocket<T> {

@@ -53,10 +53,16 @@ impl Loader<'_, '_, '_> {
         let mut contexts = Vec::new();
         let mut default = None;
         let mut plaintext = false;
+        let mut hidden = false;
         let chains = listener.filter_chains.iter().map(|chain| (chain, false));
         let chains: Vec<(&FilterChain, bool)> =
             chains.chain(listener.default_filter_chain.iter().map(|chain| (chain, true))).collect();
+        // since 1.18 Envoy no longer adds the inspector by itself
+        // (https://www.envoyproxy.io/docs/envoy/v1.18.2/version_history/v1.18.0, minor behavior changes): without it
+        // every connection looks like one without a server name (seen with 1.40.0: reset)
+        let blind = !listener.inspects_tls && !is_before(versions, 1, 18);
         for (chain, is_default) in &chains {
+            let unreachable = blind && !is_default && chain.matches.looks_into_tls();
             let protocol = chain.matches.transport_protocol.as_ref().map(|protocol| protocol.value.as_str());
             match &chain.transport {
                 TransportSocket::Tls(context) if protocol != Some("raw_buffer") => {
@@ -64,7 +70,11 @@ impl Loader<'_, '_, '_> {
                         default = Some(contexts.len());
                     }
                     let context = self.context(config, chain, context, versions, &mut read);
-                    contexts.push(context);
+                    if unreachable {
+                        hidden = true;
+                    } else {
+                        contexts.push(context);
+                    }
                 }
                 // a TLS chain that takes connections without TLS serves nobody
                 TransportSocket::Tls(_) => {}
@@ -102,7 +112,7 @@ impl Loader<'_, '_, '_> {
             } else {
                 Selection::Envoy { default, plaintext }
             };
-        if !contexts.is_empty() {
+        if !contexts.is_empty() || hidden {
             read.listener.tls = Some(ListenerTls { contexts, selection });
         }
         read

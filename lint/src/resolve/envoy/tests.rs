@@ -346,7 +346,7 @@ fn filter_chains_become_contexts_and_plaintext_stands_beside_them() {
         )
     };
     let bootstrap = format!(
-        "static_resources:\n  listeners:\n  - name: l\n    address: {{socket_address: {{address: 127.0.0.1, port_value: 443}}}}\n    filter_chains:\n{}{}    - filter_chain_match: {{transport_protocol: raw_buffer}}\n",
+        "static_resources:\n  listeners:\n  - name: l\n    address: {{socket_address: {{address: 127.0.0.1, port_value: 443}}}}\n    listener_filters: [{{name: tls, typed_config: {{'@type': type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}}}}]\n    filter_chains:\n{}{}    - filter_chain_match: {{transport_protocol: raw_buffer}}\n",
         chain("server_names: [a.test]"),
         chain("server_names: ['*.b.test']"),
     );
@@ -360,6 +360,14 @@ fn filter_chains_become_contexts_and_plaintext_stands_beside_them() {
         .map(|context| context.names.iter().map(|name| name.value.as_str()).collect())
         .collect();
     assert_eq!(names, [["a.test"], ["*.b.test"]]);
+
+    // seen with 1.40.0: connection reset by peer
+    let blind = bootstrap.replace("tls_inspector.v3.TlsInspector", "original_dst.v3.OriginalDst");
+    let program = envoy(&blind);
+    assert_eq!(program.listeners[0].tls.as_ref().expect("TLS").contexts.len(), 0);
+    let assume = Assume { envoy: Version::parse("1.17.0"), ..Assume::default() };
+    let program = envoy_with(&[("/etc/envoy/envoy.yaml", &blind)], &assume, &[]);
+    assert_eq!(program.listeners[0].tls.as_ref().expect("TLS").contexts.len(), 2);
 }
 
 #[test]
