@@ -62,8 +62,14 @@ pub(crate) use rule;
 /// Every rule, by id.
 pub const RULES: &[Rule] = &[
     connection::unknown_issuer::RULE,
+    endpoint::duplicate_server_name::RULE,
+    endpoint::ineffective_setting::RULE,
     endpoint::open_admin_api::RULE,
+    endpoint::open_skipped_path::RULE,
+    endpoint::plaintext_admin_api::RULE,
+    endpoint::plaintext_beside_client_authentication::RULE,
     endpoint::published_admin_key::RULE,
+    endpoint::refused_object::RULE,
     endpoint::unasked_client_certificate::RULE,
     endpoint::unauthenticated_clients::RULE,
     endpoint::unverified_server::RULE,

@@ -1,0 +1,75 @@
+use crate::deployment::Configuration;
+use crate::dialect::apisix::config::Ignored;
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A setting stands where this version of the program does not look for it.
+    ///
+    /// APISIX reads what it knows and says nothing of the rest. Settings of 2.x, and a CA where other programs have
+    /// theirs, so seem to be in force and are not.
+    ///
+    /// ## Why it matters
+    ///
+    /// The default is in force instead: etcd at `http://127.0.0.1:2379`, trust in the operating system's bundle, an
+    /// Admin API for the loopback only or with a key that is not yours.
+    ///
+    /// ## How to fix
+    ///
+    /// ```yaml
+    /// apisix:
+    ///   ssl:
+    ///     ssl_trusted_certificate: /usr/local/apisix/conf/cert/etcd-ca.crt   # the one CA, for etcd and upstreams
+    /// deployment:
+    ///   admin:
+    ///     admin_key: []          # since 3.0 here, and not under apisix
+    ///   etcd:                    # since 3.0 here, and not at the top level
+    ///     host:
+    ///       - https://etcd:2379
+    ///     tls:
+    ///       cert: /usr/local/apisix/conf/cert/etcd-client.crt
+    ///       key: /usr/local/apisix/conf/cert/etcd-client.key
+    /// ```
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - `request etcd endpoint 'https://etcd:2379/version' error, certificate verify failed`
+    /// - `all etcd nodes are unavailable`
+    ///
+    /// ## Reference
+    ///
+    /// <https://apisix.apache.org/docs/apisix/upgrade-guide-from-2.15.x-to-3.0.0/>
+    "ineffective-setting", Warning, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for program in &subject.deployment.programs {
+        let Configuration::Apisix(facts) = &program.configuration else { continue };
+        for ignored in &facts.config.ignored {
+            let (what, help) = match ignored.value {
+                Ignored::TopLevelEtcd => {
+                    ("etcd at the top level is a setting of 2.x", "write it as deployment.etcd")
+                }
+                Ignored::AdminUnderApisix => (
+                    "admin_key and allow_admin under apisix are settings of 2.x",
+                    "write them under deployment.admin",
+                ),
+                Ignored::EtcdCa => {
+                    ("etcd has no CA of its own", "write the file as apisix.ssl.ssl_trusted_certificate")
+                }
+                Ignored::EtcdMtls => {
+                    ("etcd has no mtls block", "write cert and key under deployment.etcd.tls")
+                }
+                Ignored::SslCertificate => (
+                    "ssl_cert and ssl_cert_key are not looked at",
+                    "give the certificate as an ssl object with its server names",
+                ),
+            };
+            findings.push(RULE.finding(
+                format!("APISIX {} ignores this: {what}", program.versions.program),
+                Some(help.to_owned()),
+                vec![Label { span: ignored.span, message: String::new() }],
+            ));
+        }
+    }
+}

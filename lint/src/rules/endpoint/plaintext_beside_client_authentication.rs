@@ -1,0 +1,85 @@
+use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose};
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A gateway asks for client certificates at its TLS port and serves the same routes at a plaintext port.
+    ///
+    /// In APISIX a client certificate is asked for by server name, not by route. A route without such a condition of
+    /// its own answers at `node_listen` as well, where there is no TLS at all.
+    ///
+    /// ## Why it matters
+    ///
+    /// Whoever reaches the plaintext port needs no certificate.
+    ///
+    /// ## How to fix
+    ///
+    /// Bind the plaintext port to the loopback, or keep it out of the Service and behind a network policy:
+    ///
+    /// ```yaml
+    /// apisix:
+    ///   node_listen:
+    ///     - ip: 127.0.0.1
+    ///       port: 9080
+    /// ```
+    ///
+    /// A filter on the route that insists on a verified client certificate closes both ports.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// Nothing: the request is answered.
+    ///
+    /// ## Reference
+    ///
+    /// <https://apisix.apache.org/docs/apisix/mtls/>, note on the HTTP port
+    "plaintext-beside-client-authentication", Warning, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for program in &subject.deployment.programs {
+        let Configuration::Apisix(facts) = &program.configuration else { continue };
+        if facts.objects.routes.is_empty() {
+            continue;
+        }
+        let clients =
+            || program.listeners.iter().filter(|listener| listener.purpose == ListenerPurpose::Clients);
+        let Some(asking) = clients().find_map(asks) else { continue };
+        for open in clients().filter(|listener| listener.tls.is_none()) {
+            let Some(bind) =
+                open.binds.iter().find(|bind| !bind.address.is_some_and(|address| address.is_loopback()))
+            else {
+                continue;
+            };
+            // a port that nobody wrote is not there for anyone in a cluster unless a Service leads to it
+            if !facts
+                .config
+                .plain
+                .iter()
+                .any(|listen| listen.port.is_given() && listen.port.span() == bind.span)
+            {
+                continue;
+            }
+            findings.push(RULE.finding(
+                format!(
+                    "{} answers at port {} without TLS what it asks for a client certificate elsewhere",
+                    program.name, bind.port
+                ),
+                Some(format!("write node_listen: [{{ip: 127.0.0.1, port: {}}}]", bind.port)),
+                vec![
+                    Label { span: bind.span, message: "plaintext, at every address".to_owned() },
+                    Label { span: asking, message: "client certificates are asked for here".to_owned() },
+                ],
+            ));
+        }
+    }
+}
+
+/// Where a listener asks for client certificates.
+fn asks(listener: &Listener) -> Option<crate::source::Span> {
+    let contexts = &listener.tls.as_ref()?.contexts;
+    let mode = contexts
+        .iter()
+        .map(|context| &context.client_auth.mode)
+        .find(|mode| *mode.value() != ClientAuthMode::Off)?;
+    Some(mode.span())
+}
