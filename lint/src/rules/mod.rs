@@ -72,6 +72,7 @@ pub const RULES: &[Rule] = &[
     endpoint::refused_object::RULE,
     endpoint::unasked_client_certificate::RULE,
     endpoint::unauthenticated_clients::RULE,
+    endpoint::unknown_client_certificate_id::RULE,
     endpoint::unverified_server::RULE,
     kubernetes::literal_password::RULE,
     kubernetes::shadowed_system_trust::RULE,

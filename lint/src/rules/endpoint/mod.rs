@@ -10,4 +10,5 @@ pub mod published_admin_key;
 pub mod refused_object;
 pub mod unasked_client_certificate;
 pub mod unauthenticated_clients;
+pub mod unknown_client_certificate_id;
 pub mod unverified_server;

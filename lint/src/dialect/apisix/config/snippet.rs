@@ -188,7 +188,7 @@ pub fn duplicates(nginx: &Nginx, ssl: &Ssl, admin: Option<&Admin>) -> Vec<Refusa
             let twice = seen.contains(&name) && name.contains("ssl_verify");
             if written(snippet.place, name) || twice {
                 refusals.push(Refusal {
-                    rule: "duplicate-directive",
+                    rule: "refused-setting",
                     message: format!(
                         "the snippet sets {name}, which APISIX writes into the same block of nginx.conf"
                     ),
