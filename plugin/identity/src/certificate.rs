@@ -601,3 +601,13 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().map_or('0', char::from);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
+
+/// Reads base64 of DER, as it stands between the colons of an RFC 9440 header; nothing else may be in it.
+pub fn parse_base64(text: &str) -> Result<Certificate, CertificateError> {
+    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    if text.is_empty() || text.len() > LONGEST.saturating_mul(2) || !text.bytes().all(alphabet) {
+        return refuse("it is not base64".to_owned());
+    }
+    // the PEM reader brings a decoder; a second one is not linked for this
+    Certificate::parse_pem(&format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"))
+}

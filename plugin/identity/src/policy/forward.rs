@@ -32,22 +32,20 @@ pub enum ForwardValue {
 
 impl ForwardValue {
     /// The header's value, escaped: nothing in it can end the value or add another.
-    pub fn value(self, allowed: &Allowed<'_>, certificate: &Certificate) -> String {
+    ///
+    /// What is made of the certificate needs it; without one such a value is empty.
+    pub fn value(self, allowed: &Allowed<'_>, certificate: Option<&Certificate>) -> String {
+        let of = |value: fn(&Certificate) -> String| certificate.map(value).unwrap_or_default();
         match self {
             ForwardValue::Identity => escape(allowed.identity),
             ForwardValue::Name => escape(&allowed.evidence.to_string()),
             ForwardValue::Rule => escape(allowed.rule),
-            ForwardValue::Serial => certificate.serial_text(),
-            ForwardValue::CertificateSha256 => hexadecimal(&certificate.sha256),
-            ForwardValue::Subject => escape(&certificate.subject.to_string()),
-            ForwardValue::Issuer => escape(&certificate.issuer.to_string()),
-            ForwardValue::ClientCert => format!(":{}:", base64(&certificate.der)),
+            ForwardValue::Serial => of(Certificate::serial_text),
+            ForwardValue::CertificateSha256 => of(|certificate| hexadecimal(&certificate.sha256)),
+            ForwardValue::Subject => of(|certificate| escape(&certificate.subject.to_string())),
+            ForwardValue::Issuer => of(|certificate| escape(&certificate.issuer.to_string())),
+            ForwardValue::ClientCert => of(|certificate| format!(":{}:", base64(&certificate.der))),
         }
-    }
-
-    /// Whether the value is the same for every request of one certificate that one identity makes.
-    pub fn depends_on_rule(self) -> bool {
-        self == ForwardValue::Rule
     }
 }
 

@@ -1,0 +1,83 @@
+//! The plugin's configuration: a policy, and what follows from it once instead of for each request.
+//!
+//! The configuration reference is [`mtls_identity::policy`].
+
+use mtls_identity::policy::{ForwardValue, Policy, SourceKind, Verification};
+use sha2::{Digest as _, Sha256};
+
+/// A policy made ready for requests.
+#[derive(Debug)]
+pub struct Config {
+    /// The policy.
+    pub policy: Policy,
+    /// Which fields of a request the rules look at beside the path.
+    pub asks: Asks,
+    /// Headers that a client may not bring, in lower case with hyphens: those set upstream and those removed.
+    pub inbound: Vec<String>,
+    /// Begins the keys under which workers share what they verified: no other policy's word counts.
+    pub scope: String,
+}
+
+/// Which fields of a request the rules look at beside the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asks {
+    /// The method.
+    pub method: bool,
+    /// The host.
+    pub host: bool,
+    /// The gateway's route name.
+    pub route: bool,
+    /// All headers, because some have to be removed.
+    pub headers: bool,
+}
+
+impl Config {
+    /// Reads a configuration; the error says what is wrong and where.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| {
+            "the configuration is not text: in Envoy pass the policy as google.protobuf.StringValue"
+                .to_owned()
+        })?;
+        if text.trim().is_empty() {
+            return Err(
+                "the configuration is empty: pass the policy, in Envoy as google.protobuf.StringValue, in \
+                        APISIX as conf"
+                    .to_owned(),
+            );
+        }
+        let policy = Policy::parse(text).map_err(|error| error.to_string())?;
+        let scopes = || {
+            policy
+                .rules
+                .iter()
+                .map(|rule| &rule.scope)
+                .chain(policy.exempt.iter().map(|exemption| &exemption.scope))
+        };
+        let names = policy.forward.iter().map(|(name, _)| name).chain(&policy.remove_headers);
+        let inbound: Vec<String> = names.map(|name| name.replace('_', "-")).collect();
+        let asks = Asks {
+            method: scopes().any(|scope| !scope.methods.is_empty()),
+            host: scopes().any(|scope| !scope.hosts.is_empty()),
+            route: policy.asks_for_route(),
+            headers: !inbound.is_empty(),
+        };
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let digest = mtls_identity::certificate::hexadecimal(&digest);
+        let scope = format!("mtls-guard.{}", digest.get(..16).unwrap_or_default());
+        Ok(Config { policy, asks, inbound, scope })
+    }
+
+    /// Whether a certificate has to have been verified in some handshake before it is believed.
+    pub fn verifies_connections(&self) -> bool {
+        matches!(self.policy.source.kind, SourceKind::Envoy | SourceKind::EnvoyXfcc)
+            && self.policy.source.verification == Verification::Connection
+    }
+
+    /// Whether a certificate's own bytes are needed after it was recognised.
+    pub fn keeps_certificates(&self) -> bool {
+        self.policy.forward.iter().any(|(_, value)| {
+            matches!(value, ForwardValue::ClientCert | ForwardValue::Subject | ForwardValue::Issuer)
+                || matches!(value, ForwardValue::CertificateSha256 | ForwardValue::Serial)
+        })
+    }
+}

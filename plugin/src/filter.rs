@@ -1,0 +1,307 @@
+//! Collect, decide, act: what happens to each request. Every error denies.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use mtls_identity::certificate::Certificate;
+use mtls_identity::policy::{Absence, Allowed, Decision, Mode, Reason, Request, Standing};
+
+use crate::config::Config;
+use crate::host::{HeaderMap, Host, HostError, Level};
+use crate::presented;
+
+/// What the gateway is to do with the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Pass it on.
+    Continue,
+    /// Nothing: it has been answered.
+    Answered,
+}
+
+/// A policy at work: shared by all requests of one plugin in one worker.
+#[derive(Debug)]
+pub struct Guard {
+    config: Config,
+    known: RefCell<Cache>,
+}
+
+/// A certificate that was recognised.
+#[derive(Debug)]
+pub struct Known {
+    standing: Standing,
+    serial: String,
+    /// Its bytes, if headers are made of them.
+    certificate: Option<Certificate>,
+}
+
+impl Guard {
+    /// Puts a configuration to work.
+    pub fn new(config: Config) -> Self {
+        Guard { config, known: RefCell::default() }
+    }
+
+    /// Decides about the request that the host has in hand, and acts on it.
+    pub fn on_request(&self, host: &impl Host) -> Verdict {
+        let fields = match Fields::read(host, &self.config) {
+            Ok(fields) => fields,
+            Err(error) => {
+                return self.deny(host, &Reason::Absent(Absence::HostError(error.to_string())), None, None);
+            }
+        };
+        let at = match host.now() {
+            Ok(at) => at,
+            Err(error) => {
+                let reason = Reason::Absent(Absence::HostError(error.to_string()));
+                return self.deny(host, &reason, None, fields.headers.as_ref());
+            }
+        };
+        let presented = self.presented(host);
+        let standing = presented.as_ref().map(|known| &known.standing);
+        match self.config.policy.decide(&fields.request(), standing, at) {
+            Decision::Allow(allowed) => match presented.as_ref() {
+                Ok(known) => self.allow(host, &allowed, known, fields.headers.as_ref()),
+                Err(absence) => {
+                    self.deny(host, &Reason::Absent(absence.clone()), None, fields.headers.as_ref())
+                }
+            },
+            Decision::Exempt(_) => {
+                host.count("exempt");
+                self.pass(host, fields.headers.as_ref(), &[])
+            }
+            Decision::Deny(reason) => {
+                self.deny(host, &reason, presented.as_deref().ok(), fields.headers.as_ref())
+            }
+        }
+    }
+
+    fn presented(&self, host: &impl Host) -> Result<Rc<Known>, Absence> {
+        let key = presented::key(host, &self.config.policy.source)?;
+        let digest = key.digest;
+        if let Ok(mut cache) = self.known.try_borrow_mut() {
+            if let Some(known) = cache.find(&digest) {
+                return Ok(known);
+            }
+        }
+        if self.config.verifies_connections() {
+            self.verified(host, digest)?;
+        }
+        let presented = presented::certificate(host, &self.config.policy.source, key)?;
+        let standing = self.config.policy.recognise(&presented.certificate, &presented.chain);
+        let size = presented.certificate.der.len();
+        let known = Rc::new(Known {
+            standing,
+            serial: presented.certificate.serial_text(),
+            certificate: self.config.keeps_certificates().then_some(presented.certificate),
+        });
+        if let Ok(mut cache) = self.known.try_borrow_mut() {
+            cache.insert(digest, Rc::clone(&known), size);
+        }
+        Ok(known)
+    }
+
+    /// In Envoy: whether a handshake with this certificate was verified, this one or one before it. A resumed
+    /// session always says no, and ACCEPT_UNTRUSTED lets strangers in who say so too.
+    fn verified(&self, host: &impl Host, digest: [u8; 32]) -> Result<(), Absence> {
+        let [first, second, ..] = digest;
+        // 4096 places: what is kept is bounded, whoever comes
+        let key = format!("{}.{:03x}", self.config.scope, u16::from_be_bytes([first, second]) >> 4);
+        match host.property(&["connection", "peer_certificate_valid"]) {
+            Ok(Some(valid)) if valid == [1] => {
+                host.remember(&key, &digest);
+                Ok(())
+            }
+            Ok(_) if host.recall(&key).as_deref() == Some(&digest[..]) => Ok(()),
+            Ok(_) => Err(Absence::Unverified(
+                "connection.peer_certificate_valid is false and no handshake with it was verified before"
+                    .to_owned(),
+            )),
+            Err(error) => Err(Absence::HostError(error.to_string())),
+        }
+    }
+
+    fn allow(
+        &self,
+        host: &impl Host,
+        allowed: &Allowed<'_>,
+        known: &Known,
+        headers: Option<&HeaderMap>,
+    ) -> Verdict {
+        host.count("allow");
+        if self.config.policy.forward.is_empty() {
+            return self.pass(host, headers, &[]);
+        }
+        let forward = self.config.policy.forward.iter();
+        let values: Vec<(&str, String)> = forward
+            .map(|(name, value)| (name.as_str(), value.value(allowed, known.certificate.as_ref())))
+            .collect();
+        self.pass(host, headers, &values)
+    }
+
+    /// Lets the request through with these headers and without any that looks like one of them.
+    fn pass(&self, host: &impl Host, headers: Option<&HeaderMap>, set: &[(&str, String)]) -> Verdict {
+        let changed = self
+            .remove_inbound(host, headers)
+            .and_then(|()| set.iter().try_for_each(|(name, value)| host.set_header(name, value)));
+        match changed {
+            Ok(()) => Verdict::Continue,
+            Err(error) => self.answer(host, &Reason::Absent(Absence::HostError(error.to_string()))),
+        }
+    }
+
+    fn remove_inbound(&self, host: &impl Host, headers: Option<&HeaderMap>) -> Result<(), HostError> {
+        let Some(headers) = headers else { return Ok(()) };
+        let same = |found: &[u8], ours: &str| {
+            // servers take x_client_id for x-client-id
+            let folded =
+                found.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() });
+            found.len() == ours.len() && folded.eq(ours.bytes())
+        };
+        for (name, _) in headers.iter() {
+            if self.config.inbound.iter().any(|ours| same(name, ours)) {
+                host.remove_header(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn deny(
+        &self,
+        host: &impl Host,
+        reason: &Reason,
+        known: Option<&Known>,
+        headers: Option<&HeaderMap>,
+    ) -> Verdict {
+        let audit = self.config.policy.mode == Mode::Audit;
+        let (verb, counter) = if audit { ("would deny", "audit") } else { ("deny", "deny") };
+        host.count(&format!("{counter}.{}", reason.name()));
+        let (identity, rule) = match reason {
+            Reason::IdentityNotAllowedHere { identity, rule } => (identity.as_str(), rule.as_str()),
+            _ => ("-", "-"),
+        };
+        let serial = known.map_or("-", |known| known.serial.as_str());
+        let line = format!(
+            "mtls-guard: {verb} reason={} identity=\"{identity}\" rule=\"{rule}\" serial={serial}: {reason}",
+            reason.name()
+        );
+        host.log(Level::Warn, &one_line(&line));
+        if !audit {
+            return self.answer(host, reason);
+        }
+        // in audit mode nothing may break, and nothing a client claims may pass as an identity
+        match headers.map_or_else(|| host.headers(), |headers| Ok(headers.clone())) {
+            Ok(headers) => self.pass(host, Some(&headers), &[]),
+            Err(_) => self.pass(host, None, &[]),
+        }
+    }
+
+    fn answer(&self, host: &impl Host, reason: &Reason) -> Verdict {
+        let denial = &self.config.policy.denial;
+        let details = format!("mtls_guard_{}", reason.name().replace('-', "_"));
+        if let Err(error) = host.respond(denial.status, &details, &denial.headers, &denial.body) {
+            host.log(Level::Error, &one_line(&format!("mtls-guard: the denial was not sent: {error}")));
+            refuse(host);
+        }
+        Verdict::Answered
+    }
+}
+
+/// The plainest denial there is.
+pub fn refuse(host: &impl Host) -> Verdict {
+    if let Err(error) = host.respond(403, "mtls_guard_no_policy", &[], "") {
+        host.log(Level::Error, &one_line(&format!("mtls-guard: the denial was not sent: {error}")));
+    }
+    Verdict::Answered
+}
+
+/// The request's fields, each fetched only if a rule looks at it.
+struct Fields {
+    headers: Option<HeaderMap>,
+    method: Vec<u8>,
+    host: Vec<u8>,
+    path: Vec<u8>,
+    route: Option<Vec<u8>>,
+    text: [String; 3],
+}
+
+impl Fields {
+    fn read(host: &impl Host, config: &Config) -> Result<Self, HostError> {
+        let asks = config.asks;
+        // the whole map costs about as much as two single headers
+        let headers = if asks.headers || (asks.method && asks.host) { Some(host.headers()?) } else { None };
+        let header = |name: &str, wanted: bool| match &headers {
+            _ if !wanted => Ok(Vec::new()),
+            Some(headers) => Ok(headers.first(name).unwrap_or_default().to_vec()),
+            None => Ok(host.header(name)?.unwrap_or_default()),
+        };
+        let mut fields = Fields {
+            method: header(":method", asks.method)?,
+            host: header(":authority", asks.host)?,
+            path: header(":path", true)?,
+            route: if asks.route { host.property(&["xds", "route_name"])? } else { None },
+            headers,
+            text: Default::default(),
+        };
+        if asks.host && fields.host.is_empty() {
+            fields.host = match &fields.headers {
+                Some(headers) => headers.first("host").unwrap_or_default().to_vec(),
+                None => host.header("host")?.unwrap_or_default(),
+            };
+        }
+        for (place, bytes) in std::iter::zip(&mut fields.text, [&fields.method, &fields.host, &fields.path]) {
+            // bytes that are no text match nothing and make a path ambiguous; valid text is not copied
+            if std::str::from_utf8(bytes).is_err() {
+                *place = String::from_utf8_lossy(bytes).into_owned();
+            }
+        }
+        Ok(fields)
+    }
+
+    fn request(&self) -> Request<'_> {
+        let [method, host, path] = &self.text;
+        Request {
+            method: std::str::from_utf8(&self.method).unwrap_or(method),
+            host: std::str::from_utf8(&self.host).unwrap_or(host),
+            path: std::str::from_utf8(&self.path).unwrap_or(path),
+            route: self.route.as_deref().and_then(|route| std::str::from_utf8(route).ok()),
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().take(2048).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+/// Recognised certificates, bounded in number and bytes: two generations, of which the older is dropped when the
+/// younger is full.
+#[derive(Debug, Default)]
+pub struct Cache {
+    young: HashMap<[u8; 32], Rc<Known>>,
+    old: HashMap<[u8; 32], Rc<Known>>,
+    bytes: usize,
+}
+
+const MOST_KNOWN: usize = 2048;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+impl Cache {
+    fn find(&mut self, digest: &[u8; 32]) -> Option<Rc<Known>> {
+        if let Some(known) = self.young.get(digest) {
+            return Some(Rc::clone(known));
+        }
+        let known = self.old.remove(digest)?;
+        let size = known.certificate.as_ref().map_or(0, |certificate| certificate.der.len());
+        self.insert(*digest, Rc::clone(&known), size);
+        Some(known)
+    }
+
+    fn insert(&mut self, digest: [u8; 32], known: Rc<Known>, size: usize) {
+        if self.young.len() >= MOST_KNOWN || self.bytes.saturating_add(size) > MOST_BYTES {
+            self.old = std::mem::take(&mut self.young);
+            self.bytes = 0;
+        }
+        self.bytes = self.bytes.saturating_add(size).saturating_add(512);
+        self.young.insert(digest, known);
+    }
+}

@@ -1,0 +1,357 @@
+//! Which certificate, if any, the gateway vouches for.
+//!
+//! Two steps, so that a known certificate costs one property: [`key`] asks for as little as tells certificates
+//! apart, [`certificate`] fetches and parses one that is new.
+
+use mtls_identity::certificate::{self, Certificate};
+use mtls_identity::policy::{Absence, HeaderFormat, Source, SourceKind};
+use sha2::{Digest as _, Sha256};
+
+use crate::host::{HeaderMap, Host, HostError};
+
+/// What tells one certificate from another, and what was fetched on the way.
+#[derive(Debug)]
+pub struct Key {
+    /// SHA-256 of the certificate as the gateway states it, or of the text that carries it.
+    pub digest: [u8; 32],
+    carrier: Carrier,
+}
+
+/// A certificate, and what came with it.
+#[derive(Debug)]
+pub struct Presented {
+    /// The end-entity certificate.
+    pub certificate: Certificate,
+    /// Other certificates, in any order; nobody vouches for them.
+    pub chain: Vec<Certificate>,
+}
+
+#[derive(Debug)]
+enum Carrier {
+    /// It is still to be fetched; the digest is the gateway's.
+    EnvoyProperty,
+    EnvoyXfcc,
+    /// It is here.
+    Pem(Vec<u8>),
+    Header {
+        value: Vec<u8>,
+        chain: Option<Vec<u8>>,
+    },
+}
+
+/// Most elements of an X-Forwarded-Client-Cert header and most certificates of a chain that are looked at.
+const MOST: usize = 16;
+
+/// Tells which certificate there is, or why there is none.
+pub fn key(host: &impl Host, source: &Source) -> Result<Key, Absence> {
+    match source.kind {
+        SourceKind::Envoy => Ok(Key { digest: envoy_digest(host)?, carrier: Carrier::EnvoyProperty }),
+        SourceKind::EnvoyXfcc => Ok(Key { digest: envoy_digest(host)?, carrier: Carrier::EnvoyXfcc }),
+        SourceKind::Apisix => nginx(host, &[]),
+        SourceKind::Kong => nginx(host, &["ngx"]),
+        SourceKind::Header => header(host, source),
+    }
+}
+
+/// Fetches and parses the certificate that a key stands for.
+pub fn certificate(host: &impl Host, source: &Source, key: Key) -> Result<Presented, Absence> {
+    match key.carrier {
+        Carrier::EnvoyProperty => {
+            let pem =
+                host.property(&["connection", "peer_certificate"]).map_err(host_error)?.ok_or_else(|| {
+                    Absence::HostError(
+                        "this Envoy has no connection.peer_certificate: use from: envoy-xfcc".to_owned(),
+                    )
+                })?;
+            let presented = from_pem(&pem)?;
+            same_digest(&presented.certificate, key.digest)?;
+            Ok(presented)
+        }
+        Carrier::EnvoyXfcc => {
+            let value = only_header(&host.headers().map_err(host_error)?, "x-forwarded-client-cert")?
+                .ok_or_else(|| {
+                    Absence::HostError("Envoy sets no X-Forwarded-Client-Cert with Cert=".to_owned())
+                })?;
+            let elements = xfcc(&value)?;
+            let found = elements.iter().find_map(|element| {
+                let presented = element.presented().ok()?;
+                (presented.certificate.sha256 == key.digest).then_some(presented)
+            });
+            found.ok_or_else(|| {
+                Absence::Unverified(
+                    "no Cert= of X-Forwarded-Client-Cert is the connection's certificate".to_owned(),
+                )
+            })
+        }
+        Carrier::Pem(pem) => from_pem(&pem),
+        Carrier::Header { value, chain } => from_header(source.format, &value, chain.as_deref()),
+    }
+}
+
+fn envoy_digest(host: &impl Host) -> Result<[u8; 32], Absence> {
+    match host.property(&["connection", "sha256_peer_certificate_digest"]).map_err(host_error)? {
+        Some(text) if !text.is_empty() => {
+            digest(&text).ok_or_else(|| Absence::Malformed("the gateway's digest is none".to_owned()))
+        }
+        _ => Err(Absence::NoCertificate),
+    }
+}
+
+/// 64 hexadecimal digits.
+fn digest(text: &[u8]) -> Option<[u8; 32]> {
+    let value = |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    if text.len() != 64 {
+        return None;
+    }
+    let mut digest = [0; 32];
+    for (place, pair) in std::iter::zip(&mut digest, text.chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *place = value(*high)? << 4 | value(*low)?;
+    }
+    Some(digest)
+}
+
+fn nginx(host: &impl Host, prefix: &[&str]) -> Result<Key, Absence> {
+    let variable = |name: &str| {
+        let path: Vec<&str> = prefix.iter().copied().chain([name]).collect();
+        host.property(&path).map_err(host_error)
+    };
+    // also on a resumed session, and for each request: the location may differ from the last one's
+    match variable("ssl_client_verify")?.as_deref() {
+        Some(b"SUCCESS") => {}
+        None | Some(b"" | b"NONE") => return Err(Absence::NoCertificate),
+        Some(other) => return Err(Absence::Unverified(format!("it says {}", shown(other)))),
+    }
+    match variable("ssl_client_raw_cert")? {
+        Some(pem) if !pem.is_empty() => {
+            Ok(Key { digest: Sha256::digest(&pem).into(), carrier: Carrier::Pem(pem) })
+        }
+        _ => Err(Absence::NoCertificate),
+    }
+}
+
+fn header(host: &impl Host, source: &Source) -> Result<Key, Absence> {
+    trusted_peer(host, source)?;
+    let headers = host.headers().map_err(host_error)?;
+    let value = only_header(&headers, &source.header)?.ok_or(Absence::NoCertificate)?;
+    let chain = match source.format {
+        HeaderFormat::Rfc9440 => only_header(&headers, &format!("{}-chain", source.header))?,
+        HeaderFormat::EscapedPem | HeaderFormat::Xfcc => None,
+    };
+    let mut hasher = Sha256::new();
+    hasher.update(&value);
+    // a separator that no header has, so that no two pairs look alike
+    hasher.update([0]);
+    hasher.update(chain.as_deref().unwrap_or_default());
+    Ok(Key { digest: hasher.finalize().into(), carrier: Carrier::Header { value, chain } })
+}
+
+/// Whether who connected to this gateway is named as trusted.
+fn trusted_peer(host: &impl Host, source: &Source) -> Result<(), Absence> {
+    let mut seen = String::new();
+    if !source.trusted_certificates.is_empty() {
+        let peer = match host.property(&["connection", "sha256_peer_certificate_digest"]) {
+            Ok(Some(text)) => digest(&text),
+            _ => match nginx(host, &[]) {
+                Ok(Key { carrier: Carrier::Pem(pem), .. }) => {
+                    from_pem(&pem).ok().map(|peer| peer.certificate.sha256)
+                }
+                _ => None,
+            },
+        };
+        if peer.is_some_and(|peer| source.trusted_certificates.contains(&peer)) {
+            return Ok(());
+        }
+        seen.push_str(
+            &peer.map_or_else(
+                || "a peer without certificate".to_owned(),
+                |peer| certificate::hexadecimal(&peer),
+            ),
+        );
+    }
+    if !source.trusted_addresses.is_empty() {
+        let paths: [&[&str]; 4] = [
+            &["realip_remote_addr"],
+            &["remote_addr"],
+            &["source", "address"],
+            &["ngx", "realip_remote_addr"],
+        ];
+        let address =
+            paths.iter().find_map(|path| host.property(path).ok().flatten().filter(|text| !text.is_empty()));
+        let text = address.unwrap_or_default();
+        let address = std::str::from_utf8(&text).ok().and_then(peer_address);
+        if address
+            .is_some_and(|address| source.trusted_addresses.iter().any(|network| network.contains(address)))
+        {
+            return Ok(());
+        }
+        if !seen.is_empty() {
+            seen.push_str(" from ");
+        }
+        seen.push_str(&if text.is_empty() { "a peer without address".to_owned() } else { shown(&text) });
+    }
+    Err(Absence::UntrustedPeer(seen))
+}
+
+/// `10.0.0.7`, `10.0.0.7:1234`, `[::1]:1234` or `::1`.
+fn peer_address(text: &str) -> Option<std::net::IpAddr> {
+    text.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
+}
+
+/// The value of a header that may be there once: of two, nobody knows which the proxy set.
+fn only_header(headers: &HeaderMap, name: &str) -> Result<Option<Vec<u8>>, Absence> {
+    let mut values = headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some((_, value)), None) => Ok(Some(value.to_vec())),
+        (Some(_), Some(_)) => Err(Absence::Malformed(format!("the header {name} is there more than once"))),
+    }
+}
+
+fn from_pem(text: &[u8]) -> Result<Presented, Absence> {
+    let malformed = |why: String| Absence::Malformed(why);
+    let text = std::str::from_utf8(text).map_err(|_| malformed("the certificate is not text".to_owned()))?;
+    let decoded;
+    let text = if text.starts_with("-----BEGIN") {
+        text
+    } else {
+        decoded =
+            unescape(text).ok_or_else(|| malformed("the certificate's escapes are broken".to_owned()))?;
+        &decoded
+    };
+    if text.len() > certificate::LONGEST.saturating_mul(4) {
+        return Err(malformed(format!("the certificate's text has {} bytes", text.len())));
+    }
+    let mut certificates =
+        certificate::certificates_in(text).map_err(|error| malformed(error.to_string()))?.into_iter();
+    let first = certificates.next().ok_or_else(|| malformed("there is no certificate in it".to_owned()))?;
+    Ok(Presented { certificate: first, chain: certificates.take(MOST).collect() })
+}
+
+fn from_header(format: HeaderFormat, value: &[u8], chain: Option<&[u8]>) -> Result<Presented, Absence> {
+    match format {
+        HeaderFormat::EscapedPem => from_pem(value),
+        HeaderFormat::Rfc9440 => {
+            let certificate = rfc9440(value)?;
+            let chain = chain.unwrap_or_default().split(|byte| *byte == b',').filter(|part| !part.is_empty());
+            let chain = chain.take(MOST).map(rfc9440).collect::<Result<_, _>>()?;
+            Ok(Presented { certificate, chain })
+        }
+        HeaderFormat::Xfcc => match xfcc(value)?.as_slice() {
+            [only] => only.presented(),
+            // an unescaped URI= or DNS= can look like a further element: which is the proxy's, nobody knows
+            elements => Err(Absence::Malformed(format!(
+                "X-Forwarded-Client-Cert has {} elements with Cert=, one is expected",
+                elements.len()
+            ))),
+        },
+    }
+}
+
+/// One RFC 9440 byte sequence: base64 between colons.
+fn rfc9440(value: &[u8]) -> Result<Certificate, Absence> {
+    let text = std::str::from_utf8(value).unwrap_or_default().trim_matches([' ', '\t']);
+    let base64 = text.strip_prefix(':').and_then(|text| text.strip_suffix(':'));
+    let base64 =
+        base64.ok_or_else(|| Absence::Malformed("the header is no byte sequence of RFC 9440".to_owned()))?;
+    certificate::parse_base64(base64).map_err(|error| Absence::Malformed(error.to_string()))
+}
+
+/// What one `Cert=` of an X-Forwarded-Client-Cert header says, with the `Chain=` of its element.
+#[derive(Debug, Default)]
+struct Element {
+    certificate: Vec<u8>,
+    chain: Option<Vec<u8>>,
+}
+
+impl Element {
+    fn presented(&self) -> Result<Presented, Absence> {
+        let mut presented = from_pem(&self.certificate)?;
+        if let Some(chain) = &self.chain {
+            presented.chain = from_pem(chain).map(|chain| [vec![chain.certificate], chain.chain].concat())?;
+        }
+        Ok(presented)
+    }
+}
+
+/// The elements that have a `Cert=`. Elements are parted by commas, their pairs by semicolons, both outside quotes.
+fn xfcc(value: &[u8]) -> Result<Vec<Element>, Absence> {
+    let mut elements = Vec::new();
+    let mut element: Option<Element> = None;
+    let mut chain = None;
+    let mut quoted = false;
+    let mut escaped = false;
+    let mut start = 0usize;
+    // a comma after the last one ends the last element
+    for (at, byte) in value.iter().copied().chain([b',']).enumerate() {
+        let ends = at == value.len();
+        match byte {
+            _ if escaped && !ends => escaped = false,
+            b'\\' if quoted && !ends => escaped = true,
+            b'"' if !ends => quoted = !quoted,
+            b',' | b';' if !quoted || ends => {
+                if quoted {
+                    return Err(Absence::Malformed("X-Forwarded-Client-Cert has an open quote".to_owned()));
+                }
+                let pair = value.get(start..at).unwrap_or_default();
+                start = at.saturating_add(1);
+                if let Some(text) = pair_value(pair, b"cert=") {
+                    if element.is_some() || elements.len() >= MOST {
+                        return Err(Absence::Malformed(
+                            "X-Forwarded-Client-Cert has too many Cert=".to_owned(),
+                        ));
+                    }
+                    element = Some(Element { certificate: text.to_vec(), chain: None });
+                } else if let Some(text) = pair_value(pair, b"chain=") {
+                    chain = Some(text.to_vec());
+                }
+                if byte == b',' {
+                    if let Some(mut whole) = element.take() {
+                        whole.chain = chain.take();
+                        elements.push(whole);
+                    }
+                    chain = None;
+                }
+            }
+            _ => {}
+        }
+    }
+    if elements.is_empty() { Err(Absence::NoCertificate) } else { Ok(elements) }
+}
+
+fn pair_value<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let pair = pair.trim_ascii();
+    let (found, value) = pair.split_at_checked(name.len())?;
+    if !found.eq_ignore_ascii_case(name) {
+        return None;
+    }
+    Some(value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
+}
+
+/// Percent-decodes; `+` is a plus sign, as base64 needs it.
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut pieces = text.split('%');
+    bytes.extend(pieces.next()?.bytes());
+    for piece in pieces {
+        let digits = piece.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(piece.get(2..)?.bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn same_digest(certificate: &Certificate, digest: [u8; 32]) -> Result<(), Absence> {
+    if certificate.sha256 == digest {
+        return Ok(());
+    }
+    Err(Absence::HostError("the gateway's certificate and digest differ".to_owned()))
+}
+
+fn host_error(error: HostError) -> Absence {
+    Absence::HostError(error.to_string())
+}
+
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(80).flat_map(char::escape_debug).collect()
+}
