@@ -1,5 +1,8 @@
 //! Mistakes at one program's listeners and dialers.
 
+#[cfg(test)]
+mod tests;
+
 pub mod duplicate_server_name;
 pub mod ineffective_setting;
 pub mod open_admin_api;
