@@ -27,6 +27,8 @@ pub struct Directive {
     pub span: Span,
     /// The line of the text (from 1) that nginx names when it refuses the directive: that of its `;` or `{`.
     pub line: usize,
+    /// The line of its `}`, for a block; else as `line`.
+    pub end_line: usize,
 }
 
 /// A mistake of the grammar.
@@ -116,6 +118,7 @@ impl Parser<'_> {
                         block: Some(Vec::new()),
                         span: here,
                         line: 0,
+                        end_line: 0,
                     });
                 }
                 End::BlockStart => {
@@ -171,6 +174,7 @@ impl Parser<'_> {
         directive.block = Some(std::mem::replace(&mut self.current, before));
         directive.span.end =
             self.text.span(self.position.saturating_sub(1)..self.position).end.max(directive.span.start);
+        directive.end_line = self.line(self.position);
         // a block without a name is reported already and means nothing
         if !directive.name.value.is_empty() {
             self.current.push(directive);
@@ -217,6 +221,7 @@ impl Parser<'_> {
         let line = self.line(self.position);
         Some(Directive {
             line,
+            end_line: line,
             name: self.located(name),
             arguments: arguments.iter().map(|word| self.located(word)).collect(),
             block,
@@ -311,6 +316,8 @@ impl Parser<'_> {
             } else {
                 "unexpected end of file, expecting \";\" or \"}\"".to_owned()
             };
+            // nginx reads on to the end in vain
+            self.position = end;
             self.problem(
                 start..start + 1,
                 format!("this {mark} is never closed; write another {mark}"),
@@ -695,5 +702,6 @@ mod tests {
     fn the_line_of_a_problem_is_the_one_nginx_names() {
         assert_eq!(parse(&text("a;\nb;\n}\n")).problems[0].line, 3);
         assert_eq!(parse(&text("a {\nb c\n}\n")).problems[0].line, 3);
+        assert_eq!(parse(&text("a \"b;\nc;\n")).problems[0].line, 3);
     }
 }

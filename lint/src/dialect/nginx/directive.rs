@@ -1,5 +1,7 @@
 //! Which directives of TLS and of structure nginx knows, where they may stand and what they take.
 
+use crate::deployment::Version;
+
 /// A set of places where a directive may stand.
 pub(super) type Places = u16;
 
@@ -54,7 +56,7 @@ pub(super) struct Known {
 const PROTOCOLS: Takes = Takes::AnyOf(&["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]);
 
 /// What nginx's own modules say of a directive; None for others and for those that matter to nobody here.
-pub(super) fn known(name: &str) -> Option<Known> {
+pub(super) fn known(name: &str, version: Version) -> Option<Known> {
     if let Some((places, rest)) = upstream_directive(name) {
         let takes = match rest {
             "certificate"
@@ -72,6 +74,7 @@ pub(super) fn known(name: &str) -> Option<Known> {
         };
         return Some(Known { places, takes });
     }
+    let with_ocsp = if version < Version(1, 27, 2) { HTTP_SERVERS } else { HTTP_SERVERS | STREAM_SERVERS };
     let (places, takes) = match name {
         "ssl_certificate" | "ssl_certificate_key" => (SERVERS, Takes::Words),
         "ssl_password_file"
@@ -87,13 +90,12 @@ pub(super) fn known(name: &str) -> Option<Known> {
         "ssl_prefer_server_ciphers" | "ssl_session_tickets" => (SERVERS, Takes::Flag),
         "ssl_conf_command" => (SERVERS, Takes::Pair),
         "ssl_early_data" => (HTTP_SERVERS, Takes::Flag),
-        "ssl_reject_handshake" | "ssl_stapling" | "ssl_stapling_verify" => {
-            (HTTP_SERVERS | STREAM_SERVERS, Takes::Flag)
-        }
-        "ssl_ocsp" => (HTTP_SERVERS | STREAM_SERVERS, Takes::OneOf(&["off", "on", "leaf"])),
-        "ssl_stapling_file" | "ssl_stapling_responder" | "ssl_ocsp_responder" => {
-            (HTTP_SERVERS | STREAM_SERVERS, Takes::Word)
-        }
+        // stream has virtual servers since 1.25.5, OCSP since 1.27.2 (docs/xml/nginx/changes.xml)
+        "ssl_reject_handshake" if version < Version(1, 25, 5) => (HTTP_SERVERS, Takes::Flag),
+        "ssl_reject_handshake" => (HTTP_SERVERS | STREAM_SERVERS, Takes::Flag),
+        "ssl_stapling" | "ssl_stapling_verify" => (with_ocsp, Takes::Flag),
+        "ssl_ocsp" => (with_ocsp, Takes::OneOf(&["off", "on", "leaf"])),
+        "ssl_stapling_file" | "ssl_stapling_responder" | "ssl_ocsp_responder" => (with_ocsp, Takes::Word),
         "starttls" => (MAIL | MAIL_SERVER, Takes::OneOf(&["off", "on", "only"])),
         "proxy_ssl" => (STREAM_SERVERS, Takes::Flag),
         "proxy_pass" => (LOCATION | LOCATION_IF | LIMIT_EXCEPT | STREAM_SERVER, Takes::Anything),
@@ -127,10 +129,17 @@ pub(super) fn decides_handshake(name: &str) -> bool {
     ["ssl_certificate_by_lua", "ssl_client_hello_by_lua"].iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a name could be meant for a TLS directive.
+pub(super) fn looks_like_tls(name: &str) -> bool {
+    ["ssl_", "proxy_ssl_", "grpc_ssl_", "uwsgi_ssl_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// Names of `ssl_*` directives beside those of [`known`], so that a typing error stands out.
-pub(super) fn is_ssl_directive(name: &str) -> bool {
-    known(name).is_some()
+pub(super) fn is_ssl_directive(name: &str, version: Version) -> bool {
+    known(name, version).is_some()
         || name.contains("_by_lua")
+        || name.ends_with("_ssl_certificate_cache")
+        || name.ends_with("_ssl_key_log")
         || matches!(
             name,
             "ssl"

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::Subsystem;
 use crate::deployment::Version;
 use crate::source::Located;
 use crate::syntax::nginx::Directive;
@@ -23,6 +24,8 @@ pub struct Listen {
     pub proxy_protocol: bool,
     /// `ipv6only=off`: IPv4 as well.
     pub dual_stack: bool,
+    /// ` in FILE:LINE`, as nginx names it.
+    pub origin: String,
     /// It is written, not the default for a server without `listen`.
     pub written: bool,
 }
@@ -43,16 +46,12 @@ pub enum ListenAddress {
 /// Why nginx refuses a `listen` directive: its words, without the place.
 pub(super) type Refused = String;
 
-/// Reads `listen`; `default_port` is 80 for http, None where a port is required (mail knows it by its protocol).
-pub(super) fn read(
-    directive: &Directive,
-    default_port: Option<u16>,
-    version: Version,
-) -> Result<Listen, Refused> {
+/// Reads `listen`; without a port, http listens on 80, the others on one that the system picks (0).
+pub(super) fn read(directive: &Directive, subsystem: Subsystem, version: Version) -> Result<Listen, Refused> {
     let Some((address, parameters)) = directive.arguments.split_first() else {
         return Err("invalid number of arguments in \"listen\" directive".to_owned());
     };
-    let parsed = address_of(&address.value, default_port)
+    let parsed = address_of(&address.value, if subsystem == Subsystem::Http { 80 } else { 0 })
         .map_err(|why| format!("{why} in \"{}\" of the \"listen\" directive", address.value))?;
     let mut listen = Listen {
         address: Located::new(parsed, address.span),
@@ -62,32 +61,54 @@ pub(super) fn read(
         udp: false,
         proxy_protocol: false,
         dual_stack: false,
+        origin: String::new(),
         written: true,
     };
     for parameter in parameters {
+        if !takes(subsystem, &parameter.value, version) {
+            return Err(match subsystem {
+                Subsystem::Http => format!("invalid parameter \"{}\"", parameter.value),
+                Subsystem::Stream | Subsystem::Mail => {
+                    format!("the invalid \"{}\" parameter", parameter.value)
+                }
+            });
+        }
         match parameter.value.as_str() {
             "ssl" => listen.ssl = true,
             "default_server" | "default" => listen.default_server = true,
-            "quic" if version >= Version(1, 25, 0) => listen.quic = true,
-            "http3" if version >= Version(1, 25, 0) => listen.quic = true,
+            "quic" | "http3" => listen.quic = true,
             "udp" => listen.udp = true,
             "proxy_protocol" => listen.proxy_protocol = true,
             "ipv6only=off" => listen.dual_stack = true,
-            "http2" | "spdy" | "bind" | "deferred" | "reuseport" | "ipv6only=on" | "multipath" => {}
-            other => {
-                let name = other.split_once('=').map_or(other, |(name, _)| name);
-                let known =
-                    ["setfib", "fastopen", "backlog", "rcvbuf", "sndbuf", "accept_filter", "so_keepalive"];
-                if !(other.contains('=') && known.contains(&name)) {
-                    return Err(format!("invalid parameter \"{other}\""));
-                }
-            }
+            _ => {}
         }
     }
     Ok(listen)
 }
 
-fn address_of(text: &str, default_port: Option<u16>) -> Result<ListenAddress, &'static str> {
+/// Whether a parameter exists.
+fn takes(subsystem: Subsystem, parameter: &str, version: Version) -> bool {
+    let name = parameter.split_once('=').map_or(parameter, |(name, _)| name);
+    let valued = parameter.contains('=');
+    match (name, valued) {
+        ("ssl" | "proxy_protocol" | "bind", false) => true,
+        ("backlog" | "rcvbuf" | "sndbuf" | "so_keepalive", true) => true,
+        ("ipv6only", true) => matches!(parameter, "ipv6only=on" | "ipv6only=off"),
+        ("reuseport", false) | ("fastopen", true) => subsystem != Subsystem::Mail,
+        ("udp", false) => subsystem == Subsystem::Stream,
+        // in stream since 1.25.5 (docs/xml/nginx/changes.xml)
+        ("default_server" | "deferred", false) | ("setfib" | "accept_filter", true) => match subsystem {
+            Subsystem::Http => true,
+            Subsystem::Stream => version >= Version(1, 25, 5),
+            Subsystem::Mail => false,
+        },
+        ("default" | "http2" | "spdy" | "multipath", false) => subsystem == Subsystem::Http,
+        ("quic" | "http3", false) => subsystem == Subsystem::Http && version >= Version(1, 25, 0),
+        _ => false,
+    }
+}
+
+fn address_of(text: &str, default_port: u16) -> Result<ListenAddress, &'static str> {
     if let Some(path) = text.strip_prefix("unix:") {
         let path = path.split(':').next().unwrap_or(path);
         return if path.is_empty() {
@@ -98,7 +119,7 @@ fn address_of(text: &str, default_port: Option<u16>) -> Result<ListenAddress, &'
     }
     let inet = |address: IpAddr, port: Option<&str>| {
         let port = match port {
-            None => return default_port.map(|port| ListenAddress::Inet(address, port)).ok_or("no port"),
+            None => return Ok(ListenAddress::Inet(address, default_port)),
             Some(port) => port,
         };
         if let Some((first, last)) = port.split_once('-') {
@@ -112,7 +133,7 @@ fn address_of(text: &str, default_port: Option<u16>) -> Result<ListenAddress, &'
         Ok(ListenAddress::Inet(address, port_of(port)?))
     };
     if let Some(rest) = text.strip_prefix('[') {
-        let (address, port) = rest.split_once(']').ok_or("invalid IPv6 address")?;
+        let (address, port) = rest.split_once(']').ok_or("invalid host")?;
         let address: Ipv6Addr = address.parse().map_err(|_| "invalid IPv6 address")?;
         let port = match port {
             "" => None,
@@ -140,7 +161,7 @@ fn address_of(text: &str, default_port: Option<u16>) -> Result<ListenAddress, &'
     }
     let port = match port {
         Some(port) => port_of(port)?,
-        None => default_port.ok_or("no port")?,
+        None => default_port,
     };
     Ok(if host.eq_ignore_ascii_case("localhost") {
         ListenAddress::Inet(Ipv4Addr::LOCALHOST.into(), port)

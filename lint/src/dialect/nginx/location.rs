@@ -75,6 +75,8 @@ pub struct Pass {
     pub uri: Option<String>,
     /// The directive.
     pub span: Span,
+    /// ` in FILE:LINE`, as nginx names it.
+    pub origin: String,
 }
 
 /// Which module passes.
@@ -164,6 +166,7 @@ impl Pass {
             unix: None,
             uri: None,
             span,
+            origin: String::new(),
         };
         if let Some(path) = rest.strip_prefix("unix:") {
             let (path, uri) = path.split_once(':').map_or((path, None), |(path, uri)| (path, Some(uri)));

@@ -4,15 +4,19 @@
 //! the TLS settings in force, and what nginx refuses of them before it opens a file. Facts without another source are
 //! those of src/http/modules, src/stream and src/mail as of 1.22.1, each refusal seen there.
 
+mod check;
 mod directive;
 mod listen;
 mod location;
 mod read;
+mod scope;
 mod tls;
+mod upstream;
 
 pub use listen::{Listen, ListenAddress};
 pub use location::{Check, Header, Location, Matcher, Pass, PassKind, variables};
-pub use read::{Origins, Place, read, snippet, syntax_refusal};
+pub use read::{Place, read, snippet, syntax_refusal};
+pub use scope::Origins;
 pub use tls::{ServerTls, UpstreamTls, default_protocols};
 
 use std::collections::HashMap;
@@ -29,12 +33,21 @@ pub struct NginxConfig {
     pub upstreams: Vec<Upstream>,
     /// `map` blocks whose source mentions a client certificate: the variable they set.
     pub maps: Vec<Map>,
-    /// What nginx refuses before it opens certificate files; the first is what it prints.
-    pub refusals: Vec<Refusal>,
+    /// What nginx refuses, in the order in which it notices; the first is what it prints.
+    pub refusals: Vec<Noticed>,
     /// What could not be judged; completes "undetermined because …".
     pub unseen: Vec<String>,
     /// What is taken for granted of files that nobody saw, for the reader of a report.
     pub assumed: Vec<String>,
+}
+
+/// A refusal, and where nginx stands when it notices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noticed {
+    /// The place it has read up to; None: it has read everything.
+    pub at: Option<Span>,
+    /// What it refuses.
+    pub refusal: Refusal,
 }
 
 /// The subsystem that a block belongs to.

@@ -25,7 +25,8 @@ fn server(inside: &str) -> String {
 
 /// The line nginx prints first, without `[emerg] ` and the place.
 fn first_refusal(source: &str, version: Version) -> Option<String> {
-    let log = config(source, version).refusals.first()?.log.clone()?;
+    let config = config(source, version);
+    let log = config.refusals.first()?.refusal.log.clone()?;
     let log = log.strip_prefix("[emerg] ").unwrap_or(&log).to_owned();
     Some(log.split(" in /etc/nginx").next().unwrap_or_default().to_owned())
 }
@@ -173,7 +174,7 @@ fn versions_change_what_is_refused() {
 fn refusals_name_file_and_line_as_nginx_does() {
     let config = config("events {}\nhttp {\n  server {\n    listen 443 ssl;\n  }\n}\n", V1_22);
     assert_eq!(
-        config.refusals[0].log.as_deref(),
+        config.refusals[0].refusal.log.as_deref(),
         Some(
             "[emerg] no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive in /etc/nginx/nginx.conf:3"
         )

@@ -1,6 +1,6 @@
 //! TLS settings in force at a server, and towards an upstream.
 
-use super::read::Scope;
+use super::scope::Scope;
 use crate::deployment::{ClientAuthMode, Protocol, Protocols, Setting, Version};
 use crate::source::{Located, Span};
 use crate::syntax::nginx::Directive;

@@ -57,6 +57,8 @@ fn binds(group: &Group<'_>) -> Vec<Bind> {
         Bind { address: (!every).then_some(address), port, span }
     };
     match &group.address {
+        // the system picks a port that nobody knows beforehand
+        ListenAddress::Inet(_, 0) => Vec::new(),
         ListenAddress::Inet(address, port) => vec![bind(*address, *port)],
         ListenAddress::Range(address, from, to) => {
             (*from..=(*to).min(from.saturating_add(MAX_RANGE))).map(|port| bind(*address, port)).collect()

@@ -9,7 +9,7 @@ use super::{Launch, Notes, World};
 use crate::deployment::{
     Configuration, Content, Credential, FileRef, Lookup, Missing, Program, ProgramKind, Refusal, Version,
 };
-use crate::dialect::nginx::{self, NginxConfig, Place};
+use crate::dialect::nginx::{self, NginxConfig, Noticed, Place};
 use crate::finding::Label;
 use crate::source::{Located, Span, Text};
 use include::Loader;
@@ -47,7 +47,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     let machine = world.machines.get(launch.machine);
     let given = Given { world, machine, prefix: folder(&arguments.configuration.value), version };
     let mut loader = Loader::new(&given, notes);
-    let config = match main_configuration(&given, launch, &arguments) {
+    let mut config = match main_configuration(&given, launch, &arguments) {
         Lookup::Found(text) => {
             let mut directives = loader.load(&text, &arguments.configuration.value);
             if let Some(extra) = &arguments.directives {
@@ -95,14 +95,53 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
             config
         }
     };
-    program.refusals.append(&mut loader.refusals);
+    program.refusals = in_order(std::mem::take(&mut loader.refusals), &mut config);
+    program.refusals.extend(missing_password_files(&given, &config));
     fill(&mut program, &given, config);
     vec![program]
 }
 
+/// nginx opens `ssl_password_file` and its relatives as it reads the directive.
+fn missing_password_files(given: &Given<'_>, config: &NginxConfig) -> Vec<Refusal> {
+    let of_servers = config.servers.iter().filter_map(|server| server.tls.password_file.as_ref());
+    let locations = config.servers.iter().flat_map(|server| &server.locations);
+    let of_locations = locations.filter_map(|location| location.tls.password_file.as_ref());
+    let mut refusals: Vec<Refusal> = Vec::new();
+    for path in of_servers.chain(of_locations) {
+        let Lookup::Missing(missing) = given.file(path).content else { continue };
+        let mut labels = vec![Label { span: path.span, message: String::new() }];
+        labels.extend(missing.labels);
+        // one directive serves many servers
+        if refusals.iter().any(|known| known.labels.first() == labels.first()) {
+            continue;
+        }
+        let full = normalise(&given.prefix, &path.value);
+        refusals.push(Refusal {
+            rule: missing.rule,
+            message: format!("nginx cannot open the password file {}: {}", path.value, missing.message),
+            labels,
+            log: Some(format!("[emerg] open() \"{full}\" failed (2: No such file or directory)")),
+        });
+    }
+    refusals
+}
+
+/// Mistakes of the grammar among the other refusals, in the order in which nginx meets them, which stops at the first.
+fn in_order(grammar: Vec<Refusal>, config: &mut NginxConfig) -> Vec<Refusal> {
+    let mistake = grammar.first().and_then(|refusal| refusal.labels.first()).map(|label| label.span);
+    let mut noticed = std::mem::take(&mut config.refusals);
+    // within one file the place decides; what stands in another file counts as behind
+    let before = mistake.map_or(0, |mistake| {
+        let is_before = |at: Span| at.file == mistake.file && at.start <= mistake.start;
+        noticed.iter().take_while(|noticed| noticed.at.is_some_and(is_before)).count()
+    });
+    let behind = noticed.split_off(before);
+    let refusals = |noticed: Vec<Noticed>| noticed.into_iter().map(|noticed| noticed.refusal);
+    refusals(noticed).chain(grammar).chain(refusals(behind)).collect()
+}
+
 /// Listeners, dialers and names of a configuration.
 fn fill(program: &mut Program, given: &Given<'_>, mut config: NginxConfig) {
-    program.refusals.append(&mut config.refusals);
     program.unseen.append(&mut config.unseen);
     let listeners = listen::listeners(given, &config);
     dial::dialers(program, given, &config, &listeners);

@@ -281,6 +281,13 @@ fn a_mistake_is_refused_with_its_line_and_noted() {
 }
 
 #[test]
+fn a_missing_password_file_stops_the_start() {
+    let program = http("ssl_password_file /none; server { listen 80; } server { listen 81; }");
+    let logs: Vec<_> = program.refusals.iter().filter_map(|refusal| refusal.log.as_deref()).collect();
+    assert_eq!(logs, ["[emerg] open() \"/none\" failed (2: No such file or directory)"]);
+}
+
+#[test]
 fn loose_snippets_are_the_content_of_http_together() {
     let (program, notes) = link_files(
         Files::Loose,
