@@ -14,9 +14,30 @@ use crate::syntax::yaml::{Kind, Node};
 /// Keys that encrypt data at rest, as APISIX ships them.
 const PUBLISHED_KEYRING: [&str; 2] = ["qeddd145sfvddff3", "edd1c9f0985e76a2"];
 
+/// What stands at the top level of config.yaml, in any version.
+const TOP_LEVEL: [&str; 15] = [
+    "apisix",
+    "deployment",
+    "nginx_config",
+    "etcd",
+    "plugins",
+    "stream_plugins",
+    "plugin_attr",
+    "wasm",
+    "discovery",
+    "ext-plugin",
+    "xrpc",
+    "graphql",
+    "conf_center",
+    "secret",
+    "tracing",
+];
+
 /// Whether a document is APISIX's config.yaml.
 pub fn recognises(root: Node<'_>) -> bool {
-    if root.get("apiVersion").is_some() || root.get("kind").is_some() {
+    // the values of a Helm chart have `apisix` and `etcd` too, among keys that APISIX does not know
+    let known = root.entries().all(|(key, _)| key.as_str().is_some_and(|key| TOP_LEVEL.contains(&key)));
+    if !known {
         return false;
     }
     let has = |path: &[&str]| root.at(path).is_some();

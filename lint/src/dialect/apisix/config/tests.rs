@@ -222,6 +222,8 @@ fn a_configuration_is_recognised_by_its_keys() {
         ("deployment: {role: traditional}", true),
         ("apisix: {ssl: {}}", true),
         ("deployment: {replicas: 2}", false),
+        ("{apisix: {ssl: {enabled: true}}, etcd: {enabled: true}, replicaCount: 1}", false),
+        ("{apisix: {ssl: {enable: true}}, plugins: [], wasm: {}}", true),
         ("{apiVersion: v1, kind: ConfigMap, apisix: {ssl: {}}}", false),
         ("services: {apisix: {image: x}}", false),
     ] {
