@@ -7,6 +7,7 @@
 pub mod certificate;
 pub mod der;
 pub mod file;
+pub mod fixtures;
 pub mod key;
 pub mod plan;
 pub mod variation;

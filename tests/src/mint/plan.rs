@@ -170,8 +170,10 @@ pub enum KeyForm {
 pub struct Plan {
     /// For which end.
     pub role: Role,
-    /// What every key's label begins with.
+    /// What its own key's label begins with.
     pub label: String,
+    /// What its authorities' keys' labels begin with.
+    pub authority_label: String,
     /// From the root downwards; the last one issues the end-entity certificate. None: it signs itself.
     pub authorities: Vec<Node>,
     /// The end-entity certificate.
@@ -212,6 +214,7 @@ impl Plan {
         Self {
             role,
             label: label.to_owned(),
+            authority_label: label.to_owned(),
             authorities: vec![Node::authority(&format!("{common_name}-root"))],
             leaf,
             sent: vec![Item::Leaf],
@@ -256,10 +259,10 @@ impl Plan {
             Item::Leaf => Key::new(self.leaf.key, &format!("{} leaf", self.label)),
             Item::Authority(number) => {
                 let kind = self.authorities.get(number).map_or(KeyKind::Ec(256), |node| node.key);
-                Key::new(kind, &format!("{} authority {number}", self.label))
+                Key::new(kind, &format!("{} authority {number}", self.authority_label))
             }
             Item::ExpiredTwin | Item::CrossSigned => self.key(Item::Authority(0)),
-            other => Key::new(KeyKind::Ec(256), &format!("{} {other:?}", self.label)),
+            other => Key::new(KeyKind::Ec(256), &format!("{} {other:?}", self.authority_label)),
         }
     }
 
@@ -304,7 +307,8 @@ impl Plan {
 
     /// Eight bytes, the first neither zero nor negative.
     fn serial(&self, item: Item) -> Vec<u8> {
-        let mut serial = Seeded::new(&format!("{} serial {item:?}", self.label)).bytes(8);
+        let label = if item == Item::Leaf { &self.label } else { &self.authority_label };
+        let mut serial = Seeded::new(&format!("{label} serial {item:?}")).bytes(8);
         serial[0] = serial[0] & 0x7f | 0x40;
         serial
     }
