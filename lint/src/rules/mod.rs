@@ -6,6 +6,7 @@
 mod connection;
 mod endpoint;
 mod kubernetes;
+mod policy;
 
 use std::collections::BTreeSet;
 
@@ -62,20 +63,36 @@ pub(crate) use rule;
 /// Every rule, by id.
 pub const RULES: &[Rule] = &[
     connection::unknown_issuer::RULE,
+    endpoint::accepted_expired_certificate::RULE,
+    endpoint::accepted_untrusted_certificate::RULE,
+    endpoint::deprecated_name_check::RULE,
     endpoint::duplicate_server_name::RULE,
     endpoint::ineffective_setting::RULE,
+    endpoint::loose_name_pattern::RULE,
+    endpoint::name_check_without_trust_anchor::RULE,
     endpoint::open_admin_api::RULE,
     endpoint::open_skipped_path::RULE,
     endpoint::plaintext_admin_api::RULE,
     endpoint::plaintext_beside_client_authentication::RULE,
     endpoint::published_admin_key::RULE,
     endpoint::refused_object::RULE,
+    endpoint::refused_setting::RULE,
+    endpoint::requirement_without_trust_anchor::RULE,
     endpoint::unasked_client_certificate::RULE,
     endpoint::unauthenticated_clients::RULE,
+    endpoint::unchecked_server_name::RULE,
+    endpoint::uninspected_server_name::RULE,
     endpoint::unknown_client_certificate_id::RULE,
+    endpoint::unrequired_client_certificate::RULE,
     endpoint::unverified_server::RULE,
     kubernetes::literal_password::RULE,
     kubernetes::shadowed_system_trust::RULE,
+    policy::client_certificate_header_without_certificate::RULE,
+    policy::disabled_filter::RULE,
+    policy::fail_open_filter::RULE,
+    policy::forgeable_client_certificate_header::RULE,
+    policy::identity_check_without_certificate::RULE,
+    policy::kept_client_certificate_header::RULE,
 ];
 
 /// The rule of an id.
@@ -168,6 +185,27 @@ impl<'a> Subject<'a> {
                     help: why.help.clone(),
                     labels: why.labels.clone(),
                 });
+            }
+        }
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// Reports the settings that programs refuse by the name of this rule: one finding for one place.
+    pub fn refused(&self, rule: &Rule, findings: &mut Vec<Finding>) {
+        let mut places = BTreeSet::new();
+        for program in &self.deployment.programs {
+            let listeners = program.listeners.iter().flat_map(|listener| {
+                let contexts = listener.tls.iter().flat_map(|tls| &tls.contexts);
+                listener.refusals.iter().chain(contexts.flat_map(|context| &context.refusals))
+            });
+            let dialers = program.dialers.iter().flat_map(|dialer| &dialer.refusals);
+            for refusal in program.refusals.iter().chain(listeners).chain(dialers) {
+                let place = refusal.labels.first().map(|label| label.span);
+                if refusal.rule == rule.id && places.insert((place, refusal.message.clone())) {
+                    let message = format!("{} refuses its configuration: {}", program.name, refusal.message);
+                    findings.push(rule.finding(message, None, refusal.labels.clone()));
+                }
             }
         }
     }

@@ -263,15 +263,11 @@ impl Walk {
         let text = value.as_str().unwrap_or_default();
         match kind {
             // YAML's plain true, yes, 12 are no strings
-            FieldKind::String | FieldKind::Bytes => {
-                if value.as_bool().is_some() || is_plain_integer(value) {
-                    self.unquoted(value, text);
-                }
+            FieldKind::String | FieldKind::Bytes if value.as_bool().is_some() || is_plain_integer(value) => {
+                self.unquoted(value, text);
             }
-            FieldKind::Bool => {
-                if value.as_bool().is_none() && !matches!(text, "true" | "false") {
-                    self.malformed(value, "bool", "true or false");
-                }
+            FieldKind::Bool if value.as_bool().is_none() && !matches!(text, "true" | "false") => {
+                self.malformed(value, "bool", "true or false");
             }
             FieldKind::Duration => {
                 let seconds = text.strip_suffix('s').filter(|_| !is_plain_integer(value));

@@ -261,12 +261,13 @@ impl Loader<'_, '_, '_> {
             checks.names.clear();
         }
         let verifies = validation.as_ref().is_some_and(|found| {
-            found.context.asks()
-                && found.context.accept_untrusted.is_none()
-                && (found.context.trusted_ca.is_some()
-                    || found.context.has_pins()
-                    || found.context.custom_validator.is_some())
-                || found.unseen.is_some()
+            let context = &found.context;
+            // names without anchors are refused, which is another mistake than not verifying
+            let checks_something = context.trusted_ca.is_some()
+                || context.has_pins()
+                || context.custom_validator.is_some()
+                || !context.names.is_empty();
+            found.unseen.is_some() || (checks_something && context.accept_untrusted.is_none())
         });
         fatal.append(&mut followed.fatal);
         dialer.refusals.append(&mut followed.local);
@@ -382,7 +383,7 @@ impl Table {
                 let rank = domain_rank(&domain.value);
                 let matched = |order: usize, paths: Vec<PathPattern>, methods: Vec<String>| RouteMatch {
                     listener: Some(listener),
-                    hosts: host_patterns(&[domain.value.clone()], chain),
+                    hosts: host_patterns(std::slice::from_ref(&domain.value), chain),
                     paths,
                     methods,
                     priority: rank * ROUTES_PER_DOMAIN

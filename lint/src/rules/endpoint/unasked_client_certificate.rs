@@ -49,6 +49,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if !off || client.name == program.name || told.contains(&context.span) {
             continue;
         }
+        // required by the letter of the configuration: that is the sharper finding
+        if super::requirement_without_trust_anchor::required(program, context).is_some() {
+            continue;
+        }
         told.push(context.span);
         findings.push(RULE.finding(
             format!(

@@ -44,6 +44,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if !off || context.rejects_handshake || told.contains(&span) || subject.is_offered(context) {
                 continue;
             }
+            // required by the letter of the configuration: that is the sharper finding
+            if super::requirement_without_trust_anchor::required(program, context).is_some() {
+                continue;
+            }
             told.push(span);
             findings.push(RULE.finding(
                 format!("{} asks no client for a certificate", program.name),
@@ -55,7 +59,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// What to write so that clients need a certificate.
-pub(super) fn help(program: &Program) -> Option<String> {
+pub(in crate::rules) fn help(program: &Program) -> Option<String> {
     let text = match program.kind {
         ProgramKind::Nginx => {
             "write ssl_client_certificate with the CA of the clients and ssl_verify_client on; in the server block"

@@ -39,6 +39,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             DialerPurpose::Upstream | DialerPurpose::Configuration | DialerPurpose::Peer
         );
         let Some(tls) = dialer.tls.as_ref().filter(|tls| looked_at && !tls.verify.value()) else { continue };
+        // asked for and waved through: accepted-untrusted-certificate says so
+        if tls.checks.accept_untrusted.is_some() {
+            continue;
+        }
         let label = if tls.verify.is_given() {
             "verification is off here"
         } else {

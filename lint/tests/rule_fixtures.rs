@@ -1,0 +1,75 @@
+//! Every folder of fixtures/rules holds deployments on which a rule must speak, alone, and others on which none may.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mtls_lint::source::Sources;
+use mtls_lint::{Options, assume::Assume, lint, rules};
+
+/// 2026-11-23T00:00:00Z
+const AT: i64 = 1_795_392_000;
+
+#[test]
+fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/rules");
+    let mut wrong = Vec::new();
+    let mut cases = 0;
+    for folder in folders(&root) {
+        let rule = name(&folder);
+        assert!(rules::find(&rule).is_some(), "fixtures/rules/{rule} belongs to no rule");
+        let (mut bad, mut good) = (false, false);
+        for case in folders(&folder) {
+            let expected = match name(&case).split('-').next() {
+                Some("bad") => {
+                    bad = true;
+                    Some(&rule)
+                }
+                Some("good") => {
+                    good = true;
+                    None
+                }
+                _ => panic!("{} is neither bad-… nor good-…", case.display()),
+            };
+            cases += 1;
+            let mut sources = Sources::default();
+            add(&mut sources, &case, &case);
+            let options =
+                Options { at: AT, assume: Assume::default(), expires_within: 30 * 86_400, command: None };
+            let report = lint(&sources, &options);
+            let found: Vec<&str> = report.findings.iter().map(|finding| finding.rule).collect();
+            let wanted: Vec<&str> = expected.iter().map(|rule| rule.as_str()).collect();
+            if found != wanted || !report.incomplete.is_empty() {
+                wrong.push(format!("{rule}/{}: {found:?} {:?}", name(&case), report.incomplete));
+            }
+        }
+        assert!(bad && good, "fixtures/rules/{rule} needs a bad-… and a good-… case");
+    }
+    assert!(cases > 0);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn folders(parent: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(parent).unwrap_or_else(|error| panic!("{}: {error}", parent.display()));
+    let mut found: Vec<PathBuf> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    found.sort();
+    found
+}
+
+fn add(sources: &mut Sources, root: &Path, folder: &Path) {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            add(sources, root, &path);
+        } else {
+            let shown = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            sources.add(shown, fs::read(&path).unwrap());
+        }
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
