@@ -72,7 +72,9 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
         None => None,
         Some((_, text)) => {
             notes.consumed.insert(text.file());
-            match parse(world, text, notes, &mut program) {
+            // discovery has told what is wrong with a file that it found
+            let told = discovered.is_some();
+            match parse(world, text, (!told).then_some(&mut *notes), &mut program) {
                 Some(document) => Some(document),
                 None => return vec![program],
             }
@@ -144,14 +146,19 @@ fn configuration_file(
 }
 
 /// The configuration's document; what is wrong with it goes to the notes and the program.
-fn parse(world: &World<'_>, text: &Text, notes: &mut Notes, program: &mut Program) -> Option<yaml::Document> {
+fn parse(
+    world: &World<'_>,
+    text: &Text,
+    notes: Option<&mut Notes>,
+    program: &mut Program,
+) -> Option<yaml::Document> {
     let parsed = yaml::parse(text);
-    for problem in &parsed.problems {
-        notes.incomplete.push(Incomplete {
+    if let Some(notes) = notes {
+        notes.incomplete.extend(parsed.problems.iter().map(|problem| Incomplete {
             file: world.index.sources.path(text.file()).to_owned(),
             span: Some(problem.span),
             message: problem.message.clone(),
-        });
+        }));
     }
     if let Some(lost) = parsed.problems.iter().find(|problem| problem.document_lost) {
         program.refusals.push(Refusal {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::settings::{self, CLIENT_ALLOWED_CN, CLIENT_SKIP_SAN, Form, SettingName, in_release};
+use super::settings::{
+    self, CLIENT_ALLOWED_CN, CLIENT_SKIP_SAN, EXPERIMENTAL_SKIP_SAN, Form, SettingName, in_release,
+};
 use super::{Ignored, IgnoredBecause};
 use crate::deployment::{Lookup, Refusal, Version};
 use crate::finding::Label;
@@ -13,6 +15,7 @@ use crate::syntax::yaml::{Kind, Node};
 #[derive(Debug, Default)]
 pub struct Given {
     values: BTreeMap<&'static str, Value>,
+    from_flags: BTreeMap<&'static str, Span>,
     /// Written to no effect.
     pub ignored: Vec<Ignored>,
     /// Refused while reading.
@@ -133,11 +136,12 @@ impl Given {
                 let log = format!("invalid boolean value {:?} for -{name}: parse error", value.value);
                 return self.refuse(message, value.span, Some(log));
             }
+            self.from_flags.insert(setting.name, argument.span);
             self.values.insert(setting.name, Value::Text(value));
         }
     }
 
-    /// Fills from the environment what no flag gave. Empty values count as unset.
+    /// Fills from the environment what no flag gave. Empty values count as unset; a flag for the same setting is refused.
     pub fn read_environment<'v>(&mut self, variables: impl Iterator<Item = Variable<'v>>, version: Version) {
         for variable in variables {
             let name = variable.name.value.as_str();
@@ -150,17 +154,24 @@ impl Given {
                 self.ignored.push(Ignored { name: variable.name.clone(), why: IgnoredBecause::Unknown });
                 continue;
             };
+            if let Some(flag) = self.from_flags.get(setting.name) {
+                // pkg/flags, verifyEnv: even with an equal or an empty value
+                let mut refused = refusal(
+                    format!("{name} and --{} give the same setting, and etcd refuses that", setting.name),
+                    variable.name.span,
+                    Some(CONFLICT.to_owned()),
+                );
+                refused.labels.push(Label { span: *flag, message: "the flag".to_owned() });
+                self.refusals.push(refused);
+                continue;
+            }
             if self.values.contains_key(setting.name) {
-                self.ignored.push(Ignored { name: variable.name.clone(), why: IgnoredBecause::Flag });
                 continue;
             }
             match variable.value {
                 Lookup::Found(value) if value.value.is_empty() => {}
                 Lookup::Found(value) if setting.form == Form::Bool && parse_bool(&value.value).is_none() => {
-                    let log = format!(
-                        "invalid value {:?} for {name}: strconv.ParseBool: parsing {:?}: invalid syntax",
-                        value.value, value.value
-                    );
+                    let log = format!("invalid value {:?} for {name}: parse error", value.value);
                     self.refuse(
                         format!("{name} is true or false, not {:?}", value.value),
                         value.span,
@@ -356,6 +367,10 @@ impl Given {
     }
 }
 
+/// What etcd prints of a variable beside a flag (3.4 names the variable within the sentence).
+const CONFLICT: &str =
+    "is shadowed by corresponding command-line flag (either unset environment variable or disable flag)";
+
 /// From here on the file's security blocks may hold `allowed-cn` and `allowed-hostname`.
 const ALLOWED_IN_FILE: &[Version] = &[Version(3, 5, 14)];
 /// From here on they are lists, in flags with commas between the items (pull request 18160).
@@ -447,6 +462,10 @@ impl Given {
 
     /// Whether one side does not compare the peer's names with its address.
     pub fn skips_san(&self, peer: bool) -> Option<Located<bool>> {
-        self.flag(if peer { "peer-skip-client-san-verification" } else { CLIENT_SKIP_SAN })
+        if peer {
+            self.flag("peer-skip-client-san-verification").or_else(|| self.flag(EXPERIMENTAL_SKIP_SAN))
+        } else {
+            self.flag(CLIENT_SKIP_SAN)
+        }
     }
 }

@@ -120,8 +120,6 @@ pub struct Ignored {
 pub enum IgnoredBecause {
     /// A configuration file is in force.
     ConfigurationFile,
-    /// A flag says the same setting.
-    Flag,
     /// This version knows no such variable or key.
     Unknown,
     /// This version knows the setting, but not in the file.

@@ -107,6 +107,9 @@ pub const CLIENT_ALLOWED_CN: &str = "client-transport-security.allowed-cn";
 /// `client-transport-security.skip-client-san-verification`, for which there is no flag.
 pub const CLIENT_SKIP_SAN: &str = "client-transport-security.skip-client-san-verification";
 
+/// What `peer-skip-client-san-verification` was called before 3.6.
+pub const EXPERIMENTAL_SKIP_SAN: &str = "experimental-peer-skip-client-san-verification";
+
 /// Settings that the top level of the file does not know: those of the security blocks, and revocation lists.
 const NOT_IN_FILE: &[&str] = &[
     "cert-file",
@@ -129,6 +132,7 @@ const NOT_IN_FILE: &[&str] = &[
     "peer-cert-allowed-cn",
     "peer-cert-allowed-hostname",
     "peer-skip-client-san-verification",
+    EXPERIMENTAL_SKIP_SAN,
     CLIENT_ALLOWED_CN,
     CLIENT_SKIP_SAN,
     "config-file",
@@ -285,6 +289,13 @@ const SETTINGS: &[SettingName] = &[
     text("snapshot"),
     text("v"),
     text("vv"),
+    flag(EXPERIMENTAL_SKIP_SAN),
+    text("experimental-backend-bbolt-freelist-type"),
+    number("experimental-compaction-batch-limit"),
+    number("experimental-corrupt-check-time"),
+    text("experimental-enable-v2v3"),
+    number("experimental-warning-apply-duration"),
+    number("experimental-watch-progress-notify-interval"),
     flag("experimental-initial-corrupt-check"),
     flag("experimental-enable-lease-checkpoint"),
     flag("experimental-enable-lease-checkpoint-persist"),

@@ -82,10 +82,10 @@ fn flags_are_read_as_go_reads_them() {
 }
 
 #[test]
-fn a_flag_beats_a_variable_and_an_empty_variable_is_unset() {
+fn a_variable_fills_what_no_flag_gives_and_an_empty_one_is_unset() {
     let config = from_flags(
         "--name=flag --advertise-client-urls=http://a:1",
-        "ETCD_NAME=variable\nETCD_DATA_DIR=\nexport ETCD_CLIENT_CERT_AUTH=\"true\"\nETCD_CA_FILE=/old\nPATH=/bin\n",
+        "ETCD_DATA_DIR=\nexport ETCD_CLIENT_CERT_AUTH=\"true\"\nETCD_CA_FILE=/old\nPATH=/bin\n",
         V3_5,
         &[],
     );
@@ -94,7 +94,17 @@ fn a_flag_beats_a_variable_and_an_empty_variable_is_unset() {
     assert!(config.client.client_cert_auth.value());
     let ignored: Vec<_> =
         config.ignored.iter().map(|ignored| (ignored.name.value.as_str(), ignored.why)).collect();
-    assert_eq!(ignored, [("ETCD_NAME", IgnoredBecause::Flag), ("ETCD_CA_FILE", IgnoredBecause::Unknown)]);
+    assert_eq!(ignored, [("ETCD_CA_FILE", IgnoredBecause::Unknown)]);
+}
+
+#[test]
+fn a_variable_beside_its_flag_is_refused() {
+    for variables in ["ETCD_NAME=other\n", "ETCD_NAME=flag\n", "ETCD_NAME=\n"] {
+        let config = from_flags("--name=flag", variables, V3_5, &[]);
+        let [refusal] = config.refusals.as_slice() else { panic!("{variables}: {:?}", config.refusals) };
+        assert_eq!(refusal.message, "ETCD_NAME and --name give the same setting, and etcd refuses that");
+        assert_eq!(refusal.labels.len(), 2);
+    }
 }
 
 #[test]
