@@ -195,6 +195,32 @@ impl Assume {
     }
 }
 
+impl Assume {
+    /// The version of a curl on the user's machine: `--assume`, else 8.14.1 with OpenSSL 3.5 at Debian's level 2.
+    pub fn curl(&self) -> Versions {
+        let known_from = if self.curl.is_some() { KnownFrom::Assumed } else { KnownFrom::Default };
+        Versions {
+            program: self.curl.unwrap_or(Version(8, 14, 1)),
+            known_from,
+            stack: self.openssl_of_a_command(),
+        }
+    }
+
+    /// The version of an `openssl` on the user's machine: `--assume`, else 3.5 at Debian's level 2.
+    pub fn openssl_command(&self) -> Versions {
+        let known_from = if self.openssl.is_some() { KnownFrom::Assumed } else { KnownFrom::Default };
+        let program = self.openssl.unwrap_or(Version(3, 5, 0));
+        Versions { program, known_from, stack: self.openssl_of_a_command() }
+    }
+
+    fn openssl_of_a_command(&self) -> Stack {
+        Stack::OpenSsl {
+            version: self.openssl.unwrap_or(Version(3, 5, 0)),
+            security_level: self.openssl_security_level.unwrap_or(2),
+        }
+    }
+}
+
 /// The Go of etcd's own release binaries, by its change logs ("Compile binaries using go …").
 fn go_of_etcd(version: Version) -> Version {
     let go = |minor| Version(1, minor, 0);

@@ -477,6 +477,8 @@ pub struct PathChecks {
     pub accept_untrusted: Option<Span>,
     /// etcd's peer and metrics ports: the names in the client's certificate must belong to the address it calls from.
     pub peer_address: bool,
+    /// `openssl s_client -partial_chain`: any certificate of the bundle ends a path, self-signed or not.
+    pub partial_path: bool,
 }
 
 /// A name that a verifier demands of the peer's certificate, beside host name verification.

@@ -2,6 +2,7 @@
 
 pub mod apisix;
 pub mod cert_manager;
+pub mod command;
 pub mod envoy;
 pub mod etcd;
 pub mod kubernetes;

@@ -4,6 +4,7 @@
 //! a program's configuration into listeners and dialers; `connect` lets dialers meet listeners.
 
 pub mod apisix;
+pub mod command;
 pub mod connect;
 pub mod discover;
 pub mod envoy;
@@ -18,6 +19,7 @@ use crate::deployment::{Deployment, FileRef, Lookup, Program, ProgramKind};
 use crate::dialect::apisix::ingress::Reference;
 use crate::finding::Incomplete;
 use crate::source::{FileId, Located, Sources, Span, Text};
+use crate::syntax;
 use connect::Switchboard;
 use kubernetes::Cluster;
 use machine::{Files, Index, Machine};
@@ -120,9 +122,22 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
             deployment.programs.extend(programs(&world, launch, &mut notes));
         }
     }
-    let _ = command;
-    deployment.connections = Switchboard::new(&world, &deployment.programs, &cluster).all();
-    Linked { deployment, incomplete: notes.incomplete, command: None }
+    // the command's own text comes after the sources
+    let file = FileId(u32::try_from(sources.iter().count()).unwrap_or(u32::MAX));
+    let command = command.map(|words| syntax::command::from_words(words, file));
+    let first = deployment.programs.len();
+    if let Some((document, _)) = &command {
+        let secrets =
+            |namespace: &str, name: &str, key: &str| cluster.stores.secret_key(namespace, name, key);
+        deployment.programs.extend(command::link(&world, discover::OUTSIDE, document, &secrets, &mut notes));
+        deployment.manifests.secrets.extend(crate::dialect::command::secrets(document));
+    }
+    let switchboard = Switchboard::new(&world, &deployment.programs, &cluster);
+    deployment.connections = match command {
+        Some(_) => switchboard.of_command(first..deployment.programs.len()),
+        None => switchboard.all(),
+    };
+    Linked { deployment, incomplete: notes.incomplete, command: command.map(|(_, text)| (file, text)) }
 }
 
 /// The first of a Secret's keys that it has, as a file.

@@ -1,5 +1,6 @@
 //! Text → documents of located nodes; knows no vendor.
 
+pub mod command;
 pub mod nginx;
 pub mod url;
 pub mod yaml;

@@ -282,7 +282,7 @@ impl Loader<'_, '_, '_> {
             pins: context.hashes.iter().chain(&context.spkis).cloned().collect(),
             allow_expired: context.allow_expired.as_ref().filter(|flag| flag.value).map(|flag| flag.span),
             accept_untrusted: context.accept_untrusted,
-            peer_address: false,
+            ..PathChecks::default()
         }
     }
 }
