@@ -167,7 +167,8 @@ impl Text {
     }
 
     /// Embedded text put together from pieces (sorted by `inner`).
-    pub fn mapped(file: FileId, bytes: impl Into<Vec<u8>>, pieces: Vec<Piece>) -> Self {
+    pub fn mapped(file: FileId, bytes: impl Into<Vec<u8>>, mut pieces: Vec<Piece>) -> Self {
+        pieces.shrink_to_fit();
         Self { bytes: Arc::new(bytes.into()), file, pieces: Pieces::Mapped(Arc::new(pieces)) }
     }
 

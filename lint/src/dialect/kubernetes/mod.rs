@@ -70,7 +70,7 @@ pub struct Other {
     pub api_version: String,
     /// `ExternalSecret`.
     pub kind: String,
-    /// Its name and place.
+    /// Its name and place; labels and annotations are left out.
     pub metadata: Metadata,
     /// Names that it gives to Secrets or ConfigMaps which its controller will write (`spec.target.name`, …).
     pub writes: Vec<String>,
@@ -146,6 +146,7 @@ impl Fragment {
             }
             _ => {
                 let writes = written_names(object, &metadata);
+                let metadata = Metadata { labels: Vec::new(), annotations: Vec::new(), ..metadata };
                 self.others.push(Other {
                     api_version: text(object, "apiVersion").map(|text| text.value).unwrap_or_default(),
                     kind: kind.to_owned(),
@@ -229,13 +230,20 @@ pub(crate) fn scalar(node: Node<'_>) -> Option<Located<String>> {
 
 /// A key's sequence of scalars.
 pub(crate) fn texts(node: Node<'_>, key: &str) -> Vec<Located<String>> {
-    node.get(key).map(|list| list.items().filter_map(scalar).collect()).unwrap_or_default()
+    list(node.get(key).into_iter().flat_map(Node::items).filter_map(scalar))
+}
+
+/// Items in a vector of just their number: ten thousand manifests are mostly lists of one.
+fn list<T>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.shrink_to_fit();
+    items
 }
 
 /// A mapping of scalars.
 pub(crate) fn pairs(node: Node<'_>) -> Vec<Pair> {
     let pair = |(key, value): (Node<'_>, Node<'_>)| Some(Pair { key: scalar(key)?, value: scalar(value)? });
-    node.entries().filter_map(pair).collect()
+    list(node.entries().filter_map(pair))
 }
 
 /// A key's boolean.

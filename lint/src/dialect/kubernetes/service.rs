@@ -1,6 +1,6 @@
 //! Services and Ingresses.
 
-use super::{Metadata, Pair, flag, pairs, text, texts};
+use super::{Metadata, Pair, flag, list, pairs, text, texts};
 use crate::source::{Located, Span};
 use crate::syntax::yaml::Node;
 
@@ -108,7 +108,7 @@ pub(super) fn read(object: Node<'_>, metadata: Metadata) -> Service {
         kind: field("type"),
         selector: selector.map(pairs).filter(|pairs| !pairs.is_empty()),
         selector_span: selector.or(spec).unwrap_or(object).span(),
-        ports: ports.into_iter().flat_map(Node::items).filter_map(port).collect(),
+        ports: list(ports.into_iter().flat_map(Node::items).filter_map(port)),
         cluster_ip: field("clusterIP"),
         external_name: field("externalName"),
         external_addresses,
@@ -142,13 +142,13 @@ fn port(node: Node<'_>) -> Option<ServicePort> {
 
 pub(super) fn ingress(object: Node<'_>, metadata: Metadata) -> Ingress {
     let spec = object.get("spec");
-    let list = |key: &str| spec.and_then(|spec| spec.get(key)).into_iter().flat_map(Node::items);
+    let each = |key: &str| spec.and_then(|spec| spec.get(key)).into_iter().flat_map(Node::items);
     Ingress {
         metadata,
         class: spec.and_then(|spec| text(spec, "ingressClassName")),
-        tls: list("tls")
+        tls: each("tls")
             .map(|tls| IngressTls { hosts: texts(tls, "hosts"), secret: text(tls, "secretName") })
             .collect(),
-        hosts: list("rules").filter_map(|rule| text(rule, "host")).collect(),
+        hosts: list(each("rules").filter_map(|rule| text(rule, "host"))),
     }
 }

@@ -77,6 +77,7 @@ fn plain(object: Node<'_>, field: &str, problems: &mut Vec<Problem>) -> Vec<Datu
         };
         found.push(Datum { key: name, value });
     }
+    found.shrink_to_fit();
     found
 }
 
@@ -112,6 +113,7 @@ fn encoded(object: Node<'_>, field: &str, problems: &mut Vec<Problem>) -> Vec<Da
         };
         found.push(Datum { key: name, value });
     }
+    found.shrink_to_fit();
     found
 }
 

@@ -1,6 +1,6 @@
 //! Workloads: the Pods that they make, their containers, volumes, environment and probes.
 
-use super::{Metadata, Pair, flag, pairs, scalar, text, texts};
+use super::{Metadata, Pair, flag, list, pairs, scalar, text, texts};
 use crate::source::{Located, Span};
 use crate::syntax::yaml::{Kind, Node};
 
@@ -327,15 +327,15 @@ pub(super) fn read(object: Node<'_>, metadata: Metadata) -> Option<Workload> {
 }
 
 fn pod(spec: Node<'_>) -> Pod {
-    let list = |key: &str| spec.get(key).into_iter().flat_map(Node::items);
+    let each = |key: &str| spec.get(key).into_iter().flat_map(Node::items);
     Pod {
-        containers: list("containers").map(container).collect(),
-        init_containers: list("initContainers").map(container).collect(),
-        volumes: list("volumes").filter_map(volume).collect(),
+        containers: list(each("containers").map(container)),
+        init_containers: list(each("initContainers").map(container)),
+        volumes: list(each("volumes").filter_map(volume)),
         host_network: flag(spec, "hostNetwork").unwrap_or(false),
         hostname: text(spec, "hostname"),
         subdomain: text(spec, "subdomain"),
-        host_aliases: list("hostAliases")
+        host_aliases: each("hostAliases")
             .filter_map(|alias| Some(HostAlias { ip: text(alias, "ip")?, names: texts(alias, "hostnames") }))
             .collect(),
         run_as_user: spec.at(&["securityContext", "runAsUser"]).and_then(Node::as_i64),
@@ -345,7 +345,7 @@ fn pod(spec: Node<'_>) -> Pod {
 }
 
 fn container(node: Node<'_>) -> Container {
-    let list = |key: &str| node.get(key).into_iter().flat_map(Node::items);
+    let each = |key: &str| node.get(key).into_iter().flat_map(Node::items);
     let probes = [
         ("livenessProbe", ProbePurpose::Liveness),
         ("readinessProbe", ProbePurpose::Readiness),
@@ -356,17 +356,14 @@ fn container(node: Node<'_>) -> Container {
         image: text(node, "image"),
         command: texts(node, "command"),
         args: texts(node, "args"),
-        env: list("env").filter_map(variable).collect(),
-        env_from: list("envFrom").flat_map(environment_sources).collect(),
-        ports: list("ports").filter_map(container_port).collect(),
-        mounts: list("volumeMounts").filter_map(mount).collect(),
-        probes: probes
-            .into_iter()
-            .filter_map(|(key, purpose)| {
-                let probe = node.get(key)?;
-                Some(Probe { purpose, action: action(probe)?, span: probe.span() })
-            })
-            .collect(),
+        env: list(each("env").filter_map(variable)),
+        env_from: list(each("envFrom").flat_map(environment_sources)),
+        ports: list(each("ports").filter_map(container_port)),
+        mounts: list(each("volumeMounts").filter_map(mount)),
+        probes: list(probes.into_iter().filter_map(|(key, purpose)| {
+            let probe = node.get(key)?;
+            Some(Probe { purpose, action: action(probe)?, span: probe.span() })
+        })),
         run_as_user: node.at(&["securityContext", "runAsUser"]).and_then(Node::as_i64),
         span: node.span(),
     }
@@ -475,7 +472,7 @@ fn keys(node: Node<'_>, name: &str) -> Keys {
             let item = |node: Node<'_>| {
                 Some(Item { key: text(node, "key")?, path: text(node, "path")?, mode: mode(node, "mode") })
             };
-            items.items().filter_map(item).collect()
+            list(items.items().filter_map(item))
         }),
         optional: flag(node, "optional").unwrap_or(false),
         mode: mode(node, "defaultMode"),

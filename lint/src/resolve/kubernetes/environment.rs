@@ -28,7 +28,7 @@ pub(super) fn resolve(container: &Container, pod: &PodIdentity, stores: &Stores)
         };
         match store {
             Lookup::Found(store) => {
-                for (key, content) in &store.entries {
+                for (key, content) in store.entries.iter() {
                     let name = Located::new(format!("{}{key}", source.prefix), source.name.span);
                     let value = value_of(Lookup::Found(content.clone()), source.name.span);
                     environment.put(Variable { name, value, secret: source.secret });

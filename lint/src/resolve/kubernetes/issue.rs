@@ -4,7 +4,7 @@
 //! else the highest intermediate, as ca.crt), the CA issuer (its Secret's chain with its ca.crt at the end), the
 //! self-signed issuer (ca.crt is the certificate itself), `setValues` (no ca.crt where the issuer gives none: ACME).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::stores::{Store, Stores};
 use crate::deployment::{
@@ -433,17 +433,18 @@ impl<'m> Planning<'m> {
         let span = secret_span.unwrap_or(certificate.metadata.name.span);
         match self.chains.get(id) {
             Some(Chain::Issued { certificates, ca }) => {
-                let mut entries = BTreeMap::new();
-                entries.insert("tls.crt".to_owned(), Content::PlannedCertificates(certificates.clone()));
-                entries.insert("tls.key".to_owned(), Content::PlannedKey(id));
+                let mut entries = vec![
+                    ("tls.crt".to_owned(), Content::PlannedCertificates(certificates.clone())),
+                    ("tls.key".to_owned(), Content::PlannedKey(id)),
+                ];
                 let mut title = title;
                 let mut unseen = None;
                 match ca {
                     Ca::Planned(ca) => {
-                        entries.insert("ca.crt".to_owned(), Content::PlannedCertificates(vec![*ca]));
+                        entries.push(("ca.crt".to_owned(), Content::PlannedCertificates(vec![*ca])));
                     }
                     Ca::Bytes(text) => {
-                        entries.insert("ca.crt".to_owned(), Content::Bytes(text.clone()));
+                        entries.push(("ca.crt".to_owned(), Content::Bytes(text.clone())));
                     }
                     Ca::Absent => title.push_str(" (whose ACME issuer gives no ca.crt)"),
                     Ca::Unseen(why) => unseen = Some(why.clone()),
@@ -451,7 +452,7 @@ impl<'m> Planning<'m> {
                 if !certificate.extra_keys.is_empty() && unseen.is_none() {
                     unseen = Some(format!("{} are not read", certificate.extra_keys.join(", ")));
                 }
-                Lookup::Found(Store::planned(title, span, entries, unseen))
+                Lookup::Found(Store::planned(title, span, entries.into_iter().collect(), unseen))
             }
             Some(Chain::Never(missing)) => Lookup::Missing(Missing {
                 rule: missing.rule,

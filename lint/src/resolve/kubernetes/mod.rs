@@ -136,7 +136,8 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     let creators = stores::Creators::new(&own, &ingresses);
     let mut stores = Stores::new(own.secrets, own.config_maps, creators);
     let mut planning = issue::Planning::new(&issued.issuers);
-    planning.certificates(&issued.certificates, &mut stores);
+    planning.certificates(&std::mem::take(&mut issued.certificates), &mut stores);
+    drop(std::mem::take(&mut own.others));
 
     let mut machines = Vec::new();
     let mut launches = Vec::new();

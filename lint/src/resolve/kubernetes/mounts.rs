@@ -1,7 +1,5 @@
 //! Volumes and mounts: what stands at which path of a container.
 
-use std::collections::BTreeMap;
-
 use super::PodIdentity;
 use super::environment::Environment;
 use super::issue::Planning;
@@ -12,7 +10,7 @@ use crate::dialect::kubernetes::{
     Container, Keys, Pair, Projection, Volume, VolumeMount, VolumeSource, Workload,
 };
 use crate::finding::Label;
-use crate::resolve::machine::{Mount, Mounted, normalise};
+use crate::resolve::machine::{Entries, Mount, Mounted, normalise};
 use crate::source::{Located, Span};
 
 /// Permission bits of files in Secrets and ConfigMaps where none are written.
@@ -106,7 +104,7 @@ fn folder(
             return Lookup::Found(Mounted::Folder {
                 name: format!("{kind} {}/{}", pod.namespace, name.value),
                 span: name.span,
-                entries: BTreeMap::new(),
+                entries: Entries::default(),
                 mode,
                 unseen: Some(format!("{kind} {} is optional and not among the sources", name.value)),
             });
@@ -118,17 +116,17 @@ fn folder(
         }
         Lookup::Unseen(why) => return Lookup::Unseen(why),
     };
-    let mut entries = BTreeMap::new();
     let mut unseen = store.unseen.clone();
     let mut item_mode = None;
-    match &keys.items {
-        None => entries.clone_from(&store.entries),
+    let entries = match &keys.items {
+        None => store.entries.clone(),
         Some(items) => {
+            let mut entries = Vec::with_capacity(items.len());
             for item in items {
                 match store.key(&item.key.value) {
                     Lookup::Found(content) => {
                         let path = normalise("/", &item.path.value);
-                        entries.insert(path.trim_start_matches('/').to_owned(), content);
+                        entries.push((path.trim_start_matches('/').to_owned(), content));
                         item_mode = item_mode.max(item.mode);
                     }
                     Lookup::Missing(_) if keys.optional => {}
@@ -141,11 +139,12 @@ fn folder(
                 }
             }
             // only the listed keys are there, so nothing else can come
-            if items.iter().all(|item| store.entries.contains_key(&item.key.value)) {
+            if items.iter().all(|item| store.entries.get(&item.key.value).is_some()) {
                 unseen = None;
             }
+            entries.into_iter().collect()
         }
-    }
+    };
     Lookup::Found(Mounted::Folder {
         name: store.title.clone(),
         span: store.span,
@@ -164,7 +163,7 @@ fn projected(
     stores: &Stores,
 ) -> Lookup<Mounted> {
     let mut names: Vec<String> = Vec::new();
-    let mut all = BTreeMap::new();
+    let mut all = Vec::new();
     let mut place: Option<Span> = None;
     let mut later: Option<String> = None;
     for source in sources {
@@ -180,7 +179,7 @@ fn projected(
             Lookup::Found(Mounted::Folder { name, span, entries, unseen, .. }) => {
                 names.push(name);
                 place.get_or_insert(span);
-                all.extend(entries);
+                all.extend(entries.iter().map(|(name, content)| (name.clone(), content.clone())));
                 if let Some(why) = unseen {
                     later.get_or_insert(why);
                 }
@@ -195,7 +194,7 @@ fn projected(
     let name = if names.is_empty() { format!("volume {}", volume.name.value) } else { names.join(" with ") };
     let span = place.unwrap_or(volume.name.span);
     let mode = Some(mode.unwrap_or(DEFAULT_MODE));
-    Lookup::Found(Mounted::Folder { name, span, entries: all, mode, unseen: later })
+    Lookup::Found(Mounted::Folder { name, span, entries: all.into_iter().collect(), mode, unseen: later })
 }
 
 /// A certificate that cert-manager's CSI driver has issued for the Pod.
@@ -225,14 +224,14 @@ fn csi(
     let title = format!("volume {} of {}", volume.name.value, pod.owner);
     match planning.volume(&request.certificate, title, stores) {
         Lookup::Found(Store { title, span, entries, unseen, .. }) => {
-            let renamed = entries.into_iter().map(|(key, content)| {
+            let renamed = entries.iter().map(|(key, content)| {
                 let name = match key.as_str() {
                     "tls.crt" => request.certificate_file.clone(),
                     "tls.key" => request.key_file.clone(),
                     "ca.crt" => request.ca_file.clone(),
-                    _ => key,
+                    _ => key.clone(),
                 };
-                (name, content)
+                (name, content.clone())
             });
             let entries = renamed.collect();
             Lookup::Found(Mounted::Folder { name: title, span, entries, mode: None, unseen })
@@ -281,11 +280,11 @@ fn sub_path(
         };
     }
     let prefix = format!("{key}/");
-    let beneath: BTreeMap<String, Content> = entries
+    let beneath: Entries = entries
         .iter()
         .filter_map(|(name, content)| Some((name.strip_prefix(&prefix)?.to_owned(), content.clone())))
         .collect();
-    if !beneath.is_empty() {
+    if beneath.keys().next().is_some() {
         return Lookup::Found(Mounted::Folder { name, span, entries: beneath, mode, unseen });
     }
     if let Some(why) = unseen {

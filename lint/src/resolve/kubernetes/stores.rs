@@ -1,10 +1,11 @@
 //! Secrets and ConfigMaps by name: those in the sources, those that cert-manager will write, those that are missing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::deployment::{Content, Lookup, Missing};
 use crate::dialect::kubernetes::{ConfigMap, Datum, Fragment, Ingress, Secret};
 use crate::finding::Label;
+use crate::resolve::machine::Entries;
 use crate::source::Span;
 
 /// A Secret or ConfigMap as far as it is known.
@@ -15,7 +16,7 @@ pub struct Store {
     /// Where it (or the Certificate that fills it) is named.
     pub span: Span,
     /// Key → content.
-    pub entries: BTreeMap<String, Content>,
+    pub entries: Entries,
     /// Keys that may come besides; completes "undetermined because …".
     pub unseen: Option<String>,
     /// Its namespace is written, not assumed.
@@ -199,9 +200,8 @@ impl Stores {
         let key = (namespace.to_owned(), name.to_owned());
         match (self.secrets.found.get_mut(&key), planned) {
             (Some(Lookup::Found(real)), Lookup::Found(planned)) => {
-                for (key, content) in planned.entries {
-                    real.entries.entry(key).or_insert(content);
-                }
+                let entries = planned.entries.iter().chain(real.entries.iter());
+                real.entries = entries.map(|(key, content)| (key.clone(), content.clone())).collect();
             }
             // the bytes are there already; that a renewal will fail is the Certificate's own mistake
             (Some(Lookup::Found(_)), _) => {}
@@ -254,12 +254,7 @@ impl Stores {
 
 impl Store {
     /// A store that cert-manager fills.
-    pub(super) fn planned(
-        title: String,
-        span: Span,
-        entries: BTreeMap<String, Content>,
-        unseen: Option<String>,
-    ) -> Self {
+    pub(super) fn planned(title: String, span: Span, entries: Entries, unseen: Option<String>) -> Self {
         Self { title, span, entries, unseen, namespace_written: true }
     }
 
@@ -296,15 +291,15 @@ impl Shelf {
 
 fn store(kind: &str, metadata: &crate::dialect::kubernetes::Metadata, data: Vec<Datum>) -> Store {
     let mut unread = BTreeSet::new();
-    let mut entries = BTreeMap::new();
+    let mut entries = Vec::with_capacity(data.len());
     for datum in data {
         match datum.value {
             // an empty value is filled in by whoever owns the Secret
             Ok(text) if kind == "Secret" && text.bytes().is_empty() => {
-                entries.insert(datum.key.value, Content::Empty);
+                entries.push((datum.key.value, Content::Empty));
             }
             Ok(text) => {
-                entries.insert(datum.key.value, Content::Bytes(text));
+                entries.push((datum.key.value, Content::Bytes(text)));
             }
             Err(why) => {
                 unread.insert(why);
@@ -315,7 +310,7 @@ fn store(kind: &str, metadata: &crate::dialect::kubernetes::Metadata, data: Vec<
     Store {
         title: format!("{kind} {}", metadata.path()),
         span: metadata.name.span,
-        entries,
+        entries: entries.into_iter().collect(),
         unseen,
         namespace_written: metadata.namespace.is_some(),
     }

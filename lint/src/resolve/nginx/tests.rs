@@ -1,7 +1,5 @@
 //! Whole configurations → programs, as tables.
 
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::assume::Assume;
 use crate::deployment::{
@@ -343,7 +341,7 @@ fn a_container_reads_what_is_mounted() {
             entries: entries
                 .iter()
                 .map(|(name, id)| ((*name).to_owned(), Content::Bytes(sources.text(*id).unwrap())))
-                .collect::<BTreeMap<_, _>>(),
+                .collect(),
             mode: None,
             unseen: None,
         }),

@@ -159,14 +159,7 @@ fn block_pieces(bytes: &[u8], range: Range<usize>, value: &str) -> Option<Vec<Pi
         if !content.get(inner..)?.starts_with(line) {
             return None;
         }
-        if length > 0 {
-            pieces.push(Piece {
-                inner: small(inner),
-                outer: small(at),
-                outer_len: small(length),
-                verbatim: true,
-            });
-        }
+        extend(&mut pieces, inner, at, length);
         at += length;
         inner += length;
         if inner >= content.len() {
@@ -204,16 +197,37 @@ fn block_pieces(bytes: &[u8], range: Range<usize>, value: &str) -> Option<Vec<Pi
                 }
             }
         }
-        pieces.push(Piece {
-            inner: small(inner),
-            outer: small(gap_start),
-            outer_len: small(gap_end - gap_start),
-            verbatim: false,
-        });
+        if gap == 1 && gap_end - gap_start == 1 {
+            // one byte for one byte: the line runs on through its break
+            extend(&mut pieces, inner, gap_start, 1);
+        } else {
+            pieces.push(Piece {
+                inner: small(inner),
+                outer: small(gap_start),
+                outer_len: small(gap_end - gap_start),
+                verbatim: false,
+            });
+        }
         inner += gap;
         if inner >= content.len() {
             return Some(pieces);
         }
+    }
+}
+
+/// Adds a verbatim run, to the last piece where it goes on in both texts.
+fn extend(pieces: &mut Vec<Piece>, inner: usize, outer: usize, length: usize) {
+    match pieces.last_mut() {
+        Some(last) if last.verbatim && (last.outer + last.outer_len) as usize == outer => {
+            last.outer_len += small(length);
+        }
+        _ if length > 0 => pieces.push(Piece {
+            inner: small(inner),
+            outer: small(outer),
+            outer_len: small(length),
+            verbatim: true,
+        }),
+        _ => {}
     }
 }
 
@@ -294,17 +308,7 @@ struct Pieces<'v> {
 impl Pieces<'_> {
     fn verbatim(&mut self, outer: usize, run: &[u8]) -> Option<()> {
         self.value.get(self.inner..)?.starts_with(run).then_some(())?;
-        match self.done.last_mut() {
-            Some(piece) if piece.verbatim && (piece.outer + piece.outer_len) as usize == outer => {
-                piece.outer_len += small(run.len());
-            }
-            _ => self.done.push(Piece {
-                inner: small(self.inner),
-                outer: small(outer),
-                outer_len: small(run.len()),
-                verbatim: true,
-            }),
-        }
+        extend(&mut self.done, self.inner, outer, run.len());
         self.inner += run.len();
         Some(())
     }
