@@ -2,6 +2,7 @@
 //! the linter as a process.
 
 pub mod ask;
+pub mod generate;
 pub mod mint;
 pub mod oracle;
 pub mod programs;

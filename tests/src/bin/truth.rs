@@ -169,7 +169,7 @@ impl Options {
     fn wants(&self, observation: &Observation) -> bool {
         let is =
             |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
-        (self.edges.is_empty() || self.edges.iter().any(|edge| *edge == observation.edge))
+        (self.edges.is_empty() || self.edges.contains(&observation.edge))
             && is(&self.generation, &observation.generation)
             && is(&self.id, &observation.id)
             && self.factor.as_deref().is_none_or(|factor| observation.factors.contains(factor))
