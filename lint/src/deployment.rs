@@ -660,8 +660,9 @@ pub struct ClientTls {
     pub sends_end_entity_only: bool,
     /// A failed verification is printed and ignored (`openssl s_client` without `-verify_return_error`).
     pub tolerates_failure: bool,
-    /// The name it sends, and compares where it compares one, is the host of the request that it passes on
-    /// (without port), not `server_name` and `reference` (APISIX's `pass_host: pass`, nginx's `proxy_ssl_name $host`).
+    /// The name is the host of the request that it passes on, without port (APISIX's `pass_host: pass`, nginx's
+    /// `proxy_ssl_name $host`). That `server_name` is there then tells that a name is sent, and `reference` that one
+    /// is compared; their text is not used.
     pub names_from_request: bool,
     /// What becomes of a certificate and a key that can be read, but not used together.
     pub unfit_credential: UnfitCredential,
@@ -726,6 +727,22 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The address from which the server sees it come, when known.
     pub from: Option<std::net::IpAddr>,
+}
+
+impl Request {
+    /// The host without its port.
+    pub fn host_name(&self) -> &str {
+        match self.host.rsplit_once(':') {
+            Some((name, port))
+                if !name.ends_with(':')
+                    && (!name.contains(':') || name.ends_with(']'))
+                    && port.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
+                name
+            }
+            _ => &self.host,
+        }
+    }
 }
 
 /// A client endpoint meeting a server endpoint.

@@ -108,7 +108,13 @@ fn describe(
     let server =
         server.unwrap_or_else(|| Party { kind: "unseen", name: connection.server_label.clone(), file: None });
     let server_name =
-        dialer.and_then(|(_, dialer)| dialer.tls.as_ref()).and_then(|tls| tls.server_name.clone());
+        dialer.and_then(|(_, dialer)| dialer.tls.as_ref()).and_then(|tls| match &tls.server_name {
+            Some(_) if tls.names_from_request => {
+                let host = connection.request.as_ref().map(|request| request.host_name());
+                host.filter(|host| host.parse::<std::net::IpAddr>().is_err()).map(str::to_owned)
+            }
+            name => name.clone(),
+        });
     ConnectionReport {
         client,
         server,

@@ -208,7 +208,7 @@ fn the_name_sent_and_checked_follows_pass_host() {
     let some = |text: &str| Some(text.to_owned());
     let none = None;
     for (config, upstream, more, want) in [
-        ("", "type: roundrobin", "", (none.clone(), none.clone(), true)),
+        ("", "type: roundrobin", "", (some(""), some(""), true)),
         ("", "pass_host: node", "", (some("up.test"), some("up.test"), false)),
         ("", "pass_host: rewrite, upstream_host: 'r.test:99'", "", (some("r.test"), some("r.test"), false)),
         (

@@ -387,7 +387,14 @@ impl Call<'_> {
                 let server_name = name.value.parse::<std::net::IpAddr>().is_err().then(|| name.value.clone());
                 Names { server_name, reference: Some(name), from_request: false }
             }
-            None => Names { server_name: None, reference: None, from_request: true },
+            None => {
+                let client = self.upstream.pass_host.span();
+                Names {
+                    server_name: Some(String::new()),
+                    reference: Some(Located::new(String::new(), client)),
+                    from_request: true,
+                }
+            }
         }
     }
 

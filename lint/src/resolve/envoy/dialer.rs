@@ -279,7 +279,7 @@ impl Loader<'_, '_, '_> {
                 None => Setting::Default { value: false, parent: common.span },
             },
             trust,
-            server_name: sni.name,
+            server_name: sni.name.or(sni.from_request.then(String::new)),
             reference,
             checks,
             // clients speak TLS 1.2 unless told otherwise (facts, section 6)

@@ -293,7 +293,7 @@ fn the_name_sent_and_the_name_compared_follow_from_cluster_and_route() {
             Some("srv.test"),
             false,
         ),
-        (", sni: a.test", OPTIONS, "", None, Some(""), true),
+        (", sni: a.test", OPTIONS, "", Some(""), Some(""), true),
         ("", OPTIONS, ", host_rewrite_literal: 'b.test:443'", Some("b.test"), Some("b.test"), false),
         ("", OPTIONS, ", auto_host_rewrite: true", Some("srv.test"), Some("srv.test"), false),
     ] {
