@@ -37,7 +37,12 @@ struct Shelf {
     found: HashMap<(String, String), Lookup<Store>>,
     /// The namespaces in which a name is found.
     namespaces: HashMap<String, Vec<String>>,
+    /// The names of a namespace.
+    names: HashMap<String, Vec<String>>,
 }
+
+/// How many names are compared with one that is missing.
+const LOOKED_AT: usize = 200;
 
 /// What in the sources makes Secrets and ConfigMaps that are not among them.
 #[derive(Debug, Default)]
@@ -244,6 +249,16 @@ impl Stores {
                 message: format!("this one is in namespace {other}, where Pods of {namespace} cannot use it"),
             });
         }
+        let similar = shelf.names.get(namespace).map_or(&[][..], Vec::as_slice).iter().take(LOOKED_AT);
+        let similar = similar
+            .map(|other| (distance(name, other), other))
+            .filter(|(distance, _)| *distance <= 2)
+            .min_by_key(|(distance, _)| *distance);
+        if let Some((_, other)) = similar
+            && let Some(Lookup::Found(store)) = shelf.found.get(&(namespace.to_owned(), other.clone()))
+        {
+            labels.push(Label { span: store.span, message: format!("{} has a similar name", store.title) });
+        }
         Lookup::Missing(Missing {
             rule,
             message: format!("no {kind} {name} in namespace {namespace} is made by anything in the sources"),
@@ -281,12 +296,38 @@ impl Store {
 
 impl Shelf {
     fn put(&mut self, namespace: &str, name: &str, store: Lookup<Store>) {
-        self.found.insert((namespace.to_owned(), name.to_owned()), store);
+        let before = self.found.insert((namespace.to_owned(), name.to_owned()), store);
+        if before.is_none() {
+            self.names.entry(namespace.to_owned()).or_default().push(name.to_owned());
+        }
         let namespaces = self.namespaces.entry(name.to_owned()).or_default();
         if !namespaces.iter().any(|other| other == namespace) {
             namespaces.push(namespace.to_owned());
         }
     }
+}
+
+/// How many characters have to be put in, taken out or changed; more than 2 count as 3.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len().abs_diff(other.len()) > 2 {
+        return 3;
+    }
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, byte) in one.iter().enumerate() {
+        let mut diagonal = at;
+        let mut left = at + 1;
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (cell, with) in row.iter_mut().skip(1).zip(other) {
+            let best = (diagonal + usize::from(byte != with)).min(left + 1).min(*cell + 1);
+            diagonal = *cell;
+            *cell = best;
+            left = best;
+        }
+    }
+    row.last().copied().unwrap_or(3)
 }
 
 fn store(kind: &str, metadata: &crate::dialect::kubernetes::Metadata, data: Vec<Datum>) -> Store {

@@ -231,6 +231,20 @@ fn what_cannot_be_issued_or_mounted_is_missing_for_a_reason() {
 }
 
 #[test]
+fn a_missing_secret_points_at_one_of_a_similar_name() {
+    let labels = |name: &str| {
+        let built = edited("secret: {secretName: store-tls", &format!("secret: {{secretName: {name}"));
+        let labels = missing(&built, "/tls/tls.crt").labels;
+        labels.into_iter().map(|label| label.message).collect::<Vec<_>>().join("; ")
+    };
+    for (name, similar) in
+        [("store-tsl", true), ("storetls", true), ("stor-tlss", true), ("stack-tls", false)]
+    {
+        assert_eq!(labels(name).contains("Secret demo/store-tls has a similar name"), similar, "{name}");
+    }
+}
+
+#[test]
 fn what_others_may_make_is_unseen() {
     let nobody = DEPLOYMENT.replacen("secret: {secretName: store-tls", "secret: {secretName: nobody", 1);
     for (object, words) in [

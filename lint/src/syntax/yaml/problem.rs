@@ -21,6 +21,8 @@ pub(super) fn scan(text: &Text, source: &str, chunk: &Range<usize>, at: usize, i
     let tab = line.get(..indentation).and_then(|blank| blank.find('\t')).map(|tab| line_start + tab);
     let (range, message) = if let Some(tab) = tab {
         (tab..tab + 1, "a tab indents this line, which YAML does not allow: indent with spaces".to_owned())
+    } else if info.contains("recursion limit") {
+        (at..at + 1, "brackets nested this deep are not read".to_owned())
     } else if info.contains("tab") {
         let rest = source.get(at..chunk.end).unwrap_or_default();
         let tab = rest.lines().next().unwrap_or_default().find('\t').map_or(at, |tab| at + tab);
@@ -65,6 +67,20 @@ pub(super) fn scan(text: &Text, source: &str, chunk: &Range<usize>, at: usize, i
         )
     } else if info.contains("',' or '}'") || info.contains("',' or ']'") || info.contains("expected ','") {
         (word(source, at, chunk.end), "a comma or the closing bracket is missing before this".to_owned())
+    } else if info.contains("illegal placement of ':'") {
+        (
+            word(source, at, chunk.end),
+            "a bracket that opens before this `:` is not closed: close it".to_owned(),
+        )
+    } else if info.contains("unexpected character") {
+        let range = at..at + source.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let shown = source.get(range.clone()).unwrap_or_default().to_owned();
+        (range, format!("a value cannot start with {shown}: quote it"))
+    } else if info.contains("invalid trailing content") {
+        (
+            word(source, at, chunk.end),
+            "text follows a closing quote: quote the whole value, or double the quotes in it".to_owned(),
+        )
     } else if info.contains("block scalar") {
         (
             word(source, at, chunk.end),
@@ -126,11 +142,17 @@ pub(super) fn binary(text: &Text, place: Range<usize>) -> Problem {
 }
 
 pub(super) fn duplicate_key(text: &Text, name: &str, first: Range<usize>, again: Range<usize>) -> Problem {
+    let between = text.bytes().get(first.start..again.start).unwrap_or_default();
+    let lines = between.iter().filter(|byte| **byte == b'\n').count();
+    let place = match lines {
+        0 => "before on this line".to_owned(),
+        1 => "on the line above".to_owned(),
+        lines => format!("{lines} lines above"),
+    };
     Problem {
         span: text.span(again),
         message: format!(
-            "the key {name} is written twice in this mapping; kubectl refuses it or takes the last one: \
-             delete one"
+            "the key {name} is written here and {place}; kubectl refuses both or takes the last: delete one"
         ),
         related: Some(text.span(first)),
         document_lost: false,

@@ -13,6 +13,9 @@ const MAX_DEPTH: u32 = 200;
 /// Nodes that a document may have once its aliases are followed, beside ten per node written.
 const MAX_EXPANDED: u64 = 200_000;
 
+/// Equal keys of one mapping that are named.
+const MAX_DUPLICATES: usize = 20;
+
 /// Reads every document of a text, in order.
 pub(super) fn stream(text: &Text, problems: &mut Vec<Problem>, mut take: impl FnMut(Document)) {
     let bytes = text.bytes();
@@ -29,12 +32,15 @@ pub(super) fn stream(text: &Text, problems: &mut Vec<Problem>, mut take: impl Fn
             problems.push(problem::control_character(text, chunk.start + at));
             continue;
         }
+        let offsets = Offsets::new(source, &chunk);
+        let mut characters = 0;
         let mut rest = chunk;
         // several JSON values may follow one another without `---`
         while !rest.is_empty() {
-            let mut reader = Reader::new(text, source, rest.clone());
+            let mut reader = Reader::new(text, source, rest.clone(), &offsets, characters);
             let next = match reader.run() {
-                Ok(next) => {
+                Ok((next, skipped)) => {
+                    characters = skipped;
                     problems.append(&mut reader.problems);
                     if let Some(document) = reader.finish() {
                         take(document);
@@ -164,7 +170,9 @@ struct Reader<'t> {
     text: &'t Text,
     source: &'t str,
     range: Range<usize>,
-    offsets: Offsets<'t>,
+    offsets: &'t Offsets<'t>,
+    /// Characters of the chunk before this document.
+    skipped: usize,
     nodes: Vec<Data>,
     children: Vec<u32>,
     values: Vec<Box<str>>,
@@ -177,11 +185,18 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    fn new(text: &'t Text, source: &'t str, range: Range<usize>) -> Self {
+    fn new(
+        text: &'t Text,
+        source: &'t str,
+        range: Range<usize>,
+        offsets: &'t Offsets<'t>,
+        skipped: usize,
+    ) -> Self {
         Self {
             text,
             source,
-            offsets: Offsets::new(source, &range),
+            offsets,
+            skipped,
             range,
             nodes: Vec::new(),
             children: Vec::new(),
@@ -194,23 +209,24 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Reads one document; returns where the next one may begin.
-    fn run(&mut self) -> Result<usize, Problem> {
+    /// Reads one document; returns where the next one may begin, in bytes and in characters of the chunk.
+    fn run(&mut self) -> Result<(usize, usize), Problem> {
         let chunk = self.source.get(self.range.clone()).unwrap_or_default();
         let mut parser = Parser::new(StrInput::new(chunk));
         while let Some(event) = parser.next_event() {
             let (event, span) = match event {
                 Ok(event) => event,
                 Err(error) => {
-                    let at = self.offsets.byte(error.marker().index());
+                    let character = self.skipped + error.marker().index();
+                    let at = self.offsets.byte(character);
                     if self.done && self.is_json() && matches!(self.byte(at), Some(b'{' | b'[')) {
-                        return Ok(at);
+                        return Ok((at, character));
                     }
                     return Err(problem::scan(self.text, self.source, &self.range, at, error.info()));
                 }
             };
-            let start = self.offsets.byte(span.start.index());
-            let end = self.offsets.byte(span.end.index());
+            let start = self.offsets.byte(self.skipped + span.start.index());
+            let end = self.offsets.byte(self.skipped + span.end.index());
             match event {
                 Event::Scalar(value, style, anchor, tag) => {
                     let properties = anchor > 0 || tag.is_some();
@@ -231,7 +247,7 @@ impl<'t> Reader<'t> {
                 | Event::DocumentEnd => {}
             }
         }
-        Ok(self.range.end)
+        Ok((self.range.end, 0))
     }
 
     fn finish(self) -> Option<Document> {
@@ -491,6 +507,9 @@ impl<'t> Reader<'t> {
         let mut seen: BTreeMap<&str, Range<usize>> = BTreeMap::new();
         let mut found = Vec::new();
         for (name, place) in keys() {
+            if found.len() >= MAX_DUPLICATES {
+                break;
+            }
             match seen.get(name) {
                 Some(_) if name == "<<" => {}
                 Some(first) => found.push(problem::duplicate_key(self.text, name, first.clone(), place)),

@@ -144,7 +144,9 @@ fn a_problem_names_its_place_and_costs_one_document_only() {
         ("a: *nowhere\n", "*nowhere", "does not define"),
         ("a: b: c\n", ":", "quote the value"),
         ("a: &x [*x]\n", "*x", "inside the value"),
-        ("a: [1, 2\nb: 1\n", "", "not YAML"),
+        ("a: [1, 2\nb: 1\n", ":", "is not closed"),
+        ("a: @x\n", "@", "cannot start with @"),
+        ("a: 'x' y\n", "y", "follows a closing quote"),
         ("a: {{ .Values.x }}\n", "{ .Values.x }", "cannot be a key"),
         ("a: 1\u{7}\n", "\u{7}", "control character 0x07"),
         ("a: 1\n<<: 3\n", "3", "takes a mapping"),
@@ -169,6 +171,7 @@ fn equal_keys_are_named_and_the_last_one_counts() {
     let parsed = parse(&source(text).1);
     let [problem] = parsed.problems.as_slice() else { panic!("{:?}", parsed.problems) };
     assert_eq!((problem.span.start, problem.related.unwrap().start), (19, 5));
+    assert!(problem.message.contains("written here and 2 lines above"), "{}", problem.message);
     assert!(!problem.document_lost);
     assert_eq!(parsed.documents[0].root().at(&["a", "k"]).unwrap().as_i64(), Some(2));
     let many: String = (0..40).map(|index| format!("k{index}: {index}\n")).collect();
@@ -182,6 +185,7 @@ fn streams_yield_their_documents() {
         ("---\na: 1\n---\n---\n# nothing\n---\nb: 2\n", vec!["{a: 1}", "{b: 2}"]),
         ("# Source: chart/templates/a.yaml\n---\n# Source: x\na: 1\n", vec!["{a: 1}"]),
         ("{\"a\": 1}\n{\"b\": 2}\n", vec!["{\"a\": 1}", "{\"b\": 2}"]),
+        ("{\"é\": 1}\n{\"ü\": 2} {\"c\": 3}", vec!["{\"é\": 1}", "{\"ü\": 2}", "{\"c\": 3}"]),
         ("a: 1\n...\n%YAML 1.1\n---\nb: 2\n", vec!["{a: 1}", "{b: 2}"]),
         ("a: |\n  x\n---\nb: 2\n", vec!["{a: \"x\\n\"}", "{b: 2}"]),
         ("--- {a: 1}\n--- text\n", vec!["{a: 1}", "text"]),
@@ -217,6 +221,14 @@ fn booleans_and_numbers_are_those_of_yaml_1_1() {
         let node = document.root().items().next().unwrap();
         assert_eq!((node.as_bool(), node.as_i64()), (boolean, integer), "{text}");
     }
+}
+
+#[test]
+fn json_values_in_a_row_take_time_by_their_number() {
+    let lines = "{\"a\": \"é\"}\n".repeat(10_000);
+    let start = std::time::Instant::now();
+    assert_eq!(parse(&source(&lines).1).documents.len(), 10_000);
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
 
 #[test]
