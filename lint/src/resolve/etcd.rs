@@ -80,7 +80,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
             }
         }
     };
-    let config = etcd::read(&Start {
+    let mut config = etcd::read(&Start {
         arguments: &launch.arguments,
         environment,
         file: configuration
@@ -97,6 +97,9 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
         (Files::Loose, None, Some((path, _))) => folder(path),
         _ => "/".to_owned(),
     };
+    if launch.image.as_ref().is_some_and(|image| !bitnami && !is_stock(&image.value)) {
+        leave_to_start_script(&mut config, launch);
+    }
     let files = Reader { world, machine, base };
     fill(&mut program, config, &files);
     vec![program]
@@ -505,6 +508,32 @@ fn folder(path: &str) -> String {
     match path.rsplit_once('/') {
         Some((folder, _)) if !folder.is_empty() => folder.to_owned(),
         _ => "/".to_owned(),
+    }
+}
+
+/// Images that start etcd itself, without a script before it.
+fn is_stock(image: &str) -> bool {
+    let name = image.split('@').next().unwrap_or_default();
+    [
+        "coreos/etcd",
+        "etcd-development/etcd",
+        "registry.k8s.io/etcd",
+        "k8s.gcr.io/etcd",
+        "google_containers/etcd",
+    ]
+    .iter()
+    .any(|known| name.contains(known))
+}
+
+/// In an image that nobody knows, a start script may give what etcd demands beside the environment.
+fn leave_to_start_script(config: &mut EtcdConfig, launch: &Launch) {
+    let by_flags = launch.arguments.iter().any(|word| word.value.contains("listen-client-urls"));
+    let demanded = |refusal: &Refusal| refusal.message == etcd::ADVERTISE_MISSING;
+    if !by_flags && config.refusals.iter().any(demanded) {
+        config.refusals.retain(|refusal| !demanded(refusal));
+        config.unseen.push(
+            "etcd demands advertise-client-urls, and whether the image sets it was not seen".to_owned(),
+        );
     }
 }
 

@@ -131,6 +131,10 @@ impl Given {
                     }
                 },
             };
+            if self.is_open(setting, &value) {
+                self.from_flags.insert(setting.name, argument.span);
+                continue;
+            }
             if setting.form == Form::Bool && parse_bool(&value.value).is_none() {
                 let message = format!("--{name} is true or false, not {:?}", value.value);
                 let log = format!("invalid boolean value {:?} for -{name}: parse error", value.value);
@@ -169,7 +173,7 @@ impl Given {
                 continue;
             }
             match variable.value {
-                Lookup::Found(value) if value.value.is_empty() => {}
+                Lookup::Found(value) if value.value.is_empty() || self.is_open(setting, value) => {}
                 Lookup::Found(value) if setting.form == Form::Bool && parse_bool(&value.value).is_none() => {
                     let log = format!("invalid value {:?} for {name}: parse error", value.value);
                     self.refuse(
@@ -351,6 +355,22 @@ impl Given {
         self.refuse(message, node.span(), log);
     }
 
+    /// Whether a shell or the kubelet still has to fill in a value on which TLS depends; it is noted then.
+    ///
+    /// URLs are kept: what is open of them is passed over one by one.
+    fn is_open(&mut self, setting: &SettingName, value: &Located<String>) -> bool {
+        let matters = match setting.form {
+            Form::Bool | Form::List => true,
+            Form::Text => setting.name.ends_with("-file") || setting.name.starts_with("tls-"),
+            Form::Urls | Form::Number => false,
+        };
+        let open = matters && is_filled_in(&value.value);
+        if open {
+            self.unseen.push(format!("{} is {}, which is filled in elsewhere", setting.name, value.value));
+        }
+        open
+    }
+
     fn not_a_flag(&mut self, argument: &Located<String>) {
         let message = match argument.value.as_str() {
             word @ ("true" | "false") => format!(
@@ -380,6 +400,13 @@ pub const ALLOWED_LISTS: &[Version] = &[Version(3, 5, 15)];
 pub fn refusal(message: String, span: Span, log: Option<String>) -> Refusal {
     let labels = vec![Label { span, message: String::new() }];
     Refusal { rule: "refused-setting", message, labels, log }
+}
+
+/// Whether a variable stands in a value: `${NAME}`, `$(NAME)`, `$NAME`.
+pub fn is_filled_in(text: &str) -> bool {
+    text.split('$').skip(1).any(|rest| {
+        rest.starts_with(|next: char| matches!(next, '{' | '(' | '_') || next.is_ascii_alphabetic())
+    })
 }
 
 /// What Go's JSON calls a scalar.

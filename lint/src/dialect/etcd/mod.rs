@@ -12,7 +12,7 @@ mod settings;
 mod tests;
 
 pub use given::Variable;
-pub use read::{BITNAMI, Start, config_file, read};
+pub use read::{ADVERTISE_MISSING, BITNAMI, Start, config_file, read};
 pub use recognise::{environment, recognises, recognises_environment};
 
 use crate::deployment::{Refusal, Setting, Version};

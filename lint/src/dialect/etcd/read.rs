@@ -1,6 +1,6 @@
 //! What etcd makes of what it was given: defaults, URLs, members, and what it refuses at start.
 
-use super::given::{Given, Variable, part, refusal, split};
+use super::given::{Given, Variable, is_filled_in, part, refusal, split};
 use super::settings::in_release;
 use super::{EtcdConfig, Member, Security};
 use crate::deployment::{Refusal, Setting, Version};
@@ -30,6 +30,9 @@ pub const BITNAMI: &[(&str, &str)] = &[
     ("ETCD_ADVERTISE_CLIENT_URLS", "http://127.0.0.1:2379"),
     ("ETCD_DATA_DIR", "/bitnami/etcd/data"),
 ];
+
+/// What is said where `listen-client-urls` is set by flag or variable and `advertise-client-urls` is not.
+pub const ADVERTISE_MISSING: &str = "listen-client-urls is given and advertise-client-urls is not";
 
 /// The path of the configuration file that flags or environment name, if they do: the flag wins.
 pub fn config_file(arguments: &[Located<String>], environment: &[Variable<'_>]) -> Option<Located<String>> {
@@ -77,10 +80,17 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
     let version = start.version;
     let parent = start.file.as_ref().map_or(start.parent, |(_, root)| root.span());
     let mut refusals = Vec::new();
+    let mut open = Vec::new();
     let mut urls = |given: &Given, name: &'static str| -> Option<Setting<Vec<Located<Url>>>> {
         let text = given.text(name)?;
         let mut list = Vec::new();
         for item in split(&text) {
+            if is_filled_in(&item.value) {
+                if name.starts_with("listen-") {
+                    open.push(format!("{name} is {}, which is filled in elsewhere", item.value));
+                }
+                continue;
+            }
             match url(&item) {
                 Ok(url) => list.push(Located::new(url, item.span)),
                 Err((message, log)) => {
@@ -115,7 +125,7 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
     if start.file.is_none() && advertise_client_urls.is_none() {
         if let Some(listen) = &listen_client_urls {
             refusals.push(refusal(
-                "listen-client-urls is given and advertise-client-urls is not".to_owned(),
+                ADVERTISE_MISSING.to_owned(),
                 listen.span(),
                 Some(
                     "--advertise-client-urls is required when --listen-client-urls is set explicitly"
@@ -183,6 +193,7 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
         unseen: std::mem::take(&mut given.unseen),
     };
     config.refusals.append(&mut refusals);
+    config.unseen.append(&mut open);
     let more = super::refuse::at_start(&config);
     config.refusals.extend(more);
     config
@@ -249,6 +260,9 @@ fn url(item: &Located<String>) -> Result<Url, (String, Option<String>)> {
 fn members(text: &Located<String>, refusals: &mut Vec<Refusal>) -> Vec<Member> {
     let mut members = Vec::new();
     for item in split(text) {
+        if is_filled_in(&item.value) {
+            continue;
+        }
         let Some((name, address)) = item.value.split_once('=') else {
             refusals.push(refusal(
                 format!("initial-cluster: {:?} is not NAME=URL", item.value),

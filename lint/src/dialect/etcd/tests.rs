@@ -274,6 +274,25 @@ fn the_start_script_of_bitnami_supplies_what_etcd_demands() {
 }
 
 #[test]
+fn what_a_shell_fills_in_is_neither_refused_nor_believed() {
+    let config = from_flags(
+        "--name=${HOSTNAME} --listen-client-urls=https://$(POD_IP):2379 --advertise-client-urls=https://$NAME:2379 \
+         --cert-file=${DIR}/c --key-file=/k --initial-cluster=${HOSTNAME}=https://${HOSTNAME}:2380",
+        "",
+        V3_5,
+        &[],
+    );
+    assert_eq!(
+        config.unseen,
+        [
+            "cert-file is ${DIR}/c, which is filled in elsewhere",
+            "listen-client-urls is https://$(POD_IP):2379, which is filled in elsewhere"
+        ]
+    );
+    assert_eq!(logs(&config), Vec::<String>::new());
+}
+
+#[test]
 fn members_have_names_and_urls_where_they_are_written() {
     let text = "initial-cluster: m1=https://m1:2380,m2=https://m2:12380,m2=https://m2:12381\n";
     let config = from_file(text, V3_5);

@@ -34,6 +34,10 @@ pub fn link(
     for problem in &document.problems {
         notes.incomplete.push(incomplete(Some(problem.span), problem.message.clone()));
     }
+    if !document.problems.is_empty() {
+        // a shell would not run any of it
+        return Vec::new();
+    }
     let files = Reader { world, machine: place, secrets };
     let open = |path: &Located<String>| files.text(path);
     let mut programs = Vec::new();
@@ -45,7 +49,7 @@ pub fn link(
             Some(Client::SClient(s_client)) => Some(of_s_client(&files, machine, &s_client)),
         });
     }
-    if programs.is_empty() && document.problems.is_empty() {
+    if programs.is_empty() {
         let name = document.commands.first().and_then(|command| command.words.first());
         let message = match name {
             Some(word) => format!(
@@ -388,3 +392,6 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

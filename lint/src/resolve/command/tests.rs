@@ -1,0 +1,244 @@
+use super::*;
+use crate::assume::Assume;
+use crate::deployment::{Missing, Stack, Version};
+use crate::resolve::machine::{Files, Index};
+use crate::source::{FileId, Sources};
+use crate::syntax::command::parse;
+
+const NETWORK: &[(&str, &str)] =
+    &[("ca.pem", "CA"), ("c.pem", "CERTIFICATE"), ("k.pem", "KEY"), ("rc", "url = \"https://in.rc/\"\n")];
+
+fn secret(namespace: &str, name: &str, key: &str) -> Lookup<Content> {
+    match (namespace, name, key) {
+        ("tls", "curl", "tls.crt") => Lookup::Found(Content::Empty),
+        ("tls", "curl", key) => {
+            Lookup::Missing(Missing { rule: "missing-key", message: format!("no {key}"), labels: Vec::new() })
+        }
+        _ => Lookup::Unseen("no such Secret among the sources".to_owned()),
+    }
+}
+
+fn linked(line: &str, assume: &Assume) -> (Vec<Program>, Vec<String>) {
+    let mut sources = Sources::default();
+    for (path, text) in NETWORK {
+        sources.add(*path, *text);
+    }
+    sources.root = true;
+    let machine = Machine { name: String::new(), namespace: None, files: Files::Root };
+    let world = World {
+        index: Index::new(&sources),
+        assume,
+        machines: vec![machine],
+        apisix_objects: Default::default(),
+    };
+    let mut notes = Notes::default();
+    let document = parse(&Text::excerpt(FileId(9), 0, line));
+    let programs = link(&world, 0, &document, &secret, &mut notes);
+    (programs, notes.incomplete.into_iter().map(|incomplete| incomplete.message).collect())
+}
+
+fn program(line: &str) -> Program {
+    let (mut programs, incomplete) = linked(line, &Assume::default());
+    assert_eq!(incomplete, Vec::<String>::new(), "{line}");
+    assert_eq!(programs.len(), 1, "{line}");
+    programs.remove(0)
+}
+
+fn only(line: &str) -> Dialer {
+    let mut program = program(line);
+    assert_eq!(program.refusals, [], "{line}");
+    assert_eq!(program.dialers.len(), 1, "{line}");
+    program.dialers.remove(0)
+}
+
+fn tls(line: &str) -> ClientTls {
+    only(line).tls.unwrap_or_else(|| panic!("{line} is plaintext"))
+}
+
+#[test]
+fn names_go_where_each_client_sends_them() {
+    for (line, server_name, reference) in [
+        ("curl https://srv.test:1/", Some("srv.test"), Some("srv.test")),
+        ("curl https://srv.test.:1/", Some("srv.test"), Some("srv.test")),
+        ("curl https://127.0.0.1:1/", None, Some("127.0.0.1")),
+        ("curl https://[::1]:1/", None, Some("::1")),
+        ("curl -k https://srv.test/", Some("srv.test"), None),
+        ("curl --connect-to ::other:1 https://srv.test/", Some("srv.test"), Some("srv.test")),
+        ("curl -H 'Host: other' https://srv.test/", Some("srv.test"), Some("srv.test")),
+        ("etcdctl --endpoints https://a:1 get x", Some("a"), Some("a")),
+        ("etcdctl --endpoints a:1 --cacert /ca.pem get x", Some("a"), Some("a")),
+        ("etcdctl --endpoints https://127.0.0.1:1 get x", None, Some("127.0.0.1")),
+        ("etcdctl --endpoints a:1 --cacert /ca.pem --insecure-skip-tls-verify get x", Some("a"), None),
+        ("openssl s_client -connect a:1", Some("a"), None),
+        ("openssl s_client -connect 127.0.0.1:1", None, None),
+        ("openssl s_client -connect 127.0.0.1:1 -servername b", Some("b"), None),
+        ("openssl s_client -connect a:1 -noservername -verify_hostname c", None, Some("c")),
+        ("openssl s_client -connect a:1 -verify_ip 127.0.0.1", Some("a"), Some("127.0.0.1")),
+    ] {
+        let tls = tls(line);
+        let compared = tls.reference.as_ref().map(|name| name.value.as_str());
+        assert_eq!((tls.server_name.as_deref(), compared), (server_name, reference), "{line}");
+    }
+}
+
+#[test]
+fn tls_is_spoken_where_scheme_or_files_ask_for_it() {
+    for (line, expected, url) in [
+        ("curl http://a/", false, "http://a/"),
+        ("curl a", false, "http://a"),
+        ("curl https://a", true, "https://a"),
+        ("etcdctl get x", false, "http://127.0.0.1:2379"),
+        ("etcdctl --cacert /ca.pem get x", true, "https://127.0.0.1:2379"),
+        ("etcdctl --endpoints http://a:1 --cacert /ca.pem get x", false, "http://a:1"),
+        ("etcdctl --insecure-transport=false get x", true, "https://127.0.0.1:2379"),
+        ("openssl s_client -connect a:1", true, "https://a:1"),
+    ] {
+        let dialer = only(line);
+        assert_eq!((dialer.tls.is_some(), dialer.target.url.as_str()), (expected, url), "{line}");
+    }
+}
+
+#[test]
+fn the_first_endpoint_decides_for_all() {
+    let program = program("etcdctl --endpoints https://a:1,b:2,http://c:3 get x");
+    let spoken: Vec<_> = program
+        .dialers
+        .iter()
+        .map(|dialer| (dialer.target.host.value.as_str(), dialer.tls.is_some()))
+        .collect();
+    assert_eq!(spoken, [("a", true), ("b", true), ("c", true)]);
+}
+
+#[test]
+fn files_are_those_of_the_machine_or_keys_of_secrets() {
+    let found = |tls: &ClientTls| {
+        let credential = tls.credential.as_ref().unwrap();
+        [Some(&credential.certificate), credential.key.as_ref()].map(|file| {
+            match file.map(|file| &file.content) {
+                Some(Lookup::Found(_)) => "found",
+                Some(Lookup::Missing(_)) => "missing",
+                Some(Lookup::Unseen(_)) => "unseen",
+                None => "none",
+            }
+        })
+    };
+    for (line, expected) in [
+        ("curl --cert /c.pem --key /k.pem https://a", ["found", "found"]),
+        ("curl --cert /c.pem https://a", ["found", "found"]),
+        ("curl --cert /c.pem --key /no.pem https://a", ["found", "missing"]),
+        ("curl --cert k8s:tls/curl/tls.crt --key k8s:tls/curl/tls.key https://a", ["found", "missing"]),
+        ("curl --cert k8s:a/b/c --key k8s:a https://a", ["unseen", "unseen"]),
+        ("curl --cert <(make cert) --key /k.pem https://a", ["unseen", "found"]),
+        ("etcdctl --endpoints https://a:1 --cert /c.pem --key /k.pem get x", ["found", "found"]),
+        ("openssl s_client -connect a:1 -cert /c.pem", ["found", "found"]),
+    ] {
+        assert_eq!(found(&tls(line)), expected, "{line}");
+    }
+}
+
+#[test]
+fn trust_is_what_is_given_or_the_systems() {
+    for (line, own) in [
+        ("curl --cacert /ca.pem https://a", true),
+        ("curl https://a", false),
+        ("SSL_CERT_FILE=/ca.pem curl https://a", true),
+        ("etcdctl --endpoints https://a:1 --cacert /ca.pem get x", true),
+        ("etcdctl --endpoints https://a:1 get x", false),
+        ("openssl s_client -connect a:1 -CAfile /ca.pem", true),
+        ("openssl s_client -connect a:1", false),
+    ] {
+        let trust = tls(line).trust;
+        assert_eq!(matches!(trust.as_slice(), [Trust::File { .. }]), own, "{line}");
+        assert_eq!(matches!(trust.as_slice(), [Trust::System(_)]), !own, "{line}");
+    }
+}
+
+#[test]
+fn s_client_prints_failures_and_sends_one_certificate_unless_told_otherwise() {
+    for (options, tolerates, one) in [
+        ("", true, true),
+        ("-verify 3", true, true),
+        ("-verify_return_error", false, true),
+        ("-cert /c.pem -cert_chain /c.pem", true, false),
+        ("-cert /c.pem", true, true),
+    ] {
+        let tls = tls(&format!("openssl s_client -connect a:1 {options}"));
+        assert_eq!((tls.tolerates_failure, tls.sends_end_entity_only), (tolerates, one), "{options}");
+    }
+    assert!(!tls("curl https://a").sends_end_entity_only);
+    assert_eq!(only("openssl s_client -connect a:1 -cert /c.pem -cert_chain /k.pem").unseen.len(), 1);
+}
+
+#[test]
+fn versions_are_bounded_by_options() {
+    use Protocol::{Tls10, Tls11, Tls12, Tls13};
+    for (line, expected) in [
+        ("curl https://a", vec![Tls10, Tls11, Tls12, Tls13]),
+        ("curl --tlsv1.2 https://a", vec![Tls12, Tls13]),
+        ("curl --tlsv1.3 https://a", vec![Tls13]),
+        ("curl --tls-max 1.1 https://a", vec![Tls10, Tls11]),
+        ("etcdctl --endpoints https://a:1 get x", vec![Tls12, Tls13]),
+        ("openssl s_client -connect a:1 -tls1_2", vec![Tls12]),
+        ("openssl s_client -connect a:1 -no_tls1_3 -min_protocol TLSv1.1", vec![Tls11, Tls12]),
+    ] {
+        assert_eq!(tls(line).protocols.value().versions, expected, "{line}");
+    }
+}
+
+#[test]
+fn requests_are_what_the_server_will_see() {
+    for (line, method, host, path) in [
+        ("curl https://a:1/x?y", "GET", "a:1", "/x?y"),
+        ("curl -H 'Host: b' -d z https://a", "POST", "b", "/"),
+        ("openssl s_client -connect 127.0.0.1:1 -servername b", "GET", "b", "/"),
+        ("openssl s_client -connect a:1", "GET", "a", "/"),
+    ] {
+        let request = only(line).request.unwrap();
+        assert_eq!(
+            (request.method.as_str(), request.host.as_str(), request.path.as_str()),
+            (method, host, path),
+            "{line}"
+        );
+    }
+    assert_eq!(only("etcdctl get x").request, None);
+}
+
+#[test]
+fn versions_come_from_what_is_assumed() {
+    let assume = Assume::parse(&["curl=7.88.1", "openssl=3.0", "openssl-seclevel=1"]).unwrap();
+    let (programs, _) = linked("curl https://a", &assume);
+    assert_eq!(programs[0].versions.program, Version(7, 88, 1));
+    assert_eq!(programs[0].versions.stack, Stack::OpenSsl { version: Version(3, 0, 0), security_level: 1 });
+    assert_eq!(program("openssl s_client").versions.program, Version(3, 5, 0));
+    assert_eq!(program("curl https://a").versions.program, Version(8, 14, 1));
+}
+
+#[test]
+fn several_commands_are_several_programs() {
+    let (programs, _) = linked(
+        "curl https://a && etcdctl get x; echo done | openssl s_client -connect b:1",
+        &Assume::default(),
+    );
+    let kinds: Vec<_> = programs.iter().map(|program| program.kind.name()).collect();
+    assert_eq!(kinds, ["curl", "etcdctl", "openssl"]);
+}
+
+#[test]
+fn a_configuration_file_of_curl_is_read_from_the_machine() {
+    assert_eq!(only("curl -K /rc").target.url, "https://in.rc/");
+    let missing = program("curl -K /none https://a");
+    assert_eq!(missing.refusals[0].log.as_deref(), Some("curl: cannot read config from '/none'"));
+}
+
+#[test]
+fn what_cannot_be_taken_says_what_to_write() {
+    for (line, part) in [
+        ("wget https://a", "wget is no command that is read here; write curl"),
+        ("", "there is no command; write curl"),
+        ("curl 'https://a", "this single quote is not closed"),
+    ] {
+        let (programs, incomplete) = linked(line, &Assume::default());
+        assert_eq!(programs.len(), 0, "{line}");
+        assert!(incomplete[0].contains(part), "{line}: {incomplete:?}");
+    }
+}
