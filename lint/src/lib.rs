@@ -11,6 +11,7 @@
 pub mod assume;
 pub mod deployment;
 pub mod dialect;
+pub mod explain;
 pub mod finding;
 pub mod handshake;
 pub mod render;

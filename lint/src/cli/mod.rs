@@ -211,13 +211,21 @@ fn finish(report: &Report, text: &str, found: bool) -> u8 {
 }
 
 fn explain(what: &str) -> u8 {
-    match mtls_lint::rules::find(what) {
-        Some(rule) => print(&format!("{} ({})\n\n{}\n", rule.id, rule.severity.name(), rule.page()), FINE),
-        None => {
-            note(&format!("mtls-lint: nothing is known of {what:?}; mtls-lint rules lists the rules"));
-            FOUND
-        }
+    if let Some(rule) = mtls_lint::rules::find(what) {
+        return print(&format!("{} ({})\n\n{}\n", rule.id, rule.severity.name(), rule.page()), FINE);
     }
+    let causes = mtls_lint::explain::causes(what);
+    if causes.is_empty() {
+        note(&format!("mtls-lint: nothing is known of {what:?}; mtls-lint rules lists the rules"));
+        return FOUND;
+    }
+    let lines = causes.iter().map(|cause| {
+        let page = cause.rule.page();
+        let first = page.lines().next().unwrap_or_default().to_owned();
+        format!("{}: {first}\n    because of: {}\n", cause.rule.id, cause.text)
+    });
+    let text: String = lines.collect();
+    print(&format!("{text}\nmtls-lint explain RULE-ID prints what to do\n"), FINE)
 }
 
 fn rules() -> String {

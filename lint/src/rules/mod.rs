@@ -4,14 +4,16 @@
 //! The doc comment inside `rule!` is the rule's page: rustdoc, `mtls-lint explain` and the page print it.
 
 mod connection;
+mod credential;
 mod endpoint;
 mod kubernetes;
 mod policy;
+mod trust;
 
 use std::collections::BTreeSet;
 
 use crate::deployment::{
-    ClientTls, Connection, Deployment, Dialer, Listener, Lookup, Program, ProgramId, ServerContext,
+    ClientTls, Connection, Deployment, Dialer, Listener, Lookup, Program, ProgramId, Refusal, ServerContext,
 };
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::{Prediction, UnixSeconds};
@@ -62,13 +64,46 @@ pub(crate) use rule;
 
 /// Every rule, by id.
 pub const RULES: &[Rule] = &[
+    connection::address_not_allowed::RULE,
+    connection::foreign_peer_address::RULE,
+    connection::gateway_disabled::RULE,
+    connection::gateway_refused::RULE,
+    connection::host_differs_from_server_name::RULE,
+    connection::missing_client_certificate::RULE,
+    connection::name_mismatch::RULE,
+    connection::name_not_allowed::RULE,
+    connection::no_common_algorithm::RULE,
+    connection::no_common_protocol::RULE,
+    connection::plaintext_to_tls_port::RULE,
+    connection::rejected_handshake::RULE,
+    connection::tls_to_plaintext_port::RULE,
+    connection::unanswered_port::RULE,
     connection::unknown_issuer::RULE,
+    connection::unknown_server_name::RULE,
+    connection::wrong_api_key::RULE,
+    credential::certificate_without_key::RULE,
+    credential::encrypted_key::RULE,
+    credential::expired_certificate::RULE,
+    credential::malformed_certificate::RULE,
+    credential::mismatched_key::RULE,
+    credential::missing_client_auth_usage::RULE,
+    credential::missing_credential::RULE,
+    credential::missing_server_auth_usage::RULE,
+    credential::missing_server_certificate::RULE,
+    credential::name_constraint_violated::RULE,
+    credential::not_yet_valid_certificate::RULE,
+    credential::unknown_critical_extension::RULE,
+    credential::unsuitable_key_usage::RULE,
+    credential::weak_key::RULE,
+    credential::weak_signature::RULE,
     endpoint::accepted_expired_certificate::RULE,
     endpoint::accepted_untrusted_certificate::RULE,
     endpoint::deprecated_name_check::RULE,
+    endpoint::duplicate_directive::RULE,
     endpoint::duplicate_server_name::RULE,
     endpoint::ineffective_setting::RULE,
     endpoint::loose_name_pattern::RULE,
+    endpoint::missing_file::RULE,
     endpoint::name_check_without_trust_anchor::RULE,
     endpoint::open_admin_api::RULE,
     endpoint::open_skipped_path::RULE,
@@ -77,22 +112,47 @@ pub const RULES: &[Rule] = &[
     endpoint::published_admin_key::RULE,
     endpoint::refused_object::RULE,
     endpoint::refused_setting::RULE,
+    endpoint::refused_syntax::RULE,
     endpoint::requirement_without_trust_anchor::RULE,
     endpoint::unasked_client_certificate::RULE,
     endpoint::unauthenticated_clients::RULE,
     endpoint::unchecked_server_name::RULE,
     endpoint::uninspected_server_name::RULE,
     endpoint::unknown_client_certificate_id::RULE,
+    endpoint::unreadable_file::RULE,
     endpoint::unrequired_client_certificate::RULE,
     endpoint::unverified_server::RULE,
+    kubernetes::issuer_without_ca::RULE,
     kubernetes::literal_password::RULE,
+    kubernetes::missing_config_map::RULE,
+    kubernetes::missing_issuer::RULE,
+    kubernetes::missing_key::RULE,
+    kubernetes::missing_secret::RULE,
+    kubernetes::missing_volume::RULE,
     kubernetes::shadowed_system_trust::RULE,
+    kubernetes::unknown_service_port::RULE,
+    kubernetes::unknown_target_port::RULE,
+    kubernetes::unmatched_selector::RULE,
     policy::client_certificate_header_without_certificate::RULE,
     policy::disabled_filter::RULE,
     policy::fail_open_filter::RULE,
     policy::forgeable_client_certificate_header::RULE,
     policy::identity_check_without_certificate::RULE,
     policy::kept_client_certificate_header::RULE,
+    trust::empty_trust_bundle::RULE,
+    trust::invalid_signature::RULE,
+    trust::issuer_not_ca::RULE,
+    trust::issuer_with_other_key::RULE,
+    trust::missing_intermediate::RULE,
+    trust::missing_root::RULE,
+    trust::missing_trust_bundle::RULE,
+    trust::path_length_exceeded::RULE,
+    trust::pin_mismatch::RULE,
+    trust::revoked_certificate::RULE,
+    trust::untrusted_self_signed_certificate::RULE,
+    trust::unusable_revocation_list::RULE,
+    trust::verification_without_trust::RULE,
+    trust::verify_depth_exceeded::RULE,
 ];
 
 /// The rule of an id.
@@ -171,43 +231,33 @@ impl<'a> Subject<'a> {
         self.offered.contains(&context.span)
     }
 
-    /// Reports the connections whose prediction names this rule first: one finding for one place, however many
-    /// connections break on it.
-    pub fn predicted(&self, rule: &Rule, findings: &mut Vec<Finding>) {
+    /// Reports what already bears this rule's name: predictions that give it as their first reason, and configuration
+    /// that programs refuse. One finding for one place, however many connections break on it.
+    pub fn named(&self, rule: &Rule, findings: &mut Vec<Finding>) {
         let mut places = BTreeSet::new();
-        for prediction in self.predictions {
-            let Some(why) = prediction.why.first().filter(|why| why.rule == rule.id) else { continue };
-            if places.insert(why.labels.first().map(|label| label.span)) {
-                findings.push(Finding {
-                    rule: rule.id,
-                    severity: rule.severity,
-                    message: why.message.clone(),
-                    help: why.help.clone(),
-                    labels: why.labels.clone(),
-                });
+        for (program, refusal) in self.refusals().filter(|(_, refusal)| refusal.rule == rule.id) {
+            if places.insert(refusal.labels.first().map(|label| label.span)) {
+                let message = format!("{} refuses its configuration: {}", program.name, refusal.message);
+                findings.push(rule.finding(message, None, refusal.labels.clone()));
+            }
+        }
+        for why in self.predictions.iter().filter_map(|prediction| prediction.why.first()) {
+            if why.rule == rule.id && places.insert(why.labels.first().map(|label| label.span)) {
+                findings.push(rule.finding(why.message.clone(), why.help.clone(), why.labels.clone()));
             }
         }
     }
-}
 
-impl<'a> Subject<'a> {
-    /// Reports the settings that programs refuse by the name of this rule: one finding for one place.
-    pub fn refused(&self, rule: &Rule, findings: &mut Vec<Finding>) {
-        let mut places = BTreeSet::new();
-        for program in &self.deployment.programs {
+    /// Everything that programs refuse of their configuration.
+    fn refusals(&self) -> impl Iterator<Item = (&'a Program, &'a Refusal)> {
+        self.deployment.programs.iter().flat_map(|program| {
             let listeners = program.listeners.iter().flat_map(|listener| {
                 let contexts = listener.tls.iter().flat_map(|tls| &tls.contexts);
                 listener.refusals.iter().chain(contexts.flat_map(|context| &context.refusals))
             });
             let dialers = program.dialers.iter().flat_map(|dialer| &dialer.refusals);
-            for refusal in program.refusals.iter().chain(listeners).chain(dialers) {
-                let place = refusal.labels.first().map(|label| label.span);
-                if refusal.rule == rule.id && places.insert((place, refusal.message.clone())) {
-                    let message = format!("{} refuses its configuration: {}", program.name, refusal.message);
-                    findings.push(rule.finding(message, None, refusal.labels.clone()));
-                }
-            }
-        }
+            program.refusals.iter().chain(listeners).chain(dialers).map(move |refusal| (program, refusal))
+        })
     }
 }
 

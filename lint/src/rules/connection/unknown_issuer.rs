@@ -31,5 +31,5 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<crate::finding::Finding>) {
-    subject.predicted(&RULE, findings);
+    subject.named(&RULE, findings);
 }

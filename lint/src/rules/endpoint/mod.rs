@@ -1,14 +1,13 @@
 //! Mistakes at one program's listeners and dialers.
 
-#[cfg(test)]
-mod tests;
-
 pub mod accepted_expired_certificate;
 pub mod accepted_untrusted_certificate;
 pub mod deprecated_name_check;
+pub mod duplicate_directive;
 pub mod duplicate_server_name;
 pub mod ineffective_setting;
 pub mod loose_name_pattern;
+pub mod missing_file;
 pub mod name_check_without_trust_anchor;
 pub mod open_admin_api;
 pub mod open_skipped_path;
@@ -17,11 +16,16 @@ pub mod plaintext_beside_client_authentication;
 pub mod published_admin_key;
 pub mod refused_object;
 pub mod refused_setting;
+pub mod refused_syntax;
 pub mod requirement_without_trust_anchor;
 pub mod unasked_client_certificate;
 pub mod unauthenticated_clients;
 pub mod unchecked_server_name;
 pub mod uninspected_server_name;
 pub mod unknown_client_certificate_id;
+pub mod unreadable_file;
 pub mod unrequired_client_certificate;
 pub mod unverified_server;
+
+#[cfg(test)]
+mod tests;

@@ -29,5 +29,5 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<crate::finding::Finding>) {
-    subject.refused(&RULE, findings);
+    subject.named(&RULE, findings);
 }

@@ -1,0 +1,34 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// The server's certificate does not bear the name that the client checks.
+    ///
+    /// ## Why it matters
+    ///
+    /// The client compares a reference identifier (the host it dials, or a configured name) with the subjectAltName
+    /// of the certificate. Rules differ: Go and Envoy never look at the common name; nginx never looks at IP
+    /// addresses in the subjectAltName and checks the name of the upstream block unless `proxy_ssl_name` says
+    /// otherwise.
+    ///
+    /// ## How to fix
+    ///
+    /// Issue the certificate with the name that is dialled (`dnsNames`, or `ipAddresses` for an address), or dial,
+    /// or configure, a name that it bears (`proxy_ssl_name`, `etcd.tls.sni`, `match_typed_subject_alt_names`).
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - Go: `x509: certificate is valid for A, not B`
+    /// - curl: `SSL: no alternative certificate subject name matches target host name`
+    /// - nginx: `upstream SSL certificate does not match "B"`
+    /// - APISIX: `certificate host mismatch`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 9525, section 6
+    "name-mismatch", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

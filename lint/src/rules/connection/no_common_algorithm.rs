@@ -1,0 +1,29 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// Client and server have no cipher suite, curve or signature algorithm in common.
+    ///
+    /// ## Why it matters
+    ///
+    /// The kind of the server's key must suit what the client offers: an ECDSA key needs ECDSA suites in TLS 1.2,
+    /// BoringSSL in Envoy takes no Ed25519 and no P-521.
+    ///
+    /// ## How to fix
+    ///
+    /// Use an RSA 2048 or ECDSA P-256 key, and drop cipher lists that leave out the key's kind.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - nginx: `no shared cipher`, `no suitable signature algorithm`
+    /// - the client: `alert handshake failure`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 8446, section 4.2.3
+    "no-common-algorithm", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

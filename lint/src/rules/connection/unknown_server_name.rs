@@ -1,0 +1,30 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// The server has no certificate for the name that the client sends (SNI), or the client sends none.
+    ///
+    /// ## Why it matters
+    ///
+    /// APISIX ends the handshake when no ssl object matches, Envoy when no filter chain does. A client that dials
+    /// an IP address sends no name.
+    ///
+    /// ## How to fix
+    ///
+    /// Configure a certificate for the name (an ssl object with `snis`, a filter chain with `server_names`), dial a
+    /// name that has one, or set APISIX's `fallback_sni`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - APISIX: `failed to match any SSL certificate by SNI: …`, `failed to find SNI`
+    /// - the client: `alert internal error`, `alert unrecognized name`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 6066, section 3
+    "unknown-server-name", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

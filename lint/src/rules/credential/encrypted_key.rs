@@ -1,0 +1,30 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A private key is encrypted and no passphrase is configured.
+    ///
+    /// ## Why it matters
+    ///
+    /// The program cannot ask anybody at start-up. etcd has no setting for a passphrase at all.
+    ///
+    /// ## How to fix
+    ///
+    /// Decrypt the key where it is deployed (`openssl pkey -in tls.key -out plain.key`) and protect the file by its
+    /// mode, or give nginx `ssl_password_file`, Envoy `password`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - nginx: `PEM_read_bio_PrivateKey() failed … bad password read`
+    /// - Go: `tls: failed to parse private key`
+    /// - Envoy: `BAD_PASSWORD_READ`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 5958, section 3
+    "encrypted-key", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

@@ -1,0 +1,33 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A certificate on the path has expired.
+    ///
+    /// ## Why it matters
+    ///
+    /// Every verifier refuses it from notAfter on, to the second. An expired CA breaks every certificate below it,
+    /// even those that are still valid.
+    ///
+    /// ## How to fix
+    ///
+    /// Renew the certificate (with cert-manager: `cmctl renew NAME -n NAMESPACE`), give the new file to the
+    /// program, and let programs that do not re-read files restart. If it is the CA that has expired, renew the CA
+    /// first, distribute it, then renew what it issued.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - nginx: `client SSL certificate verify error: (10:certificate has expired)`
+    /// - Go: `x509: certificate has expired or is not yet valid`
+    /// - curl: `SSL certificate problem: certificate has expired`
+    /// - Envoy: `certificate verification error at depth 0: certificate has expired`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 5280, section 4.1.2.5
+    "expired-certificate", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

@@ -1,0 +1,40 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A certificate is presented by a client, but its extended key usage does not include clientAuth.
+    ///
+    /// ## Why it matters
+    ///
+    /// An absent extended key usage allows every use; a present one allows only what it lists. etcd needs
+    /// clientAuth even in its server certificate, because its gRPC gateway dials the member's own port with it.
+    ///
+    /// ## How to fix
+    ///
+    /// In the cert-manager Certificate, add the usage:
+    ///
+    /// ```yaml
+    /// usages:
+    ///   - digital signature
+    ///   - key encipherment
+    ///   - client auth
+    /// ```
+    ///
+    /// With openssl: `extendedKeyUsage = clientAuth`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - nginx: `client SSL certificate verify error: (26:unsuitable certificate purpose)`
+    /// - Go: `x509: certificate specifies an incompatible key usage`
+    /// - etcd's gateway: HTTP 503 `{"error":"connection closed","code":14}`
+    /// - Envoy: `unsupported certificate purpose`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 5280, section 4.2.1.12
+    "missing-client-auth-usage", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

@@ -1,0 +1,29 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A configuration names a file that is not there.
+    ///
+    /// ## Why it matters
+    ///
+    /// The program refuses to start.
+    ///
+    /// ## How to fix
+    ///
+    /// Create or mount the file, or correct the path.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - nginx: `cannot load certificate "…": BIO_new_file() failed (… No such file or directory …)`
+    /// - etcd: `open …: no such file or directory`
+    /// - Envoy: `Invalid path: …`
+    ///
+    /// ## Reference
+    ///
+    /// The vendor's reference of the setting
+    "missing-file", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

@@ -1,0 +1,31 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A certificate, key or bundle file is there, but this program cannot read it.
+    ///
+    /// ## Why it matters
+    ///
+    /// Not PEM where PEM is needed, a damaged block, a file that only root may open: libraries differ in what they
+    /// forgive, so a file that works for one program stops another.
+    ///
+    /// ## How to fix
+    ///
+    /// Write PEM with `-----BEGIN …-----` at the start of a line and nothing glued to it; convert DER with `openssl
+    /// x509 -inform der`. Give the program's user the right to read it.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - nginx: `PEM_read_bio_X509_AUX() failed`, `bad base64 decode`
+    /// - Go: `tls: failed to find any PEM data in certificate input`
+    /// - APISIX: `Permission denied`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 7468
+    "unreadable-file", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

@@ -1,0 +1,29 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A CA issuer signs with a certificate that is no CA.
+    ///
+    /// ## Why it matters
+    ///
+    /// The Secret of the issuer comes from a Certificate without `isCA: true`: no verifier accepts what it signs.
+    ///
+    /// ## How to fix
+    ///
+    /// Write `isCA: true` into the CA's Certificate.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - OpenSSL: `invalid CA certificate`
+    /// - Go: `x509: certificate is not authorized to sign other certificates`
+    /// - cert-manager: `signing certificate is not a CA`
+    ///
+    /// ## Reference
+    ///
+    /// <https://cert-manager.io/docs/configuration/ca/>
+    "issuer-without-ca", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

@@ -1,0 +1,28 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A file is expected from a Secret or ConfigMap that has no such key.
+    ///
+    /// ## Why it matters
+    ///
+    /// The volume is mounted, the file is not in it: the program finds nothing at its path.
+    ///
+    /// ## How to fix
+    ///
+    /// Name a key that the object has (cert-manager's Secrets have tls.crt, tls.key and ca.crt), map it with
+    /// `items`, or add the key.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - `No such file or directory`, although the folder is mounted
+    ///
+    /// ## Reference
+    ///
+    /// <https://kubernetes.io/docs/concepts/storage/volumes/#secret>
+    "missing-key", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

@@ -1,0 +1,27 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A container mounts a volume that its Pod does not define.
+    ///
+    /// ## Why it matters
+    ///
+    /// Kubernetes refuses the Pod.
+    ///
+    /// ## How to fix
+    ///
+    /// Add the volume to `spec.volumes`, or correct the name in `volumeMounts`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - `spec.containers[0].volumeMounts[0].name: Not found`
+    ///
+    /// ## Reference
+    ///
+    /// <https://kubernetes.io/docs/concepts/storage/volumes/>
+    "missing-volume", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

@@ -1,0 +1,27 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A client dials a port that the Service does not have.
+    ///
+    /// ## Why it matters
+    ///
+    /// A Service forwards the ports it lists and no others.
+    ///
+    /// ## How to fix
+    ///
+    /// Dial a port of the Service, or add this one to `spec.ports`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - a time-out, or `connection refused`
+    ///
+    /// ## Reference
+    ///
+    /// <https://kubernetes.io/docs/concepts/services-networking/service/>
+    "unknown-service-port", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

@@ -1,0 +1,29 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// An issuing certificate on the path is not a CA (basicConstraints cA is not TRUE).
+    ///
+    /// ## Why it matters
+    ///
+    /// A certificate may sign others only if its own issuer made it a CA. In cert-manager, a CA issuer whose Secret
+    /// comes from a Certificate without `isCA: true` signs certificates that nobody accepts.
+    ///
+    /// ## How to fix
+    ///
+    /// Issue the CA with basicConstraints cA TRUE: in cert-manager `isCA: true` in its Certificate.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - OpenSSL: `invalid CA certificate` (24, 79), `unsuitable certificate purpose` (26)
+    /// - Go: `x509: certificate is not authorized to sign other certificates`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 5280, section 4.2.1.9
+    "issuer-not-ca", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

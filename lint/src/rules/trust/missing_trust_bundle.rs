@@ -1,0 +1,30 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// Verification is on, but the verifier trusts nothing that could have issued the peer's certificate.
+    ///
+    /// ## Why it matters
+    ///
+    /// Without a bundle of its own, the program falls back to the system's public CAs or to nothing; a private CA
+    /// is in neither.
+    ///
+    /// ## How to fix
+    ///
+    /// Configure the CA: APISIX `apisix.ssl.ssl_trusted_certificate`, nginx `proxy_ssl_trusted_certificate`, curl
+    /// `--cacert`, etcdctl `--cacert`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - APISIX: `certificate verify failed`, `20: unable to get local issuer certificate`
+    /// - curl: `unable to get local issuer certificate`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 5280, section 6.1.1
+    "missing-trust-bundle", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}

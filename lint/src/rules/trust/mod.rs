@@ -1,0 +1,16 @@
+//! Mistakes of trust bundles and certification paths.
+
+pub mod empty_trust_bundle;
+pub mod invalid_signature;
+pub mod issuer_not_ca;
+pub mod issuer_with_other_key;
+pub mod missing_intermediate;
+pub mod missing_root;
+pub mod missing_trust_bundle;
+pub mod path_length_exceeded;
+pub mod pin_mismatch;
+pub mod revoked_certificate;
+pub mod untrusted_self_signed_certificate;
+pub mod unusable_revocation_list;
+pub mod verification_without_trust;
+pub mod verify_depth_exceeded;

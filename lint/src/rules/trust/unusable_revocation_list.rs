@@ -1,0 +1,29 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A revocation list is missing, out of date, of another issuer or unreadable.
+    ///
+    /// ## Why it matters
+    ///
+    /// nginx and Envoy, once they have a list, refuse every certificate whose issuer has no current list in the
+    /// file. etcd looks at neither dates nor issuer, and expects DER.
+    ///
+    /// ## How to fix
+    ///
+    /// Fetch a current list of every CA on the path and renew it before nextUpdate: `cat root.crl intermediate.crl
+    /// > crl.pem`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - nginx: `(3:unable to get certificate CRL)`, `(12:CRL has expired)`, `(11:CRL is not yet valid)`
+    ///
+    /// ## Reference
+    ///
+    /// RFC 5280, section 5.1.2.5
+    "unusable-revocation-list", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.named(&RULE, findings);
+}
