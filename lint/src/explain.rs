@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn every_literal_text_of_a_page_leads_back_to_its_rule() {
         for rule in RULES {
-            for text in texts(rule).iter().filter(|text| text.len() >= SHORTEST) {
+            // a text that is nothing but placeholders leads nowhere
+            for text in texts(rule).iter().filter(|text| weight(&text.to_lowercase(), text).is_some()) {
                 let ids: Vec<&str> = causes(text).iter().map(|cause| cause.rule.id).collect();
                 assert!(ids.contains(&rule.id), "{}: {text}: {ids:?}", rule.id);
             }

@@ -16,7 +16,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: 421 `Misdirected Request`
-    /// - APISIX: 400, `client certificate verified with SNI X, but the host is Y`
+    /// - APISIX: 400, `client certificate verified with SNI …, but the host is …`
     ///
     /// ## Reference
     ///

@@ -18,9 +18,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Go: `x509: certificate is valid for A, not B`
+    /// - Go: `x509: certificate is valid for …, not …`
     /// - curl: `SSL: no alternative certificate subject name matches target host name`
-    /// - nginx: `upstream SSL certificate does not match "B"`
+    /// - nginx: `upstream SSL certificate does not match "…"`
     /// - APISIX: `certificate host mismatch`
     ///
     /// ## Reference
