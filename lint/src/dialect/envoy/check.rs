@@ -4,7 +4,7 @@
 //! for a list, numbers and booleans may be quoted, names of enum values are found in any case. Then
 //! protoc-gen-validate's constraints are checked. Observed with `envoy --mode validate`, 1.40.0.
 
-use super::proto::camel_case;
+use super::proto::{camel_case, flattened};
 use super::schema::{self, Field, FieldKind, Label};
 use crate::source::Span;
 use crate::syntax::yaml::{Kind, Node};
@@ -136,12 +136,11 @@ impl Walk {
     fn field(&mut self, value: Node<'_>, field: &Field, of: &str) {
         match field.label {
             Label::Singular => self.value(value, field, of, field.name.to_owned()),
-            Label::Repeated if value.kind() == Kind::Sequence => {
-                for (index, item) in value.items().enumerate() {
+            Label::Repeated => {
+                for (index, item) in flattened(value).into_iter().enumerate() {
                     self.value(item, field, of, format!("{}[{index}]", field.name));
                 }
             }
-            Label::Repeated => self.value(value, field, of, format!("{}[0]", field.name)),
             Label::Map if value.kind() == Kind::Mapping => {
                 for (key, entry) in value.entries() {
                     let name = key.as_str().unwrap_or_default();
@@ -211,6 +210,15 @@ impl Walk {
                 format!("@type names {name}, of the v2 API, which Envoy withdrew in 1.18"),
                 None,
                 format!("could not find @type '{text}'"),
+            );
+        }
+        if let Some(known) = schema::misspelt_message(name) {
+            return self.push(
+                ProblemKind::Malformed,
+                url.span(),
+                format!("@type names {name}, which does not exist"),
+                Some(format!("write type.googleapis.com/{known}")),
+                format!("Unable to parse JSON as proto (INVALID_ARGUMENT: could not find @type '{text}')"),
             );
         }
         self.path.push("<any>".to_owned());
@@ -494,7 +502,7 @@ fn limit(field: &str, value: Node<'_>) -> Option<(&'static str, String)> {
 fn is_default(value: Node<'_>, field: &Field) -> bool {
     match (field.label, value.kind()) {
         (_, Kind::Null) => true,
-        (Label::Repeated, Kind::Sequence) => value.items().next().is_none(),
+        (Label::Repeated, _) => flattened(value).is_empty(),
         (_, Kind::Scalar) => field.kind == FieldKind::String && value.as_str() == Some(""),
         _ => false,
     }

@@ -64,6 +64,8 @@ pub struct HttpFilter {
     pub name: Located<String>,
     /// Its configuration's message type; None where it is fetched or missing.
     pub type_name: Option<String>,
+    /// A configuration is written, or where it is fetched from.
+    pub is_configured: bool,
     /// `disabled`: off unless a route turns it on.
     pub disabled: Option<Span>,
     /// RBAC.
@@ -362,6 +364,8 @@ fn read_filter(message: Message<'_>) -> HttpFilter {
             .filter(|_| type_name.as_deref() == Some("envoy.extensions.filters.http.wasm.v3.Wasm"))
             .map(|config| Box::new(read_wasm(config))),
         type_name,
+        is_configured: config.is_some_and(|config| config.any_type().is_some())
+            || message.get("config_discovery").is_some(),
         span: message.span(),
     }
 }

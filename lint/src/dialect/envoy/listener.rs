@@ -146,6 +146,8 @@ pub struct NetworkFilter {
     pub name: Located<String>,
     /// What it is.
     pub kind: NetworkFilterKind,
+    /// A configuration is written, or where it is fetched from.
+    pub is_configured: bool,
     /// Where it is written.
     pub span: Span,
 }
@@ -320,7 +322,9 @@ fn read_filter(message: Message<'_>) -> NetworkFilter {
         _ => NetworkFilterKind::Other,
     };
     let name = message.string("name").unwrap_or_else(|| Located::new(String::new(), message.span()));
-    NetworkFilter { name, kind, span: message.span() }
+    let is_configured =
+        config.is_some_and(|config| config.any_type().is_some()) || message.get("config_discovery").is_some();
+    NetworkFilter { name, kind, is_configured, span: message.span() }
 }
 
 fn read_tcp_clusters(config: Message<'_>) -> Vec<Located<String>> {

@@ -115,11 +115,28 @@ impl<'d> Message<'d> {
     }
 
     fn nodes(self, name: &str) -> Vec<Node<'d>> {
-        match self.get(name) {
-            Some(node) if node.kind() == Kind::Sequence => node.items().collect(),
-            Some(node) => vec![node],
-            None => Vec::new(),
+        self.get(name).map(flattened).unwrap_or_default()
+    }
+}
+
+/// The items of a repeated field: lists within lists are joined, and what is no list stands for a list of one.
+pub(super) fn flattened(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut items = Vec::new();
+    flatten(node, &mut items, NESTED_LISTS);
+    items
+}
+
+/// Lists within lists that anybody would write by mistake, and more.
+const NESTED_LISTS: u8 = 16;
+
+fn flatten<'d>(node: Node<'d>, items: &mut Vec<Node<'d>>, depth: u8) {
+    match depth.checked_sub(1) {
+        Some(depth) if node.kind() == Kind::Sequence => {
+            for item in node.items() {
+                flatten(item, items, depth);
+            }
         }
+        _ => items.push(node),
     }
 }
 

@@ -88,6 +88,33 @@ pub(super) fn enum_names(of: &str) -> Vec<&'static str> {
     line.split(' ').filter_map(|value| value.split_once('=')).map(|(name, _)| name).collect()
 }
 
+/// The message that a name was meant to be, if it is unknown and differs from a known one by a letter or two, or by
+/// case. Other unknown names may belong to extensions that the table lacks.
+pub(super) fn misspelt_message(name: &str) -> Option<&'static str> {
+    let messages = &index().messages;
+    if messages.contains_key(name) {
+        return None;
+    }
+    // of several, the first by name: the answer is the same on every run
+    messages
+        .keys()
+        .copied()
+        .filter(|known| known.eq_ignore_ascii_case(name) || differ_little(known, name))
+        .min()
+}
+
+/// Whether two texts are equal but for at most two letters in one place.
+fn differ_little(left: &str, right: &str) -> bool {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    if left.len().abs_diff(right.len()) > 2 {
+        return false;
+    }
+    let front = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    let rest = left.len().min(right.len()) - front;
+    let back = left.iter().rev().zip(right.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
+    left.len().max(right.len()) - front - back <= 2
+}
+
 struct Index {
     messages: HashMap<&'static str, &'static str>,
     enums: HashMap<&'static str, &'static str>,
@@ -184,6 +211,21 @@ mod tests {
                     _ => {}
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_misspelt_type_is_told_from_one_that_the_table_lacks() {
+        const KNOWN: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+        for (name, meant) in [
+            (KNOWN, None),
+            ("envoy.extensions.transport_sockets.tls.v3.UpstreamTLSContext", Some(KNOWN)),
+            ("envoy.extensions.transport_sockets.tls.v3.UpstremTlsContext", Some(KNOWN)),
+            ("envoy.extensions.transport_sockets.tls.v2.UpstreamTlsContext", Some(KNOWN)),
+            ("envoy.extensions.filters.http.golang.v3alpha.Config", None),
+            ("google.protobuf.StringValue", None),
+        ] {
+            assert_eq!(misspelt_message(name), meant, "{name}");
         }
     }
 

@@ -153,6 +153,7 @@ fn what_envoys_parser_lets_pass_passes() {
         "static_resources: {clusters: [{name: a, type: static}]}",
         "static_resources: {clusters: [{name: a, type: 1}]}",
         "static_resources: {clusters: {name: a}}",
+        "static_resources: {clusters: [[{name: a}], {name: b}]}",
         "static_resources: {clusters: }",
         "staticResources: {clusters: [{name: a, connectTimeout: 1s}]}",
         "static_resources: {clusters: [{name: a, transport_socket: {name: x, typed_config: {'@type': foo.bar/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: a}}}]}",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::deployment::{Missing, Program, Refusal};
 use crate::dialect::envoy::check::Problem;
 use crate::dialect::envoy::{
-    Cluster, ConfigSource, Discovery, EnvoyConfig, EnvoyListener, FilterChain, NetworkFilter,
+    Cluster, ConfigSource, Discovery, EnvoyConfig, EnvoyListener, FilterChain, HttpFilter, NetworkFilter,
     NetworkFilterKind, RouteAction, Routes, TransportSocket,
 };
 use crate::finding::Label;
@@ -253,6 +253,12 @@ fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &
             }
         }
         for filter in &chain.filters {
+            if !filter.is_configured {
+                refusals.push(unconfigured(&filter.name));
+            }
+            if let NetworkFilterKind::Http(manager) = &filter.kind {
+                http_filter_mistakes(&manager.filters, refusals);
+            }
             if let NetworkFilterKind::Http(manager) = &filter.kind
                 && let Some(routes) = &manager.routes
                 && manager.route_discovery.is_none()
@@ -260,6 +266,35 @@ fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &
                 route_mistakes(routes, config, refusals);
             }
         }
+    }
+}
+
+/// A filter without a configuration: extensions are found by its type (since 1.22 by nothing else).
+fn unconfigured(name: &Located<String>) -> Refusal {
+    refuse(
+        format!("the filter {} has no typed_config", name.value),
+        name.span,
+        "write typed_config with the '@type' of the filter".to_owned(),
+        Some(format!("Didn't find a registered implementation for '{}' with type URL: ''", name.value)),
+    )
+}
+
+fn http_filter_mistakes(filters: &[HttpFilter], refusals: &mut Vec<Refusal>) {
+    for filter in filters.iter().filter(|filter| !filter.is_configured) {
+        refusals.push(unconfigured(&filter.name));
+    }
+    // these two decide and pass on; of others we do not know whether they answer
+    let last = filters.last().filter(|filter| filter.rbac.is_some() || filter.wasm.is_some());
+    if let Some(last) = last {
+        refusals.push(refuse(
+            format!("{} is the last HTTP filter, and does not send requests on", last.name.value),
+            last.span,
+            "write envoy.filters.http.router after it".to_owned(),
+            Some(format!(
+                "Error: non-terminal filter named {0} of type {0} is the last filter in a http filter chain.",
+                last.name.value
+            )),
+        ));
     }
 }
 
