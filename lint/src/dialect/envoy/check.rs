@@ -508,8 +508,8 @@ fn is_default(value: Node<'_>, field: &Field) -> bool {
     }
 }
 
-/// Whether yaml-cpp makes a number of a plain scalar: decimal, 0x or a leading zero, below 2^53; it knows neither
-/// underscores nor 0o.
+/// Whether Envoy makes a number of a plain scalar: decimal, 0x or a leading zero, of 32 bits (a longer one stays a
+/// string); yaml-cpp knows neither underscores nor 0o.
 fn is_plain_integer(value: Node<'_>) -> bool {
     let Some(text) = value.as_str().filter(|_| value.is_plain()) else { return false };
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -517,7 +517,7 @@ fn is_plain_integer(value: Node<'_>) -> bool {
         Some(hex) => !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()),
     };
-    is_number && value.as_i64().is_some_and(|number| number.unsigned_abs() < 1 << 53)
+    is_number && value.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
 }
 
 fn f64_of(number: i128) -> f64 {

@@ -49,9 +49,11 @@ impl<'d> Message<'d> {
         }
     }
 
-    /// A repeated field of messages. One message without a list is accepted too, as Envoy's parser does.
+    /// A repeated field of messages. One message without a list is accepted too, and null within a list is an empty
+    /// one, as in Envoy's parser.
     pub(super) fn messages(self, name: &str) -> Vec<Message<'d>> {
-        self.nodes(name).into_iter().filter(|node| node.kind() == Kind::Mapping).map(Message::new).collect()
+        let is_message = |node: &Node<'_>| matches!(node.kind(), Kind::Mapping | Kind::Null);
+        self.nodes(name).into_iter().filter(is_message).map(Message::new).collect()
     }
 
     /// The entries of a map field.

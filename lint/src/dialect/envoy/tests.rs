@@ -148,6 +148,7 @@ fn what_envoys_parser_lets_pass_passes() {
         "node: {id: yEs}",
         "node: {id: 1_000}",
         "node: {id: 1.5}",
+        "node: {id: 99999999999}",
         "static_resources: {clusters: [{name: a, per_connection_buffer_limit_bytes: \"12\"}]}",
         "static_resources: {clusters: [{name: a, connect_timeout: 0.25s}]}",
         "static_resources: {clusters: [{name: a, type: static}]}",
