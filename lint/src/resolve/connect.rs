@@ -179,7 +179,11 @@ impl<'a> Switchboard<'a> {
             url: target.url.clone(),
             port: target.port,
             request: request.or(dialer.request.as_ref()).cloned(),
-            server_label: Some(format!("{}:{}", bracketed(&target.host.value), target.port)),
+            // the addresses of an upstream have one URL
+            server_label: Some(match &target.connect_to {
+                Some((host, port)) => format!("{}:{port}", bracketed(host)),
+                None => format!("{}:{}", bracketed(&target.host.value), target.port),
+            }),
             path,
         }
     }

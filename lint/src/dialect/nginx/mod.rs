@@ -80,6 +80,10 @@ pub struct Server {
     pub locations: Vec<Location>,
     /// `set $name value` in it, with a value that names no variable: name without `$`, value.
     pub constants: Vec<(String, Located<String>)>,
+    /// Variables of the client's certificate (without `$`) that it looks at or hands on, and where; logs do not count.
+    pub mentions: Vec<Located<String>>,
+    /// Code or a subrequest that may look at anything (Lua, njs, Perl, `auth_request`).
+    pub code: Option<Span>,
     /// Includes that may say more of it; completes "undetermined because …".
     pub unseen: Vec<String>,
 }

@@ -72,7 +72,7 @@ pub fn snippet(text: &Text, version: Version) -> Snippet {
 pub fn syntax_refusal(problem: &nginx::Problem, place: &str) -> Refusal {
     Refusal {
         rule: "refused-syntax",
-        message: format!("nginx refuses this configuration: {}", problem.message),
+        message: problem.message.clone(),
         labels: vec![Label { span: problem.span, message: String::new() }],
         log: Some(format!("[emerg] {}{place}", problem.log)),
     }
@@ -286,7 +286,12 @@ impl<'o> Reader<'o> {
         let mut sets = BTreeMap::new();
         collect_sets(block, &mut sets);
         let constants = sets.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let mut mentions = Vec::new();
+        let mut code = None;
+        collect_mentions(block, &mut mentions, &mut code);
         let server = Server {
+            mentions,
+            code,
             unseen: scope.left_includes(),
             subsystem,
             span: directive.name.span,
@@ -496,6 +501,25 @@ fn check_of(directive: &Directive) -> Option<Check> {
         of_verification: names.contains(&"ssl_client_verify"),
         condition: Located::new(condition.trim_matches(['(', ')']).to_owned(), directive.span),
     })
+}
+
+/// Variables of the client's certificate at any depth, and code.
+fn collect_mentions(block: &[Directive], mentions: &mut Vec<Located<String>>, code: &mut Option<Span>) {
+    for directive in block {
+        let name = directive.name.value.as_str();
+        if matches!(name, "access_log" | "log_format" | "error_log") {
+            continue;
+        }
+        let is_code = name.contains("_by_lua") || name.starts_with("js_") || name.starts_with("perl");
+        if is_code || name == "auth_request" {
+            *code = code.or(Some(directive.span));
+        }
+        for argument in &directive.arguments {
+            let names = variables(&argument.value).into_iter().filter(|name| name.starts_with("ssl_client_"));
+            mentions.extend(names.map(|name| Located::new(name.to_owned(), argument.span)));
+        }
+        collect_mentions(directive.block.as_deref().unwrap_or_default(), mentions, code);
+    }
 }
 
 /// `set` directives at any depth: a name set twice to different values, or with a variable, has no constant value.

@@ -1,4 +1,8 @@
+use std::collections::BTreeSet;
+
+use super::nginx::configurations;
 use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose};
+use crate::dialect::nginx::ListenAddress;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -6,7 +10,8 @@ rule! {
     /// A gateway asks for client certificates at its TLS port and serves the same routes at a plaintext port.
     ///
     /// In APISIX a client certificate is asked for by server name, not by route. A route without such a condition of
-    /// its own answers at `node_listen` as well, where there is no TLS at all.
+    /// its own answers at `node_listen` as well, where there is no TLS at all. In nginx `ssl_verify_client` says nothing
+    /// at a `listen` without `ssl` of the same server.
     ///
     /// ## Why it matters
     ///
@@ -23,6 +28,11 @@ rule! {
     ///       port: 9080
     /// ```
     ///
+    /// ```nginx
+    /// server { listen 80;  return 301 https://$host$request_uri; }
+    /// server { listen 443 ssl;  ssl_verify_client on; }
+    /// ```
+    ///
     /// A filter on the route that insists on a verified client certificate closes both ports.
     ///
     /// ## What you see in the logs
@@ -36,6 +46,7 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    nginx(subject, findings);
     for program in &subject.deployment.programs {
         let Configuration::Apisix(facts) = &program.configuration else { continue };
         if facts.objects.routes.is_empty() {
@@ -70,6 +81,50 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     Label { span: asking, message: "client certificates are asked for here".to_owned() },
                 ],
             ));
+        }
+    }
+}
+
+/// An nginx server that insists on client certificates and listens without TLS as well.
+fn nginx(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (program, config) in configurations(subject) {
+        let groups = config.groups();
+        let with_tls: BTreeSet<usize> = groups
+            .iter()
+            .filter(|group| group.ssl)
+            .flat_map(|group| group.members.iter().map(|(index, _)| *index))
+            .collect();
+        for group in groups.iter().filter(|group| !group.ssl) {
+            let ListenAddress::Inet(address, port) = group.address else { continue };
+            if address.is_loopback() {
+                continue;
+            }
+            for (index, listen) in &group.members {
+                let Some(server) = config.servers.get(*index) else { continue };
+                let mode = &server.tls.verify_client;
+                let redirects = server.locations.first().is_some_and(|whole| whole.returns.is_some());
+                let looks = server.mentions.iter().any(|mention| mention.value == "ssl_client_verify");
+                if *mode.value() != ClientAuthMode::Required
+                    || redirects
+                    || looks
+                    || !with_tls.contains(index)
+                {
+                    continue;
+                }
+                findings.push(RULE.finding(
+                    format!(
+                        "{} answers at port {port} without TLS what it asks for a client certificate elsewhere",
+                        program.name
+                    ),
+                    Some(format!(
+                        "move this listen into a server of its own: server {{ listen {port}; return 301 https://$host$request_uri; }}"
+                    )),
+                    vec![
+                        Label { span: listen.address.span, message: "plaintext".to_owned() },
+                        Label { span: mode.span(), message: "counts for TLS only".to_owned() },
+                    ],
+                ));
+            }
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use crate::deployment::{Dialer, DialerPurpose, Program, ProgramKind};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -32,6 +34,8 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    // the addresses of one upstream are one mistake
+    let mut told = BTreeSet::new();
     for (program, dialer) in subject.dialers() {
         // etcd's gateway dials its own process; what a person types is theirs
         let looked_at = matches!(
@@ -41,6 +45,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let Some(tls) = dialer.tls.as_ref().filter(|tls| looked_at && !tls.verify.value()) else { continue };
         // asked for and waved through: accepted-untrusted-certificate says so
         if tls.checks.accept_untrusted.is_some() {
+            continue;
+        }
+        if !told.insert((tls.verify.span(), dialer.target.host.span)) {
             continue;
         }
         let label = if tls.verify.is_given() {

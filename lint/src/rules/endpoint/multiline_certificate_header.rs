@@ -1,0 +1,56 @@
+use std::collections::BTreeSet;
+
+use super::nginx::configurations;
+use crate::dialect::nginx::variables;
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A client certificate goes into a header with its line breaks.
+    ///
+    /// `$ssl_client_raw_cert` and `$ssl_client_cert` are PEM text of many lines; a header has one.
+    ///
+    /// ## Why it matters
+    ///
+    /// The upstream rejects the request, or reads the rest of the certificate as headers of its own. `$ssl_client_cert` continues
+    /// the line with tabs, which RFC 9112 forbids and many servers refuse.
+    ///
+    /// ## How to fix
+    ///
+    /// ```nginx
+    /// proxy_set_header X-Client-Cert $ssl_client_escaped_cert;   # percent-encoded, since 1.13.5
+    /// ```
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - upstream: `400 Bad Request`, `invalid header value`, `client sent invalid header line`
+    ///
+    /// ## Reference
+    ///
+    /// <https://nginx.org/en/docs/http/ngx_http_ssl_module.html#var_ssl_client_escaped_cert>; RFC 9112, section 5.2
+    "multiline-certificate-header", Warning, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let mut told = BTreeSet::new();
+    for (_, config) in configurations(subject) {
+        let locations = config.servers.iter().flat_map(|server| &server.locations);
+        for header in
+            locations.filter(|location| location.pass.is_some()).flat_map(|location| &location.headers)
+        {
+            let names = variables(&header.value.value);
+            let Some(name) =
+                names.iter().find(|name| matches!(**name, "ssl_client_cert" | "ssl_client_raw_cert"))
+            else {
+                continue;
+            };
+            if told.insert(header.value.span) {
+                findings.push(RULE.finding(
+                    format!("header {} gets ${name}, a text of many lines", header.name.value),
+                    Some(format!("write proxy_set_header {} $ssl_client_escaped_cert;", header.name.value)),
+                    vec![Label { span: header.value.span, message: "PEM with line breaks".to_owned() }],
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What the rules about nginx share, and their tables.
+
+use crate::deployment::{Configuration, Program};
+use crate::dialect::nginx::NginxConfig;
+use crate::rules::Subject;
+
+/// Every nginx with its configuration.
+pub(super) fn configurations<'a>(
+    subject: &Subject<'a>,
+) -> impl Iterator<Item = (&'a Program, &'a NginxConfig)> {
+    subject.deployment.programs.iter().filter_map(|program| match &program.configuration {
+        Configuration::Nginx(config) => Some((program, config.as_ref())),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::assume::Assume;
+    use crate::source::Sources;
+    use crate::{Options, lint};
+
+    /// The rules that fire on an nginx with this in its `http` block.
+    fn fired(http: &str, version: &str) -> Vec<&'static str> {
+        let mut sources = Sources::default();
+        sources.root = true;
+        sources.add("etc/nginx/nginx.conf", format!("events {{}} http {{ {http} }}"));
+        for path in ["a.pem", "b.pem"] {
+            sources.add(format!("etc/nginx/{path}"), format!("bundle {path}"));
+        }
+        let options = Options {
+            at: 1_795_392_000,
+            assume: Assume::parse(&[format!("nginx={version}")]).unwrap(),
+            expires_within: 0,
+            command: None,
+        };
+        let mut rules: Vec<&str> =
+            lint(&sources, &options).findings.iter().map(|finding| finding.rule).collect();
+        rules.dedup();
+        rules
+    }
+
+    const TLS: &str = "ssl_certificate c; ssl_certificate_key k;";
+
+    #[test]
+    fn rules_about_nginx_fire_on_their_mistake_and_are_silent_beside_it() {
+        let optional = |rest: &str| {
+            format!(
+                "server {{ listen 443 ssl; {TLS} ssl_client_certificate a.pem; ssl_verify_client optional; {rest} }}"
+            )
+        };
+        let headers = |second: &str| {
+            format!(
+                "server {{ location / {{ proxy_set_header X-DN $ssl_client_s_dn; proxy_pass http://up:80; }} location /b {{ {second} proxy_pass http://UP; }} }}"
+            )
+        };
+        let two = |default: &str, other: &str| {
+            format!(
+                "server {{ listen 443 ssl; {TLS} {default} }} server {{ listen 443 ssl; server_name b; {TLS} {other} }}"
+            )
+        };
+        let verified = |bundle: &str| format!("ssl_verify_client on; ssl_client_certificate {bundle};");
+        let pass = |rest: &str| format!("server {{ location / {{ {rest} }} }}");
+        let upstream = |rest: &str| {
+            format!(
+                "server {{ listen 8443 ssl; server_name d; {TLS} }} server {{ listen 8443 ssl; server_name localhost; {TLS} }} {}",
+                pass(&format!("proxy_pass https://localhost:8443; {rest}"))
+            )
+        };
+        for (rule, http, version, fires) in [
+            ("unchecked-optional-certificate", optional("root /x;"), "1.26.3", true),
+            (
+                "unchecked-optional-certificate",
+                optional("if ($ssl_client_verify != SUCCESS) { return 403; }"),
+                "1.26.3",
+                false,
+            ),
+            ("unchecked-optional-certificate", optional("access_log /l $ssl_client_verify;"), "1.26.3", true),
+            (
+                "unchecked-optional-certificate",
+                optional("location / { content_by_lua_block { } }"),
+                "1.26.3",
+                false,
+            ),
+            (
+                "unchecked-optional-certificate",
+                format!(
+                    "proxy_set_header V $ssl_client_verify; {}",
+                    optional("location / { proxy_pass http://x; }")
+                ),
+                "1.26.3",
+                false,
+            ),
+            (
+                "unchecked-optional-certificate",
+                format!("map $ssl_client_verify $ok {{ }} {}", optional("")),
+                "1.26.3",
+                false,
+            ),
+            ("spoofable-identity-header", headers(""), "1.26.3", true),
+            ("spoofable-identity-header", headers("proxy_set_header x-dn '';"), "1.26.3", false),
+            ("spoofable-identity-header", headers("proxy_set_header Other x;"), "1.26.3", true),
+            (
+                "multiline-certificate-header",
+                pass("proxy_set_header C $ssl_client_raw_cert; proxy_pass http://x;"),
+                "1.26.3",
+                true,
+            ),
+            (
+                "multiline-certificate-header",
+                pass("proxy_set_header C $ssl_client_escaped_cert; proxy_pass http://x;"),
+                "1.26.3",
+                false,
+            ),
+            ("bypassable-client-trust", two(&verified("a.pem"), &verified("b.pem")), "1.26.3", true),
+            ("bypassable-client-trust", two(&verified("a.pem"), &verified("a.pem")), "1.26.3", false),
+            ("bypassable-client-trust", two("ssl_reject_handshake on;", &verified("b.pem")), "1.26.3", false),
+            ("bypassable-client-trust", two("", &verified("b.pem")), "1.26.3", false),
+            ("resumable-across-servers", two(&verified("a.pem"), &verified("b.pem")), "1.27.3", true),
+            ("resumable-across-servers", two(&verified("a.pem"), &verified("b.pem")), "1.26.3", false),
+            (
+                "resumable-across-servers",
+                two(&verified("a.pem"), &format!("{} ssl_session_tickets off;", verified("b.pem"))),
+                "1.27.3",
+                false,
+            ),
+            ("unsent-server-name", upstream(""), "1.26.3", true),
+            ("unsent-server-name", upstream("proxy_ssl_server_name on;"), "1.26.3", false),
+            ("unused-upstream-tls", pass("proxy_pass http://x; proxy_ssl_verify on;"), "1.26.3", true),
+            ("unused-upstream-tls", pass("proxy_pass https://x; proxy_ssl_server_name on;"), "1.26.3", false),
+            (
+                "unused-upstream-tls",
+                format!(
+                    "proxy_ssl_server_name on; {} {}",
+                    pass("proxy_pass http://x;"),
+                    pass("proxy_pass https://x;")
+                ),
+                "1.26.3",
+                false,
+            ),
+            (
+                "verification-without-trust",
+                format!("server {{ listen 443 ssl; {TLS} ssl_verify_client on; }}"),
+                "1.26.3",
+                true,
+            ),
+            (
+                "verification-without-trust",
+                pass("proxy_pass https://x; proxy_ssl_verify on; proxy_ssl_trusted_certificate a.pem;"),
+                "1.26.3",
+                false,
+            ),
+            ("missing-server-certificate", "server { listen 443 ssl; }".to_owned(), "1.26.3", true),
+            (
+                "missing-server-certificate",
+                "server { listen 443 ssl; ssl_reject_handshake on; }".to_owned(),
+                "1.26.3",
+                false,
+            ),
+            (
+                "certificate-without-key",
+                "server { listen 443 ssl; ssl_certificate c; }".to_owned(),
+                "1.26.3",
+                true,
+            ),
+            ("certificate-without-key", two("", ""), "1.26.3", false),
+            ("duplicate-directive", "ssl_verify_depth 1; ssl_verify_depth 2;".to_owned(), "1.26.3", true),
+            (
+                "duplicate-directive",
+                "ssl_verify_depth 1; server { ssl_verify_depth 2; }".to_owned(),
+                "1.26.3",
+                false,
+            ),
+            ("refused-syntax", "server { listen 80 }".to_owned(), "1.26.3", true),
+            ("refused-syntax", "server { listen 80; }".to_owned(), "1.26.3", false),
+            ("refused-setting", "ssl_verify_client yes;".to_owned(), "1.26.3", true),
+            ("refused-setting", "ssl_verify_client on;".to_owned(), "1.26.3", false),
+            (
+                "plaintext-beside-client-authentication",
+                format!("server {{ listen 80; listen 443 ssl; {TLS} {} }}", verified("a.pem")),
+                "1.26.3",
+                true,
+            ),
+            (
+                "plaintext-beside-client-authentication",
+                format!("server {{ listen 127.0.0.1:80; listen 443 ssl; {TLS} {} }}", verified("a.pem")),
+                "1.26.3",
+                false,
+            ),
+            (
+                "plaintext-beside-client-authentication",
+                format!(
+                    "server {{ listen 80; return 301 https://x; }} server {{ listen 443 ssl; {TLS} {} }}",
+                    verified("a.pem")
+                ),
+                "1.26.3",
+                false,
+            ),
+        ] {
+            let found = fired(&http, version);
+            assert_eq!(found.contains(&rule), fires, "{rule} with {version}: {http}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::nginx::configurations;
+use crate::dialect::nginx::{Header, Location, Server, Subsystem, variables};
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A header with the client's identity is set on one way to the upstream and left alone on another.
+    ///
+    /// The upstream takes `X-Client-DN` for what the gateway verified. On the way where the gateway does not set it, the value is
+    /// the client's own.
+    ///
+    /// ## Why it matters
+    ///
+    /// Whoever sends the header on the other way is whoever they want to be.
+    ///
+    /// ## How to fix
+    ///
+    /// Set the header wherever that upstream is reached, empty where there is no identity (nginx then sends none):
+    ///
+    /// ```nginx
+    /// location /public {
+    ///     proxy_set_header X-Client-DN "";
+    ///     proxy_pass https://backend;
+    /// }
+    /// ```
+    ///
+    /// `proxy_set_header` is inherited as a whole: a block that sets one header of its own loses all those around it.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// Nothing.
+    ///
+    /// ## Reference
+    ///
+    /// <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_set_header>
+    "spoofable-identity-header", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (program, config) in configurations(subject) {
+        let mut ways: BTreeMap<String, Vec<(&Server, &Location)>> = BTreeMap::new();
+        for server in config.servers.iter().filter(|server| server.subsystem == Subsystem::Http) {
+            for location in &server.locations {
+                let Some(pass) = &location.pass else { continue };
+                // without a port, or with the default one written out, it is the same upstream
+                let port = pass.port.or(pass.default_port).unwrap_or(0);
+                let upstream = format!("{}:{port}", pass.host.value.to_ascii_lowercase());
+                ways.entry(upstream).or_default().push((server, location));
+            }
+        }
+        for ways in ways.values() {
+            let mut told = BTreeSet::new();
+            for (_, location) in ways {
+                for header in location.headers.iter().filter(|header| carries_identity(header)) {
+                    let open = ways.iter().find(|(server, other)| {
+                        !sets(other, &header.name.value)
+                            && server.unseen.is_empty()
+                            && other.unseen.is_empty()
+                    });
+                    let Some((_, open)) = open else { continue };
+                    if !told.insert((header.name.value.to_ascii_lowercase(), open.span)) {
+                        continue;
+                    }
+                    let Some(pass) = &open.pass else { continue };
+                    findings.push(RULE.finding(
+                        format!(
+                            "{} sets {} to {} on one way to {} and passes the client's own on another",
+                            program.name, header.name.value, header.value.value, pass.host.value
+                        ),
+                        Some(format!("write proxy_set_header {} \"\"; beside this pass", header.name.value)),
+                        vec![
+                            Label {
+                                span: pass.span,
+                                message: format!("here {} comes from the client", header.name.value),
+                            },
+                            Label {
+                                span: header.name.span,
+                                message: "here it is what nginx verified".to_owned(),
+                            },
+                        ],
+                    ));
+                }
+            }
+        }
+    }
+}
+
+fn carries_identity(header: &Header) -> bool {
+    variables(&header.value.value).iter().any(|name| name.starts_with("ssl_client_"))
+}
+
+fn sets(location: &Location, name: &str) -> bool {
+    location.headers.iter().any(|header| header.name.value.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,105 @@
+use super::nginx::configurations;
+use crate::deployment::ClientAuthMode;
+use crate::dialect::nginx::{Server, Subsystem, variables};
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// nginx asks for a client certificate without insisting on it, and nothing looks at the result.
+    ///
+    /// With `ssl_verify_client optional` a client without a certificate is served like any other; with `optional_no_ca` even one
+    /// whose certificate nobody issued. Who came is in `$ssl_client_verify` (`SUCCESS`, `NONE`, `FAILED:…`), and neither a
+    /// condition nor the upstream gets to see it.
+    ///
+    /// ## Why it matters
+    ///
+    /// Everybody is let in. The certificate is decoration.
+    ///
+    /// ## How to fix
+    ///
+    /// Insist, or look:
+    ///
+    /// ```nginx
+    /// ssl_verify_client on;
+    /// ```
+    ///
+    /// ```nginx
+    /// ssl_verify_client optional;
+    /// location /admin {
+    ///     if ($ssl_client_verify != SUCCESS) { return 403; }
+    ///     proxy_pass https://admin;
+    /// }
+    /// ```
+    ///
+    /// With `optional_no_ca` the upstream has to verify the certificate itself, from
+    /// `proxy_set_header X-Client-Cert $ssl_client_escaped_cert;`, beside `$ssl_client_verify`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// Nothing: the request is answered.
+    ///
+    /// ## Reference
+    ///
+    /// <https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_verify_client>
+    "unchecked-optional-certificate", Error, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (program, config) in configurations(subject) {
+        // a map over the certificate is used somewhere, or it would not be written
+        if !config.maps.is_empty() {
+            continue;
+        }
+        for server in config.servers.iter().filter(|server| server.subsystem == Subsystem::Http) {
+            let mode = &server.tls.verify_client;
+            let looked_at: &[&str] = match mode.value() {
+                ClientAuthMode::Optional => &["ssl_client_"],
+                ClientAuthMode::OptionalNoCa => &[
+                    "ssl_client_verify",
+                    "ssl_client_cert",
+                    "ssl_client_raw_cert",
+                    "ssl_client_escaped_cert",
+                    "ssl_client_fingerprint",
+                ],
+                ClientAuthMode::Off | ClientAuthMode::Required => continue,
+            };
+            let speaks_tls = !server.tls.certificates.is_empty();
+            if !speaks_tls || server.code.is_some() || !server.unseen.is_empty() || looks(server, looked_at) {
+                continue;
+            }
+            // where every request is answered here and now, nothing is given away
+            if server.locations.iter().all(|location| location.pass.is_none()) && returns(server) {
+                continue;
+            }
+            findings.push(RULE.finding(
+                format!(
+                    "{} asks for a client certificate with ssl_verify_client {} and serves those who have none: \
+                     nothing looks at $ssl_client_verify",
+                    program.name,
+                    if *mode.value() == ClientAuthMode::Optional { "optional" } else { "optional_no_ca" },
+                ),
+                Some(
+                    "write ssl_verify_client on; or, where a certificate is needed, \
+                     if ($ssl_client_verify != SUCCESS) { return 403; }"
+                        .to_owned(),
+                ),
+                vec![
+                    Label { span: mode.span(), message: "a certificate is welcome, and not needed".to_owned() },
+                    Label { span: server.span, message: "no condition and no header of this server has the result".to_owned() },
+                ],
+            ));
+        }
+    }
+}
+
+/// Whether a server looks at one of these variables, or inherits a header that has one.
+fn looks(server: &Server, names: &[&str]) -> bool {
+    let is_one = |name: &str| names.iter().any(|wanted| name.starts_with(wanted));
+    let headers = server.locations.iter().flat_map(|location| &location.headers);
+    server.mentions.iter().any(|mention| is_one(&mention.value))
+        || headers.flat_map(|header| variables(&header.value.value)).any(is_one)
+}
+
+fn returns(server: &Server) -> bool {
+    server.locations.first().is_some_and(|whole| whole.returns.is_some())
+}

@@ -1,0 +1,80 @@
+use std::collections::BTreeSet;
+
+use super::nginx::configurations;
+use crate::dialect::nginx::{Location, NginxConfig, Pass, PassKind};
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+use crate::source::Span;
+
+rule! {
+    /// TLS settings for an upstream stand beside a pass that does not speak TLS.
+    ///
+    /// `proxy_ssl_*` say how to speak TLS; whether to speak it, the scheme of `proxy_pass` says (in `stream`: `proxy_ssl on`).
+    ///
+    /// ## Why it matters
+    ///
+    /// The connection is plaintext: no encryption, no certificate, no verification, whatever the settings look like.
+    ///
+    /// ## How to fix
+    ///
+    /// ```nginx
+    /// proxy_pass https://backend;
+    /// ```
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - a TLS server as upstream: `400 The plain HTTP request was sent to HTTPS port`
+    ///
+    /// ## Reference
+    ///
+    /// <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass>
+    "unused-upstream-tls", Warning, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (program, config) in configurations(subject) {
+        // settings of an outer block may be meant for other passes
+        let used: BTreeSet<Span> = passes(config)
+            .filter(|(_, pass)| pass.tls || pass.written.value.contains('$'))
+            .filter_map(|(location, _)| location.tls.written)
+            .collect();
+        let mut told = BTreeSet::new();
+        for (location, pass) in passes(config) {
+            let Some(written) = location.tls.written.filter(|_| !pass.tls && pass.unix.is_none()) else {
+                continue;
+            };
+            if pass.kind == PassKind::Plain || pass.written.value.contains('$') || used.contains(&written) {
+                continue;
+            }
+            if told.insert(written) {
+                let help = match pass.kind {
+                    PassKind::Proxy => pass
+                        .written
+                        .value
+                        .strip_prefix("http://")
+                        .map(|rest| format!("write proxy_pass https://{rest};")),
+                    PassKind::Grpc => Some("write grpc_pass grpcs://…".to_owned()),
+                    PassKind::Uwsgi => Some("write uwsgi_pass suwsgi://…".to_owned()),
+                    PassKind::Stream => Some("write proxy_ssl on;".to_owned()),
+                    PassKind::Plain => None,
+                };
+                findings.push(RULE.finding(
+                    format!(
+                        "{} has TLS settings for {}, to which it speaks plaintext",
+                        program.name, pass.host.value
+                    ),
+                    help,
+                    vec![
+                        Label { span: pass.span, message: "no TLS here".to_owned() },
+                        Label { span: written, message: "so that this has no effect".to_owned() },
+                    ],
+                ));
+            }
+        }
+    }
+}
+
+fn passes(config: &NginxConfig) -> impl Iterator<Item = (&Location, &Pass)> {
+    let locations = config.servers.iter().flat_map(|server| &server.locations);
+    locations.filter_map(|location| Some((location, location.pass.as_ref()?)))
+}
