@@ -178,7 +178,10 @@ impl<'a> Switchboard<'a> {
             server,
             url: target.url.clone(),
             port: target.port,
-            request: request.or(dialer.request.as_ref()).cloned(),
+            request: request.or(dialer.request.as_ref()).cloned().map(|request| Request {
+                from: request.from.or_else(|| self.caller(program, target)),
+                ..request
+            }),
             // the addresses of an upstream have one URL
             server_label: Some(match &target.connect_to {
                 Some((host, port)) => format!("{}:{port}", bracketed(host)),
@@ -186,6 +189,18 @@ impl<'a> Switchboard<'a> {
             }),
             path,
         }
+    }
+
+    /// The address from which a connection within one machine comes: that of the machine to which it goes.
+    fn caller(&self, from: &Program, target: &Target) -> Option<IpAddr> {
+        let (host, port) = reached(target);
+        let Lookup::Found(places) = self.places(from, host, port, &mut Vec::new()) else { return None };
+        let place = places.iter().find(|place| self.listener_at(**place).is_some())?;
+        let address = place.address.filter(|_| place.machine == from.machine)?;
+        Some(match address {
+            IpAddr::V4(address) if address.is_loopback() => Ipv4Addr::LOCALHOST.into(),
+            address => address,
+        })
     }
 
     /// A port whose callers are unknown.
@@ -240,10 +255,7 @@ impl<'a> Switchboard<'a> {
         target: &Target,
         path: &mut Vec<Label>,
     ) -> Lookup<(ProgramId, usize)> {
-        let (host, port) = target
-            .connect_to
-            .as_ref()
-            .map_or((target.host.value.as_str(), target.port), |(host, port)| (host.as_str(), *port));
+        let (host, port) = reached(target);
         let places = match self.places(from, host, port, path) {
             Lookup::Found(places) => places,
             Lookup::Missing(missing) => return Lookup::Missing(missing),
@@ -447,6 +459,14 @@ fn services(cluster: &Cluster) -> BTreeMap<(usize, u16), (String, u16)> {
         }
     }
     by_place
+}
+
+/// Host and port to which a connection really goes.
+fn reached(target: &Target) -> (&str, u16) {
+    match &target.connect_to {
+        Some((host, port)) => (host, *port),
+        None => (&target.host.value, target.port),
+    }
 }
 
 fn accepts(bind: &Bind, place: Place) -> bool {

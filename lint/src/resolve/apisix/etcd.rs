@@ -38,11 +38,12 @@ struct Address<'u> {
 }
 
 fn address(url: &str) -> Option<Address<'_>> {
-    let (scheme, rest) = url.split_once("://")?;
-    let https = match scheme {
-        "https" => true,
-        "http" => false,
-        _ => return None,
+    // what the schema refuses is shown as what was meant
+    let (https, rest) = match url.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
+        Some(_) => return None,
+        None => (true, url),
     };
     let (authority, path) = match rest.find('/') {
         Some(at) => (rest.get(..at)?, rest.get(at..)?),
@@ -237,8 +238,9 @@ mod tests {
             ("https://srv.example.test.:2379/", Some((true, "srv.example.test.", 2379, "/"))),
             ("https://[::1]:2379", Some((true, "::1", 2379, ""))),
             ("https://etcd", Some((true, "etcd", 443, ""))),
-            ("etcd:2379", None),
-            ("HTTPS://etcd:2379", None),
+            ("etcd:2379", Some((true, "etcd", 2379, ""))),
+            ("HTTPS://etcd:2379", Some((true, "etcd", 2379, ""))),
+            ("unix:///run/etcd.sock", None),
         ] {
             let got = address(url).map(|address| (address.https, address.host, address.port, address.path));
             assert_eq!(got, want, "{url}");
