@@ -1,0 +1,117 @@
+//! Input that is not what it claims: one clear message, exit status 2, and the rest is still checked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\nspec:\n  ports:\n    - port: 1\n";
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("mtls-lint-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.0.join(name), bytes).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Exit status, standard output and standard error of `check`.
+fn check(path: &Path) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_mtls-lint"))
+        .args(["check", "--at", "2026-11-23T00:00:00Z", "--color", "never"])
+        .arg(path)
+        .output()
+        .unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn each_kind_of_bad_file_is_named_with_its_place_and_the_rest_is_checked() {
+    let cases: &[(&str, &str, &[u8], &str)] = &[
+        ("tab", "a.yaml", b"apiVersion: v1\nkind: Service\nmetadata:\n\tname: a\n", "a.yaml:4:"),
+        ("quote", "a.yaml", b"apiVersion: v1\nkind: \"Service\nmetadata: {}\n", "a.yaml:2:"),
+        ("binary", "a.yaml", b"apiVersion: v1\n\xff\xfe\x00", "a.yaml:2:1: this is no text"),
+        ("empty", "a.yaml", b"", "a.yaml: the file is empty"),
+        ("braces", "a.json", b"{\"apiVersion\": \"v1\", ", "a.json:1:"),
+        (
+            "base64",
+            "a.yaml",
+            b"apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\ndata:\n  tls.crt: \"not base64!\"\n",
+            "a.yaml:6:",
+        ),
+        (
+            "keys",
+            "a.yaml",
+            b"apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  name: b\nspec: {}\n",
+            "a.yaml:5:",
+        ),
+    ];
+    for (name, file, bytes, expected) in cases {
+        let folder = Folder::new(name);
+        folder.write(file, bytes);
+        folder.write("good.yaml", SERVICE);
+        let (status, _, errors) = check(&folder.0);
+        assert!(errors.contains(expected), "{name}: {errors}");
+        assert_eq!(status, 2, "{name}: {errors}");
+    }
+}
+
+#[test]
+fn a_path_that_does_not_exist_is_named() {
+    let (status, _, errors) = check(Path::new("/does/not/exist"));
+    assert_eq!(status, 2);
+    assert!(errors.contains("/does/not/exist: does not exist"), "{errors}");
+}
+
+#[test]
+fn a_folder_without_a_readable_file_is_named() {
+    let folder = Folder::new("nothing");
+    let (status, _, errors) = check(&folder.0);
+    assert_eq!(status, 2);
+    assert!(errors.contains("no file in this folder"), "{errors}");
+}
+
+#[test]
+fn symbolic_links_in_a_circle_end() {
+    let folder = Folder::new("circle");
+    folder.write("good.yaml", SERVICE);
+    std::os::unix::fs::symlink("b.yaml", folder.0.join("a.yaml")).unwrap();
+    std::os::unix::fs::symlink("a.yaml", folder.0.join("b.yaml")).unwrap();
+    let (status, _, errors) = check(&folder.0);
+    assert_eq!(status, 2);
+    assert!(errors.contains("leads in a circle"), "{errors}");
+}
+
+#[test]
+fn a_link_out_of_the_given_path_is_not_followed() {
+    let outside = Folder::new("outside");
+    outside.write("secret.yaml", "apiVersion: v1\nkind: [broken\n");
+    let folder = Folder::new("inside");
+    folder.write("good.yaml", SERVICE);
+    std::os::unix::fs::symlink(outside.0.join("secret.yaml"), folder.0.join("a.yaml")).unwrap();
+    let (status, _, errors) = check(&folder.0);
+    assert_eq!((status, errors.as_str()), (0, ""));
+}
+
+#[test]
+fn without_a_path_the_program_says_what_to_name() {
+    let output = Command::new(env!("CARGO_BIN_EXE_mtls-lint")).arg("check").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing to read"));
+}
