@@ -1,0 +1,199 @@
+//! The two sides of a connection with their files loaded: what stops a program before it says anything.
+
+use super::files::{Lists, Pair, Refused, Shelf, Unfit};
+use super::outcome::{End, Step, Stop, unknown};
+use super::{Outcome, Side, Why};
+use crate::deployment::{
+    ClientAuthMode, ClientTls, Dialer, Listener, ListenerPurpose, Program, ProgramKind, Refusal, ServerContext, Stack,
+    UnfitCredential, Version,
+};
+use crate::finding::Label;
+use crate::stack::openssl::level;
+use crate::stack::{Anchors, Mistake};
+
+/// A server's context with its files loaded.
+#[derive(Debug, Clone, Default)]
+pub struct LoadedContext {
+    /// Its certificates.
+    pub pairs: Vec<Pair>,
+    /// Whom it trusts.
+    pub anchors: Anchors,
+    /// Its revocation lists.
+    pub lists: Lists,
+    /// OpenSSL's security level for it.
+    pub security_level: u8,
+}
+
+/// A client with its files loaded.
+#[derive(Debug, Clone, Default)]
+pub struct LoadedClient {
+    /// What it presents.
+    pub pair: Option<Pair>,
+    /// Whom it trusts.
+    pub anchors: Anchors,
+    /// Its revocation lists.
+    pub lists: Lists,
+    /// OpenSSL's security level for it.
+    pub security_level: u8,
+}
+
+/// The level of OpenSSL in force with a cipher list; 0 for other stacks.
+pub fn security_level(program: &Program, ciphers: Option<&str>) -> u8 {
+    match program.versions.stack {
+        Stack::OpenSsl { security_level, .. } => level::of_ciphers(ciphers, security_level),
+        Stack::Go(_) | Stack::BoringSsl => 0,
+    }
+}
+
+impl Shelf<'_> {
+    /// Whether a program starts: everything that it loads when it does. The listener or dialer of the connection at
+    /// hand is loaded by whoever asks.
+    pub fn starts(&self, program: &Program, side: Side) -> Step {
+        if let Some(refusal) = program.refusals.first() {
+            return Err(refused(program, side, refusal));
+        }
+        if let Err(problem) = self.anchors(&program.bundles, &program.versions, program.versions.program) {
+            return Err(refused_file(program, side, problem));
+        }
+        for listener in &program.listeners {
+            if let Some(refusal) = listener.refusals.first() {
+                return Err(refused(program, side, refusal));
+            }
+            if loads_at_start(program, listener) {
+                for context in listener.tls.iter().flat_map(|tls| &tls.contexts) {
+                    self.context(program, context, side)?;
+                }
+            }
+        }
+        // what a gateway dials is loaded with it; APISIX's upstreams and etcd only when they are dialled
+        if matches!(program.kind, ProgramKind::Nginx | ProgramKind::Envoy) {
+            for dialer in &program.dialers {
+                self.dialer(program, dialer, side)?;
+            }
+        }
+        if !program.unseen.is_empty() {
+            return Err(unknown(program.unseen.clone()));
+        }
+        Ok(())
+    }
+
+    /// A context with its files.
+    pub fn context(&self, program: &Program, context: &ServerContext, side: Side) -> Step<LoadedContext> {
+        if let Some(refusal) = context.refusals.first() {
+            return Err(refused(program, side, refusal));
+        }
+        let refuse = |problem: Refused| refused_file(program, side, problem);
+        let level = security_level(program, context.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()));
+        let mut loaded = LoadedContext { security_level: level, ..LoadedContext::default() };
+        for credential in &context.credentials {
+            let pair = self.pair(credential, &program.versions, level, "server").map_err(refuse)?;
+            if let Some(unfit) = &pair.unfit
+                && !starts_with(program, unfit)
+            {
+                return Err(unfit_end(program, side, unfit));
+            }
+            loaded.pairs.push(pair);
+        }
+        if *context.client_auth.mode.value() != ClientAuthMode::Off || !context.client_auth.trust.is_empty() {
+            let trust = &context.client_auth.trust;
+            loaded.anchors = self.anchors(trust, &program.versions, program.versions.program).map_err(refuse)?;
+        }
+        let crls = &context.client_auth.checks.crls;
+        loaded.lists = self.revocation_lists(crls, &program.versions).map_err(refuse)?;
+        Ok(loaded)
+    }
+
+    /// A dialer with its files.
+    pub fn dialer(&self, program: &Program, dialer: &Dialer, side: Side) -> Step<LoadedClient> {
+        if let Some(refusal) = dialer.refusals.first() {
+            return Err(refused(program, side, refusal));
+        }
+        let Some(tls) = &dialer.tls else { return Ok(LoadedClient::default()) };
+        self.client(program, tls, side)
+    }
+
+    fn client(&self, program: &Program, tls: &ClientTls, side: Side) -> Step<LoadedClient> {
+        let refuse = |problem: Refused| refused_file(program, side, problem);
+        let level = security_level(program, tls.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()));
+        let mut loaded = LoadedClient { security_level: level, ..LoadedClient::default() };
+        if let Some(credential) = &tls.credential {
+            let files = std::iter::once(&credential.certificate).chain(&credential.key);
+            if tls.reads_unprivileged
+                && let Some(file) = files.into_iter().find(|file| file.mode.is_some_and(|mode| mode & 0o044 == 0))
+            {
+                return Err(refuse(Refused {
+                    rule: Mistake::UnreadableFile.rule(),
+                    message: format!("only the owner may read {}, and the program opens it as another user", file.path.value),
+                    words: "Permission denied".to_owned(),
+                    labels: vec![Label { span: file.path.span, message: "loaded from here".to_owned() }],
+                }));
+            }
+            let loading_level = own_certificate_level(program, level);
+            let pair = self.pair(credential, &program.versions, loading_level, "client").map_err(refuse)?;
+            if let Some(unfit) = &pair.unfit
+                && tls.unfit_credential == UnfitCredential::Refused
+                && !starts_with(program, unfit)
+            {
+                return Err(unfit_end(program, side, unfit));
+            }
+            loaded.pair = Some(pair);
+        }
+        loaded.anchors = self.anchors(&tls.trust, &program.versions, program.versions.program).map_err(refuse)?;
+        loaded.lists = self.revocation_lists(&tls.checks.crls, &program.versions).map_err(refuse)?;
+        Ok(loaded)
+    }
+}
+
+/// curl 7.88 loads its certificate before it sets the cipher list, so that a level written there comes too late;
+/// 8.14 and 8.23 set the list first (observed; the release in between is not known).
+fn own_certificate_level(program: &Program, level: u8) -> u8 {
+    match program.versions.stack {
+        Stack::OpenSsl { security_level, .. }
+            if program.kind == ProgramKind::Curl && program.versions.program < Version(8, 14, 0) =>
+        {
+            security_level
+        }
+        _ => level,
+    }
+}
+
+/// nginx does not notice that certificate and key are of different algorithms; a handshake does.
+fn starts_with(program: &Program, unfit: &Unfit) -> bool {
+    unfit.other_kind && matches!(program.kind, ProgramKind::Nginx | ProgramKind::Apisix)
+}
+
+/// APISIX's data plane takes ssl objects at run time; everything else is loaded when the program starts.
+fn loads_at_start(program: &Program, listener: &Listener) -> bool {
+    program.kind != ProgramKind::Apisix || listener.purpose != ListenerPurpose::Clients
+}
+
+fn refused(program: &Program, side: Side, refusal: &Refusal) -> Stop {
+    let end = End::new(Outcome::ConfigRejected, side, Why::from(refusal));
+    match &refusal.log {
+        Some(log) => printed(program, side, end, log),
+        None => end.stop(),
+    }
+}
+
+/// A file that stops a program.
+pub fn refused_file(program: &Program, side: Side, problem: Refused) -> Stop {
+    let words = problem.words.clone();
+    let end = End::new(Outcome::ConfigRejected, side, Why::from(problem));
+    printed(program, side, end, &words)
+}
+
+fn unfit_end(program: &Program, side: Side, unfit: &Unfit) -> Stop {
+    let end = End::new(Outcome::ConfigRejected, side, Why::from(unfit.clone()));
+    printed(program, side, end, &unfit.words)
+}
+
+fn printed(program: &Program, side: Side, end: End, words: &str) -> Stop {
+    let line = match program.kind {
+        ProgramKind::Nginx | ProgramKind::Apisix if !words.starts_with('[') => format!("[emerg] {words}"),
+        _ => words.to_owned(),
+    };
+    match side {
+        Side::Client => end.seen(line).stop(),
+        Side::Server => end.logged(line).stop(),
+    }
+}

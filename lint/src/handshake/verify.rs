@@ -1,0 +1,332 @@
+//! One side judges the other's certificate, by the stack of its program.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::files::{Lists, Loaded, Shelf};
+use super::outcome::{Step, unknown};
+use crate::deployment::{NameCheck, PathChecks, Program, ProgramKind, Stack, Version};
+use crate::handshake::UnixSeconds;
+use crate::stack::signatures::{Knowledge, decide};
+use crate::stack::{
+    Anchors, Certificate, Fault, KeyUsage, Mistake, Purpose, Question, boringssl, go, openssl, say,
+};
+
+/// What is judged, by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// Whose program judges.
+    pub verifier: &'a Program,
+    /// What the peer presents.
+    pub presented: &'a Loaded,
+    /// Only the end-entity certificate is sent.
+    pub end_entity_only: bool,
+    /// Whom the verifier trusts.
+    pub anchors: &'a Anchors,
+    /// Its further checks.
+    pub checks: &'a PathChecks,
+    /// Its revocation lists.
+    pub lists: &'a Lists,
+    /// What the certificate is used for.
+    pub purpose: Purpose,
+    /// OpenSSL's security level in force.
+    pub security_level: u8,
+    /// When.
+    pub at: UnixSeconds,
+}
+
+/// A verdict: all faults in the order in which the stack finds them, the reported one told apart.
+#[derive(Debug, Clone, Default)]
+pub struct Judgement {
+    /// What the program reports; None: accepted.
+    pub fault: Option<Fault>,
+    /// OpenSSL's own first fault, where the reported one is another.
+    pub first: Option<Fault>,
+}
+
+impl Shelf<'_> {
+    /// Builds and validates a path as the verifier's stack does; names are judged elsewhere.
+    ///
+    /// # Errors
+    /// What would have to be known.
+    pub fn judge(&self, case: &Case<'_>) -> Step<Judgement> {
+        let presented: &[Arc<Certificate>] = if case.end_entity_only {
+            case.presented.certificates.get(..1).unwrap_or_default()
+        } else {
+            &case.presented.certificates
+        };
+        if !case.lists.unseen.is_empty() {
+            return Err(unknown(case.lists.unseen.clone()));
+        }
+        let ask = |knowledge: &Knowledge<'_>| ask(case, presented, knowledge);
+        let same = |a: &Judgement, b: &Judgement| match (&a.fault, &b.fault) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.mistake == b.mistake,
+            _ => false,
+        };
+        decide(&self.signatures, ask, same).map_err(unknown)
+    }
+}
+
+fn ask(case: &Case<'_>, presented: &[Arc<Certificate>], knowledge: &Knowledge<'_>) -> Judgement {
+    let question = Question {
+        presented,
+        anchors: case.anchors,
+        purpose: case.purpose,
+        at: case.at,
+        crls: (!case.checks.crls.is_empty()).then_some(case.lists.lists.as_slice()),
+    };
+    match case.verifier.versions.stack {
+        Stack::OpenSsl { .. } => openssl_case(case, &question, knowledge),
+        Stack::Go(version) => Judgement { fault: go_case(case, &question, knowledge, version), first: None },
+        Stack::BoringSsl => Judgement { fault: envoy_case(case, &question, knowledge), first: None },
+    }
+}
+
+fn openssl_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_>) -> Judgement {
+    let curl = case.verifier.kind == ProgramKind::Curl;
+    let settings = openssl::Settings {
+        security_level: case.security_level,
+        depth: case.checks.depth.as_ref().map(|depth| *depth.value()),
+        partial_paths: curl,
+    };
+    let faults = openssl::validate(question, &settings, knowledge).faults;
+    let first = faults.first().cloned();
+    let stops = matches!(case.verifier.kind, ProgramKind::Curl | ProgramKind::Openssl);
+    let fault = if stops { first.clone() } else { faults.last().cloned() };
+    Judgement { fault, first }
+}
+
+fn go_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_>, _: Version) -> Option<Fault> {
+    let broken = |mistake, text: &str, certificate: &Arc<Certificate>, message: String| Fault {
+        mistake,
+        number: None,
+        text: text.to_owned(),
+        depth: 0,
+        message,
+        certificate: Some(Arc::clone(certificate)),
+    };
+    // Go parses every certificate that it is sent before it looks at any
+    for certificate in question.presented {
+        if let Some(wrong) = go::parse_error(certificate) {
+            let message = format!("Go does not parse the certificate {}: {wrong}", certificate.shown);
+            return Some(broken(Mistake::MalformedCertificate, &wrong, certificate, message));
+        }
+    }
+    let first = question.presented.first()?;
+    if case.presented.junk && !case.end_entity_only {
+        let message = "a block in the peer's certificate file is no certificate, and is sent along".to_owned();
+        return Some(broken(Mistake::MalformedCertificate, "x509: malformed certificate", first, message));
+    }
+    if let Err(fault) = go::validate(question, knowledge) {
+        return Some(fault);
+    }
+    // etcd looks at the serial number of the end-entity certificate alone, and at no date of the list
+    let serial = |list: &crate::stack::crl::RevocationList| list.lists(first);
+    if let Some(refused) = &case.lists.broken {
+        return Some(Fault {
+            mistake: Mistake::UnusableRevocationList,
+            number: None,
+            text: refused.words.clone(),
+            depth: 0,
+            message: refused.message.clone(),
+            certificate: None,
+        });
+    }
+    case.lists.lists.iter().any(serial).then(|| {
+        broken(
+            Mistake::RevokedCertificate,
+            "transport: certificate serial revoked",
+            first,
+            format!("{} is on etcd's revocation list", first.shown),
+        )
+    })
+}
+
+fn envoy_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_>) -> Option<Fault> {
+    let first = question.presented.first()?;
+    // an upstream context's depth has no effect (observed)
+    let depth = match case.purpose {
+        Purpose::Client => case.checks.depth.as_ref().map(|depth| *depth.value()),
+        Purpose::Server => None,
+    };
+    let settings = boringssl::Settings {
+        depth,
+        allow_expired: case.checks.allow_expired.is_some(),
+        only_end_entity_crl: case.checks.only_end_entity_crl,
+    };
+    let verifies = !case.anchors.certificates.is_empty() || case.anchors.system || !case.anchors.unseen.is_empty();
+    if verifies && case.checks.accept_untrusted.is_none() {
+        if let Err(fault) = boringssl::validate(question, &settings, knowledge) {
+            return Some(fault);
+        }
+        if let Some(fault) = named(case.checks, first, knowledge) {
+            return Some(fault);
+        }
+    }
+    if let Some(fault) = pinned(case.checks, first) {
+        return Some(fault);
+    }
+    // ssl_cert_check_key_usage, in the handshake: every suite that is left needs a signature
+    (!first.may(KeyUsage::DIGITAL_SIGNATURE)).then(|| Fault {
+        mistake: Mistake::UnsuitableKeyUsage,
+        number: None,
+        text: "KEY_USAGE_BIT_INCORRECT".to_owned(),
+        depth: 0,
+        message: format!(
+            "{} has the key usage {}, but BoringSSL needs digitalSignature",
+            say::which(0, first),
+            KeyUsage::names(first.key_usage.unwrap_or(0))
+        ),
+        certificate: Some(Arc::clone(first)),
+    })
+}
+
+/// Envoy's `match_typed_subject_alt_names`: one of them is enough.
+fn named(checks: &PathChecks, certificate: &Arc<Certificate>, knowledge: &Knowledge<'_>) -> Option<Fault> {
+    let mut wanted = Vec::new();
+    for check in &checks.names {
+        let NameCheck::San { kind, matcher } = &check.value else { continue };
+        match boringssl::host::matches(certificate, kind, matcher) {
+            Some(true) => return None,
+            Some(false) => {}
+            None if knowledge.hope(format!("the matcher for {kind} names cannot be evaluated here")) => return None,
+            None => {}
+        }
+        wanted.push(format!("{kind} {matcher:?}"));
+    }
+    if wanted.is_empty() {
+        return None;
+    }
+    Some(Fault {
+        mistake: Mistake::NameNotAllowed,
+        number: None,
+        text: "verify SAN list".to_owned(),
+        depth: 0,
+        message: format!(
+            "{} bears {}, but {} is demanded",
+            say::which(0, certificate),
+            certificate.shown_names(),
+            wanted.join(" or ")
+        ),
+        certificate: Some(Arc::clone(certificate)),
+    })
+}
+
+/// `verify_certificate_hash` and `verify_certificate_spki`: one of them is enough.
+fn pinned(checks: &PathChecks, certificate: &Arc<Certificate>) -> Option<Fault> {
+    use base64::Engine as _;
+    if checks.pins.is_empty() {
+        return None;
+    }
+    let hex: String = certificate.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let spki = base64::engine::general_purpose::STANDARD.encode(certificate.key.digest);
+    let fits = checks.pins.iter().any(|pin| {
+        let plain: String = pin.value.chars().filter(|c| *c != ':').collect();
+        plain.eq_ignore_ascii_case(&hex) || pin.value == spki
+    });
+    (!fits).then(|| Fault {
+        mistake: Mistake::PinMismatch,
+        number: None,
+        text: "verify cert hash and spki".to_owned(),
+        depth: 0,
+        message: format!("{} has the SHA-256 {hex}, which none of the pinned hashes is", say::which(0, certificate)),
+        certificate: Some(Arc::clone(certificate)),
+    })
+}
+
+/// etcd's allowed-cn and allowed-hostname.
+pub fn allowed(checks: &PathChecks, certificate: &Arc<Certificate>, go_version: Version) -> Option<Fault> {
+    let mut wanted = Vec::new();
+    for check in &checks.names {
+        let fits = match &check.value {
+            NameCheck::CommonName(name) => {
+                wanted.push(format!("the common name {name}"));
+                certificate.subject.common_names.last() == Some(name)
+            }
+            NameCheck::Hostname(name) => {
+                wanted.push(format!("the host name {name}"));
+                go::host::verify(certificate, name, go_version).is_ok()
+            }
+            NameCheck::San { .. } => true,
+        };
+        if fits {
+            return None;
+        }
+    }
+    (!wanted.is_empty()).then(|| Fault {
+        mistake: Mistake::NameNotAllowed,
+        number: None,
+        text: "client certificate authentication failed".to_owned(),
+        depth: 0,
+        message: format!(
+            "{} bears {} and the common name {}, but etcd demands {}",
+            say::which(0, certificate),
+            certificate.shown_names(),
+            certificate.subject.common_names.last().map_or("none", String::as_str),
+            wanted.join(" or ")
+        ),
+        certificate: Some(Arc::clone(certificate)),
+    })
+}
+
+/// Whether the certificate bears the name that a client expects; the words of the program where it does not.
+///
+/// # Errors
+/// What the program says.
+pub fn bears_name(verifier: &Program, certificate: &Certificate, name: &str) -> Result<(), String> {
+    match (verifier.versions.stack, verifier.kind) {
+        (Stack::Go(version), _) => go::host::verify(certificate, name, version),
+        (_, ProgramKind::Curl) => {
+            if openssl::host::curl(certificate, name) {
+                Ok(())
+            } else {
+                Err(curl_mismatch(certificate, name))
+            }
+        }
+        (_, ProgramKind::Openssl) => {
+            let fits = match name.parse::<IpAddr>() {
+                Ok(address) => {
+                    openssl::host::check_ip(certificate, address) || openssl::host::check_host(certificate, name)
+                }
+                Err(_) => openssl::host::check_host(certificate, name),
+            };
+            if fits { Ok(()) } else { Err("verify error:num=62:hostname mismatch".to_owned()) }
+        }
+        (Stack::BoringSsl, _) => {
+            let exact = |name: &str| boringssl_exact(certificate, name);
+            if exact(name) {
+                Ok(())
+            } else {
+                Err("verify SAN list".to_owned())
+            }
+        }
+        (Stack::OpenSsl { .. }, ProgramKind::Apisix) => {
+            if openssl::host::check_host(certificate, name) { Ok(()) } else { Err("certificate host mismatch".to_owned()) }
+        }
+        (Stack::OpenSsl { .. }, _) => {
+            if openssl::host::check_host(certificate, name) {
+                Ok(())
+            } else {
+                Err(format!("upstream SSL certificate does not match \"{name}\""))
+            }
+        }
+    }
+}
+
+/// auto_sni_san_validation: an exact matcher of the kind that the name is.
+fn boringssl_exact(certificate: &Certificate, name: &str) -> bool {
+    let kind = if name.parse::<IpAddr>().is_ok() { "IP_ADDRESS" } else { "DNS" };
+    boringssl::host::matches(certificate, kind, &crate::deployment::StringMatcher::Exact(name.to_owned())) == Some(true)
+}
+
+fn curl_mismatch(certificate: &Certificate, name: &str) -> String {
+    let has_names = certificate.dns_names().next().is_some() || certificate.addresses().next().is_some();
+    if has_names {
+        return format!("curl: (60) SSL: no alternative certificate subject name matches target host name '{name}'");
+    }
+    match certificate.subject.common_names.last() {
+        Some(common) => format!("curl: (60) SSL: certificate subject name '{common}' does not match target host name '{name}'"),
+        None => "curl: (60) SSL: unable to obtain common name from peer certificate".to_owned(),
+    }
+}
