@@ -92,6 +92,8 @@ pub struct Deployment {
     pub programs: Vec<Program>,
     /// Certificates that cert-manager will issue.
     pub planned: Vec<PlannedCertificate>,
+    /// Addresses of every name that the machine knows (lower case), where that is seen (`--root`).
+    pub hosts: Option<std::collections::BTreeMap<String, Vec<std::net::IpAddr>>>,
     /// A client endpoint meeting a server endpoint, or waiting for callers we do not know.
     pub connections: Vec<Connection>,
     /// What Kubernetes manifests say beyond programs.

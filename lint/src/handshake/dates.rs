@@ -12,7 +12,11 @@ const MOST_MOMENTS: usize = 64;
 /// The first later moment at which the connection no longer completes, and why.
 ///
 /// What decides can only change when a certificate or a revocation list that was read begins or ceases to be valid.
-pub fn breaks_at(shelf: &Shelf<'_>, connection: &Connection, at: UnixSeconds) -> Option<(UnixSeconds, String)> {
+pub fn breaks_at(
+    shelf: &Shelf<'_>,
+    connection: &Connection,
+    at: UnixSeconds,
+) -> Option<(UnixSeconds, String)> {
     let own = Shelf::new(shelf.deployment);
     // read what this connection reads, and nothing else
     judge(&own, connection, at);

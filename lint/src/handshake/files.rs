@@ -4,17 +4,15 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
-use super::{Side, UnixSeconds};
 use super::outcome::{Step, Stop, unknown};
+use super::{Side, UnixSeconds};
 use crate::deployment::{
-    Content, Credential, Deployment, FileRef, Lookup, PlannedId, PlannedIssuer, Program, ProgramId, Stack, Trust, TrustLoader, Version,
-    Versions,
+    Content, Credential, Deployment, FileRef, Lookup, PlannedId, PlannedIssuer, Program, ProgramId, Stack,
+    Trust, TrustLoader, Version, Versions,
 };
 use crate::finding::Label;
 use crate::source::{Span, Text};
-use crate::stack::certificate::{Certificate, Origin, Signer};
+use crate::stack::certificate::{Certificate, Signer};
 use crate::stack::crl::RevocationList;
 use crate::stack::load::{Certificates, Problem};
 use crate::stack::openssl::{self, level};
@@ -70,8 +68,6 @@ pub struct Pair {
     pub unseen: Vec<String>,
     /// It can be read, but not used.
     pub unfit: Option<Unfit>,
-    /// Where the certificate is configured.
-    pub span: Option<Span>,
 }
 
 /// A certificate and a key that can be read, but not used together.
@@ -160,7 +156,11 @@ impl<'d> Shelf<'d> {
     /// Certificates of everything that was read so far.
     pub fn certificates(&self) -> Vec<Arc<Certificate>> {
         let chains = self.chains.borrow();
-        chains.values().filter_map(|loaded| loaded.as_ref().ok()).flat_map(|loaded| loaded.certificates.clone()).collect()
+        chains
+            .values()
+            .filter_map(|loaded| loaded.as_ref().ok())
+            .flat_map(|loaded| loaded.certificates.clone())
+            .collect()
     }
 
     /// A planned certificate as the stacks see it.
@@ -190,7 +190,9 @@ impl<'d> Shelf<'d> {
             },
             PlannedIssuer::Public => (None, Signer::Public),
             PlannedIssuer::Unknown { why, .. } => (None, Signer::Unknown(why.clone())),
-            PlannedIssuer::Nobody(_) => (None, Signer::Unknown(format!("{} will not be issued", planned.name))),
+            PlannedIssuer::Nobody(_) => {
+                (None, Signer::Unknown(format!("{} will not be issued", planned.name)))
+            }
         };
         let issuer = issuer.or(real_issuer);
         let certificate = Arc::new(Certificate::planned(id, planned, issuer.as_deref(), signer));
@@ -200,7 +202,8 @@ impl<'d> Shelf<'d> {
 
     fn found<'f>(&self, file: &'f FileRef, role: &str, version: &Versions) -> Result<Found<'f>, Refused> {
         let missing = |rule: &'static str, message: String, mut more: Vec<Label>| {
-            let mut labels = vec![Label { span: file.path.span, message: format!("{role} is loaded from here") }];
+            let mut labels =
+                vec![Label { span: file.path.span, message: format!("{role} is loaded from here") }];
             labels.append(&mut more);
             let words = match version.stack {
                 Stack::Go(_) => format!("open {}: no such file or directory", file.path.value),
@@ -244,9 +247,10 @@ impl<'d> Shelf<'d> {
     fn read(&self, reader: Reader, file: &FileRef) -> Result<Result<Loaded, Problem>, String> {
         match &file.content {
             Lookup::Found(Content::Bytes(text)) => Ok(self.parse(reader, text)),
-            Lookup::Found(Content::PlannedCertificates(ids)) => {
-                Ok(Ok(Loaded { certificates: ids.iter().filter_map(|id| self.planned(*id)).collect(), junk: false }))
-            }
+            Lookup::Found(Content::PlannedCertificates(ids)) => Ok(Ok(Loaded {
+                certificates: ids.iter().filter_map(|id| self.planned(*id)).collect(),
+                junk: false,
+            })),
             Lookup::Unseen(why) => Err(why.clone()),
             _ => Err(format!("{} is not seen", file.path.value)),
         }
@@ -262,7 +266,9 @@ impl<'d> Shelf<'d> {
             Reader::OpensslChain => openssl::load::chain(text).map(plain),
             Reader::OpensslAnchors => openssl::load::anchors(text).map(plain),
             Reader::ApisixClientCa => openssl::load::apisix_client_ca(text).map(plain),
-            Reader::GoChain => go::load::chain(text).map(|(certificates, junk)| Loaded { certificates, junk }),
+            Reader::GoChain => {
+                go::load::chain(text).map(|(certificates, junk)| Loaded { certificates, junk })
+            }
             Reader::GoAnchors => go::load::anchors(text).map(plain),
             Reader::EnvoyChain => boringssl::load::chain(text).map(plain),
             Reader::EnvoyAnchors => boringssl::load::anchors(text).map(plain),
@@ -283,14 +289,15 @@ impl<'d> Shelf<'d> {
         security_level: u8,
         role: &str,
     ) -> Result<Pair, Refused> {
-        let mut pair = Pair { span: Some(credential.certificate.path.span), ..Pair::default() };
+        let mut pair = Pair::default();
         let certificate_role = format!("the {role} certificate");
         let reader = match versions.stack {
             Stack::OpenSsl { .. } => Reader::OpensslChain,
             Stack::Go(_) => Reader::GoChain,
             Stack::BoringSsl => Reader::EnvoyChain,
         };
-        let refuse = |problem: &Problem| Refused::problem(&credential.certificate, &certificate_role, problem);
+        let refuse =
+            |problem: &Problem| Refused::problem(&credential.certificate, &certificate_role, problem);
         match self.found(&credential.certificate, &certificate_role, versions)? {
             Found::Text(text) => pair.chain = self.parse(reader, text).map_err(|problem| refuse(&problem))?,
             Found::Planned(ids) => {
@@ -299,7 +306,10 @@ impl<'d> Shelf<'d> {
             Found::Empty | Found::PlannedKey(_) => {
                 return Err(Refused {
                     rule: Mistake::UnreadableFile.rule(),
-                    message: format!("{certificate_role} {} holds no certificate", credential.certificate.path.value),
+                    message: format!(
+                        "{certificate_role} {} holds no certificate",
+                        credential.certificate.path.value
+                    ),
                     words: openssl::load::NO_START_LINE.to_owned(),
                     labels: vec![Label {
                         span: credential.certificate.path.span,
@@ -309,7 +319,9 @@ impl<'d> Shelf<'d> {
             }
             Found::Unseen(why) => pair.unseen.push(why),
         }
-        if let (Stack::OpenSsl { version, .. }, Some(first)) = (versions.stack, pair.chain.certificates.first()) {
+        if let (Stack::OpenSsl { version, .. }, Some(first)) =
+            (versions.stack, pair.chain.certificates.first())
+        {
             pair.unfit = weak(&pair.chain.certificates, first, version, security_level, credential);
         }
         if let Some(key) = &credential.key {
@@ -353,9 +365,13 @@ impl<'d> Shelf<'d> {
         {
             let mut labels = vec![
                 Label { span: key.path.span, message: "this private key".to_owned() },
-                Label { span: credential.certificate.path.span, message: "does not belong to this certificate".to_owned() },
+                Label {
+                    span: credential.certificate.path.span,
+                    message: "does not belong to this certificate".to_owned(),
+                },
             ];
-            let elsewhere = pair.chain.certificates.iter().skip(1).find(|other| key_read.belongs_to(other) == Some(true));
+            let elsewhere =
+                pair.chain.certificates.iter().skip(1).find(|other| key_read.belongs_to(other) == Some(true));
             let mut message = format!(
                 "the private key {} does not belong to {}, the first certificate in {}",
                 key.path.value, first.shown, credential.certificate.path.value
@@ -386,7 +402,12 @@ impl<'d> Shelf<'d> {
     ///
     /// # Errors
     /// Why the program refuses one.
-    pub fn anchors(&self, trust: &[Trust], versions: &Versions, program: Version) -> Result<Anchors, Refused> {
+    pub fn anchors(
+        &self,
+        trust: &[Trust],
+        versions: &Versions,
+        program: Version,
+    ) -> Result<Anchors, Refused> {
         let mut anchors = Anchors::default();
         for source in trust {
             let (file, loader) = match source {
@@ -408,9 +429,11 @@ impl<'d> Shelf<'d> {
                 Found::Text(text) => {
                     // 1.27 and later build the list from what they read themselves
                     if loader == TrustLoader::ClientCaList && program < Version(1, 27, 0) {
-                        openssl::load::client_ca_list(text).map_err(|problem| match self.parse(reader, text) {
-                            Err(first) => refuse(&first),
-                            Ok(_) => refuse(&problem),
+                        openssl::load::client_ca_list(text).map_err(|problem| {
+                            match self.parse(reader, text) {
+                                Err(first) => refuse(&first),
+                                Ok(_) => refuse(&problem),
+                            }
                         })?;
                     }
                     self.parse(reader, text).map_err(|problem| refuse(&problem))?.certificates
@@ -449,13 +472,10 @@ impl<'d> Shelf<'d> {
             let role = "the revocation list";
             let found = match self.found(file, role, versions) {
                 Ok(found) => found,
-                Err(mut refused) => {
+                Err(refused) => {
                     if matches!(versions.stack, Stack::Go(_)) {
                         lists.broken.get_or_insert(refused);
                         continue;
-                    }
-                    if refused.rule == Mistake::MissingFile.rule() {
-                        refused.rule = Mistake::MissingFile.rule();
                     }
                     return Err(refused);
                 }
@@ -542,21 +562,30 @@ fn weak(
         let what = format!("the key {}", first.key.kind);
         return Some(unfit(Mistake::WeakKey, first, what, "error:0A00018F:SSL routines::ee key too small"));
     }
-    if !level::looks_at_own_signatures(version) {
-        return None;
-    }
     for (index, certificate) in chain.iter().enumerate() {
         if certificate.is_planned() {
             continue;
         }
         if index > 0 && !level::key_allowed(certificate.key.kind, security_level) {
             let what = format!("the key {}", certificate.key.kind);
-            return Some(unfit(Mistake::WeakKey, certificate, what, "error:0A00018D:SSL routines::ca key too small"));
+            return Some(unfit(
+                Mistake::WeakKey,
+                certificate,
+                what,
+                "error:0A00018D:SSL routines::ca key too small",
+            ));
         }
         // a self-signed certificate's own signature is not looked at (ssl_security_cert_sig)
-        if !openssl::self_signed(certificate) && !level::signature_allowed(certificate, security_level) {
+        if level::looks_at_own_signatures(version)
+            && !openssl::self_signed(certificate)
+            && !level::signature_allowed(certificate, security_level) {
             let what = format!("a signature with {}", level::digest_name(certificate));
-            return Some(unfit(Mistake::WeakSignature, certificate, what, "error:0A00018E:SSL routines::ca md too weak"));
+            return Some(unfit(
+                Mistake::WeakSignature,
+                certificate,
+                what,
+                "error:0A00018E:SSL routines::ca md too weak",
+            ));
         }
     }
     None
@@ -571,9 +600,4 @@ pub fn need(pair: &Pair) -> Result<(), Stop> {
         return Err(unknown(pair.unseen.clone()));
     }
     Ok(())
-}
-
-/// Whether a certificate is one that will be issued.
-pub fn is_planned(certificate: &Certificate) -> bool {
-    matches!(certificate.origin, Origin::Planned { .. })
 }

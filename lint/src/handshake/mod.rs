@@ -122,9 +122,10 @@ fn judge(shelf: &Shelf<'_>, connection: &Connection, at: UnixSeconds) -> Predict
     let mut authenticated = Authenticated::default();
     let step = match &connection.server {
         Lookup::Found((id, listener)) => {
-            let server = deployment.programs.get(*id).and_then(|program| {
-                Some((*id, program, program.listeners.get(*listener)?))
-            });
+            let server = deployment
+                .programs
+                .get(*id)
+                .and_then(|program| Some((*id, program, program.listeners.get(*listener)?)));
             match server {
                 Some(server) => {
                     let wire = Wire { shelf, connection, client, server, at, is_gateway: false };
@@ -134,8 +135,12 @@ fn judge(shelf: &Shelf<'_>, connection: &Connection, at: UnixSeconds) -> Predict
             }
         }
         Lookup::Missing(missing) => client_alone(shelf, client).and_then(|()| {
-            let reason =
-                Why { rule: missing.rule, message: missing.message.clone(), labels: missing.labels.clone(), help: None };
+            let reason = Why {
+                rule: missing.rule,
+                message: missing.message.clone(),
+                labels: missing.labels.clone(),
+                help: None,
+            };
             Err(Stop::End(Box::new(End {
                 outcome: Outcome::HandshakeFails,
                 side: None,
@@ -144,9 +149,7 @@ fn judge(shelf: &Shelf<'_>, connection: &Connection, at: UnixSeconds) -> Predict
                 server_logs: None,
             })))
         }),
-        Lookup::Unseen(why) => {
-            client_alone(shelf, client).and_then(|()| Err(unknown(vec![why.clone()])))
-        }
+        Lookup::Unseen(why) => client_alone(shelf, client).and_then(|()| Err(unknown(vec![why.clone()]))),
     };
     conclude(step, authenticated)
 }

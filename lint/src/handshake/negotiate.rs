@@ -82,11 +82,16 @@ pub fn protocol(
                 server.security_level
             );
             let end = End::new(Outcome::HandshakeFails, Side::Server, reason(message));
-            return Err(end.seen("tlsv1 alert internal error").logged("no suitable signature algorithm").stop());
+            return Err(end
+                .seen("tlsv1 alert internal error")
+                .logged("no suitable signature algorithm")
+                .stop());
         }
         if server.is_envoy() {
             let message = format!("Envoy's default cipher suites have none for {name}");
-            return Err(End::new(Outcome::HandshakeFails, Side::Server, reason(message)).logged("NO_SHARED_CIPHER").stop());
+            return Err(End::new(Outcome::HandshakeFails, Side::Server, reason(message))
+                .logged("NO_SHARED_CIPHER")
+                .stop());
         }
         if client.is_openssl().is_some() && client.security_level > 0 {
             let message = format!(
@@ -165,13 +170,15 @@ fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) 
     };
     if let Some(unfit) = &pair.unfit {
         let end = End::new(Outcome::HandshakeFails, Side::Server, unfit.clone().into());
-        let log = if version == Protocol::Tls13 { "no suitable signature algorithm" } else { "no shared cipher" };
+        let log =
+            if version == Protocol::Tls13 { "no suitable signature algorithm" } else { "no shared cipher" };
         return Err(end.logged(log).stop());
     }
     let tls13 = version == Protocol::Tls13;
     if server.is_openssl().is_some() {
         if let Some(oid) = &first.duplicate_extension {
-            let message = format!("{} has the extension {oid} twice; OpenSSL loads it and never uses it", first.shown);
+            let message =
+                format!("{} has the extension {oid} twice; OpenSSL loads it and never uses it", first.shown);
             return Err(fail(Side::Server, Mistake::MalformedCertificate, message, "no shared cipher"));
         }
         if !tls13 && !signs(first) && matches!(first.key.kind, KeyType::Ec(_)) {
@@ -188,8 +195,8 @@ fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) 
             if party.is_openssl().is_none() {
                 continue;
             }
-            let allowed = ciphers::authentication(party.ciphers)
-                .unwrap_or(Authentication { ecdsa: false, rsa: false });
+            let allowed =
+                ciphers::authentication(party.ciphers).unwrap_or(Authentication { ecdsa: false, rsa: false });
             let fits = match first.key.kind {
                 KeyType::Rsa(_) => allowed.rsa,
                 KeyType::Ec(_) | KeyType::Ed25519 => allowed.ecdsa,
@@ -252,10 +259,17 @@ pub enum NotSent {
 }
 
 /// Whether a client can present this certificate to this server.
-pub fn presents(client: Party<'_>, server: Party<'_>, certificate: &Certificate, version: Protocol) -> Result<(), NotSent> {
+pub fn presents(
+    client: Party<'_>,
+    server: Party<'_>,
+    certificate: &Certificate,
+    version: Protocol,
+) -> Result<(), NotSent> {
     let key = certificate.key.kind;
     let tls13 = version == Protocol::Tls13;
-    let weak = certificate.algorithm.is_some_and(|algorithm| algorithm.digest == mtls_identity::signature::Digest::Md5);
+    let weak = certificate
+        .algorithm
+        .is_some_and(|algorithm| algorithm.digest == mtls_identity::signature::Digest::Md5);
     // a Go server of 1.24 lists the algorithms of certificates it takes, and MD5 is not among them; the certificate
     // cannot be loaded before OpenSSL 3.5
     if weak && tls13 && server.is_go() && client.is_openssl().is_some() {
@@ -282,7 +296,10 @@ pub fn presents(client: Party<'_>, server: Party<'_>, certificate: &Certificate,
     if client.is_envoy() && server.is_openssl().is_some() && !tls13 && matches!(key, KeyType::Ec(384 | 521)) {
         return Err(NotSent::Fails(
             Side::Server,
-            format!("{} has the key {key}, a curve that Envoy does not list in TLS 1.2: wrong curve", certificate.shown),
+            format!(
+                "{} has the key {key}, a curve that Envoy does not list in TLS 1.2: wrong curve",
+                certificate.shown
+            ),
         ));
     }
     Ok(())
@@ -290,7 +307,8 @@ pub fn presents(client: Party<'_>, server: Party<'_>, certificate: &Certificate,
 
 /// A list that names no cipher stops nginx and curl.
 pub fn refused_ciphers(program: &Program, ciphers: Option<&str>) -> Option<String> {
-    let openssl = matches!(program.versions.stack, Stack::OpenSsl { .. }) && program.kind != ProgramKind::Apisix;
+    let openssl =
+        matches!(program.versions.stack, Stack::OpenSsl { .. }) && program.kind != ProgramKind::Apisix;
     let list = ciphers.filter(|list| openssl && ciphers::authentication(Some(list)).is_none())?;
     Some(format!("the cipher list {list} names no cipher that OpenSSL knows"))
 }

@@ -69,7 +69,12 @@ pub fn why(mistake: Mistake, message: impl Into<String>, labels: Vec<Label>) -> 
 
 impl From<&Refusal> for Why {
     fn from(refusal: &Refusal) -> Self {
-        Self { rule: refusal.rule, message: refusal.message.clone(), labels: refusal.labels.clone(), help: None }
+        Self {
+            rule: refusal.rule,
+            message: refusal.message.clone(),
+            labels: refusal.labels.clone(),
+            help: None,
+        }
     }
 }
 

@@ -45,7 +45,9 @@ pub fn answer(wire: &Wire<'_, '_>, listener: &Listener, met: &Met) -> Step {
                 let label = Label { span: gateway.span(), message: "the gateway is off here".to_owned() };
                 let reason = why(
                     Mistake::GatewayDisabled,
-                    format!("the request goes to {path}, which etcd's gRPC gateway serves, and the gateway is off"),
+                    format!(
+                        "the request goes to {path}, which etcd's gRPC gateway serves, and the gateway is off"
+                    ),
                     vec![label],
                 );
                 let end = End::new(Outcome::RequestRejected, Side::Server, reason);
@@ -60,7 +62,8 @@ pub fn answer(wire: &Wire<'_, '_>, listener: &Listener, met: &Met) -> Step {
 fn nginx(wire: &Wire<'_, '_>, listener: &Listener, met: &Met, http: bool) -> Step {
     let Some(tls) = &listener.tls else { return Ok(()) };
     let Some(mut context) = tls.contexts.get(met.context) else { return Ok(()) };
-    if http && tls.contexts.len() > 1
+    if http
+        && tls.contexts.len() > 1
         && let Some(request) = wire.request()
     {
         context = virtual_host(wire, listener, met, &request)?.unwrap_or(context);
@@ -71,7 +74,8 @@ fn nginx(wire: &Wire<'_, '_>, listener: &Listener, met: &Met, http: bool) -> Ste
     }
     if let Some(fault) = &met.fault {
         // ngx_ssl_verify_error_optional
-        let tolerated = mode == ClientAuthMode::OptionalNoCa && matches!(fault.number, Some(18 | 19 | 20 | 21 | 27));
+        let tolerated =
+            mode == ClientAuthMode::OptionalNoCa && matches!(fault.number, Some(18 | 19 | 20 | 21 | 27));
         if !tolerated {
             return Err(wire.server_refuses(context, fault, Outcome::RequestRejected));
         }
@@ -99,10 +103,13 @@ fn virtual_host<'c>(
     };
     let Some(context) = tls.contexts.get(by_host) else { return Ok(None) };
     // ssl_servername is only kept where a server had the name
-    let named = sni.as_deref().is_some_and(|name| {
-        tls.contexts.get(met.context).is_some_and(|context| has_name(context, name))
-    });
-    if named && sni.as_deref() != Some(host.as_str()) && *context.client_auth.mode.value() != ClientAuthMode::Off {
+    let named = sni
+        .as_deref()
+        .is_some_and(|name| tls.contexts.get(met.context).is_some_and(|context| has_name(context, name)));
+    if named
+        && sni.as_deref() != Some(host.as_str())
+        && *context.client_auth.mode.value() != ClientAuthMode::Off
+    {
         let label = Label {
             span: context.client_auth.mode.span(),
             message: "this server verifies clients, so that host and server name must agree".to_owned(),
@@ -143,7 +150,10 @@ fn apisix_data(wire: &Wire<'_, '_>, listener: &Listener, met: &Met) -> Step {
     };
     // `ssl_verify_client` in a snippet, for objects without `client`, is nginx's own
     let by_object = context.client_auth.trust.iter().any(|trust| {
-        matches!(trust, crate::deployment::Trust::File { loader: crate::deployment::TrustLoader::ApisixClientCa, .. })
+        matches!(
+            trust,
+            crate::deployment::Trust::File { loader: crate::deployment::TrustLoader::ApisixClientCa, .. }
+        )
     });
     if !by_object {
         nginx(wire, listener, met, false)?;

@@ -4,8 +4,8 @@ use super::files::{Lists, Pair, Refused, Shelf, Unfit};
 use super::outcome::{End, Step, Stop, unknown};
 use super::{Outcome, Side, Why};
 use crate::deployment::{
-    ClientAuthMode, ClientTls, Dialer, Listener, ListenerPurpose, Program, ProgramKind, Refusal, ServerContext, Stack,
-    UnfitCredential, Version,
+    ClientAuthMode, ClientTls, Dialer, Listener, ListenerPurpose, Program, ProgramKind, Refusal,
+    ServerContext, Stack, UnfitCredential, Version,
 };
 use crate::finding::Label;
 use crate::stack::openssl::level;
@@ -96,7 +96,8 @@ impl Shelf<'_> {
         }
         if *context.client_auth.mode.value() != ClientAuthMode::Off || !context.client_auth.trust.is_empty() {
             let trust = &context.client_auth.trust;
-            loaded.anchors = self.anchors(trust, &program.versions, program.versions.program).map_err(refuse)?;
+            loaded.anchors =
+                self.anchors(trust, &program.versions, program.versions.program).map_err(refuse)?;
         }
         let crls = &context.client_auth.checks.crls;
         loaded.lists = self.revocation_lists(crls, &program.versions).map_err(refuse)?;
@@ -119,11 +120,15 @@ impl Shelf<'_> {
         if let Some(credential) = &tls.credential {
             let files = std::iter::once(&credential.certificate).chain(&credential.key);
             if tls.reads_unprivileged
-                && let Some(file) = files.into_iter().find(|file| file.mode.is_some_and(|mode| mode & 0o044 == 0))
+                && let Some(file) =
+                    files.into_iter().find(|file| file.mode.is_some_and(|mode| mode & 0o044 == 0))
             {
                 return Err(refuse(Refused {
                     rule: Mistake::UnreadableFile.rule(),
-                    message: format!("only the owner may read {}, and the program opens it as another user", file.path.value),
+                    message: format!(
+                        "only the owner may read {}, and the program opens it as another user",
+                        file.path.value
+                    ),
                     words: "Permission denied".to_owned(),
                     labels: vec![Label { span: file.path.span, message: "loaded from here".to_owned() }],
                 }));
@@ -138,7 +143,8 @@ impl Shelf<'_> {
             }
             loaded.pair = Some(pair);
         }
-        loaded.anchors = self.anchors(&tls.trust, &program.versions, program.versions.program).map_err(refuse)?;
+        loaded.anchors =
+            self.anchors(&tls.trust, &program.versions, program.versions.program).map_err(refuse)?;
         loaded.lists = self.revocation_lists(&tls.checks.crls, &program.versions).map_err(refuse)?;
         Ok(loaded)
     }

@@ -35,13 +35,11 @@ pub struct Case<'a> {
     pub at: UnixSeconds,
 }
 
-/// A verdict: all faults in the order in which the stack finds them, the reported one told apart.
+/// A verdict.
 #[derive(Debug, Clone, Default)]
 pub struct Judgement {
     /// What the program reports; None: accepted.
     pub fault: Option<Fault>,
-    /// OpenSSL's own first fault, where the reported one is another.
-    pub first: Option<Fault>,
 }
 
 impl Shelf<'_> {
@@ -78,8 +76,8 @@ fn ask(case: &Case<'_>, presented: &[Arc<Certificate>], knowledge: &Knowledge<'_
     };
     match case.verifier.versions.stack {
         Stack::OpenSsl { .. } => openssl_case(case, &question, knowledge),
-        Stack::Go(version) => Judgement { fault: go_case(case, &question, knowledge, version), first: None },
-        Stack::BoringSsl => Judgement { fault: envoy_case(case, &question, knowledge), first: None },
+        Stack::Go(_) => Judgement { fault: go_case(case, &question, knowledge) },
+        Stack::BoringSsl => Judgement { fault: envoy_case(case, &question, knowledge) },
     }
 }
 
@@ -91,13 +89,11 @@ fn openssl_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<
         partial_paths: curl,
     };
     let faults = openssl::validate(question, &settings, knowledge).faults;
-    let first = faults.first().cloned();
     let stops = matches!(case.verifier.kind, ProgramKind::Curl | ProgramKind::Openssl);
-    let fault = if stops { first.clone() } else { faults.last().cloned() };
-    Judgement { fault, first }
+    Judgement { fault: if stops { faults.first().cloned() } else { faults.last().cloned() } }
 }
 
-fn go_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_>, _: Version) -> Option<Fault> {
+fn go_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_>) -> Option<Fault> {
     let broken = |mistake, text: &str, certificate: &Arc<Certificate>, message: String| Fault {
         mistake,
         number: None,
@@ -115,7 +111,8 @@ fn go_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_>, 
     }
     let first = question.presented.first()?;
     if case.presented.junk && !case.end_entity_only {
-        let message = "a block in the peer's certificate file is no certificate, and is sent along".to_owned();
+        let message =
+            "a block in the peer's certificate file is no certificate, and is sent along".to_owned();
         return Some(broken(Mistake::MalformedCertificate, "x509: malformed certificate", first, message));
     }
     if let Err(fault) = go::validate(question, knowledge) {
@@ -155,7 +152,8 @@ fn envoy_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_
         allow_expired: case.checks.allow_expired.is_some(),
         only_end_entity_crl: case.checks.only_end_entity_crl,
     };
-    let verifies = !case.anchors.certificates.is_empty() || case.anchors.system || !case.anchors.unseen.is_empty();
+    let verifies =
+        !case.anchors.certificates.is_empty() || case.anchors.system || !case.anchors.unseen.is_empty();
     if verifies && case.checks.accept_untrusted.is_none() {
         if let Err(fault) = boringssl::validate(question, &settings, knowledge) {
             return Some(fault);
@@ -190,7 +188,9 @@ fn named(checks: &PathChecks, certificate: &Arc<Certificate>, knowledge: &Knowle
         match boringssl::host::matches(certificate, kind, matcher) {
             Some(true) => return None,
             Some(false) => {}
-            None if knowledge.hope(format!("the matcher for {kind} names cannot be evaluated here")) => return None,
+            None if knowledge.hope(format!("the matcher for {kind} names cannot be evaluated here")) => {
+                return None;
+            }
             None => {}
         }
         wanted.push(format!("{kind} {matcher:?}"));
@@ -230,7 +230,10 @@ fn pinned(checks: &PathChecks, certificate: &Arc<Certificate>) -> Option<Fault> 
         number: None,
         text: "verify cert hash and spki".to_owned(),
         depth: 0,
-        message: format!("{} has the SHA-256 {hex}, which none of the pinned hashes is", say::which(0, certificate)),
+        message: format!(
+            "{} has the SHA-256 {hex}, which none of the pinned hashes is",
+            say::which(0, certificate)
+        ),
         certificate: Some(Arc::clone(certificate)),
     })
 }
@@ -287,7 +290,8 @@ pub fn bears_name(verifier: &Program, certificate: &Certificate, name: &str) -> 
         (_, ProgramKind::Openssl) => {
             let fits = match name.parse::<IpAddr>() {
                 Ok(address) => {
-                    openssl::host::check_ip(certificate, address) || openssl::host::check_host(certificate, name)
+                    openssl::host::check_ip(certificate, address)
+                        || openssl::host::check_host(certificate, name)
                 }
                 Err(_) => openssl::host::check_host(certificate, name),
             };
@@ -295,14 +299,14 @@ pub fn bears_name(verifier: &Program, certificate: &Certificate, name: &str) -> 
         }
         (Stack::BoringSsl, _) => {
             let exact = |name: &str| boringssl_exact(certificate, name);
-            if exact(name) {
-                Ok(())
-            } else {
-                Err("verify SAN list".to_owned())
-            }
+            if exact(name) { Ok(()) } else { Err("verify SAN list".to_owned()) }
         }
         (Stack::OpenSsl { .. }, ProgramKind::Apisix) => {
-            if openssl::host::check_host(certificate, name) { Ok(()) } else { Err("certificate host mismatch".to_owned()) }
+            if openssl::host::check_host(certificate, name) {
+                Ok(())
+            } else {
+                Err("certificate host mismatch".to_owned())
+            }
         }
         (Stack::OpenSsl { .. }, _) => {
             if openssl::host::check_host(certificate, name) {
@@ -317,16 +321,21 @@ pub fn bears_name(verifier: &Program, certificate: &Certificate, name: &str) -> 
 /// auto_sni_san_validation: an exact matcher of the kind that the name is.
 fn boringssl_exact(certificate: &Certificate, name: &str) -> bool {
     let kind = if name.parse::<IpAddr>().is_ok() { "IP_ADDRESS" } else { "DNS" };
-    boringssl::host::matches(certificate, kind, &crate::deployment::StringMatcher::Exact(name.to_owned())) == Some(true)
+    boringssl::host::matches(certificate, kind, &crate::deployment::StringMatcher::Exact(name.to_owned()))
+        == Some(true)
 }
 
 fn curl_mismatch(certificate: &Certificate, name: &str) -> String {
     let has_names = certificate.dns_names().next().is_some() || certificate.addresses().next().is_some();
     if has_names {
-        return format!("curl: (60) SSL: no alternative certificate subject name matches target host name '{name}'");
+        return format!(
+            "curl: (60) SSL: no alternative certificate subject name matches target host name '{name}'"
+        );
     }
     match certificate.subject.common_names.last() {
-        Some(common) => format!("curl: (60) SSL: certificate subject name '{common}' does not match target host name '{name}'"),
+        Some(common) => format!(
+            "curl: (60) SSL: certificate subject name '{common}' does not match target host name '{name}'"
+        ),
         None => "curl: (60) SSL: unable to obtain common name from peer certificate".to_owned(),
     }
 }

@@ -11,8 +11,9 @@ use super::sides::{LoadedClient, LoadedContext};
 use super::verify::{self, Case, Judgement};
 use super::{Outcome, Side, UnixSeconds, Why, words};
 use crate::deployment::{
-    ClientAuthMode, ClientTls, Connection, Dialer, Gate, Listener, ListenerTls, NameCheck, Program, ProgramId,
-    ProgramKind, Protocol, Request, Selection, ServerContext, Setting, Speaks, Stack, Trust, UnfitCredential,
+    ClientAuthMode, ClientTls, Connection, Dialer, Gate, Listener, ListenerTls, NameCheck, Program,
+    ProgramId, ProgramKind, Protocol, Request, Selection, ServerContext, Setting, Speaks, Stack, Trust,
+    UnfitCredential,
 };
 use crate::dialect::apisix::request::dropped_object;
 use crate::finding::Label;
@@ -125,14 +126,18 @@ impl<'s, 'd> Wire<'s, 'd> {
             ProgramKind::Nginx | ProgramKind::Apisix if dialer.speaks == Speaks::Http => {
                 End::new(Outcome::RequestRejected, Side::Server, reason)
                     .seen("400 The plain HTTP request was sent to HTTPS port")
-                    .logged("client sent plain HTTP request to HTTPS port while reading client request headers")
+                    .logged(
+                        "client sent plain HTTP request to HTTPS port while reading client request headers",
+                    )
             }
             // the answer in HTTP/1 is no HTTP/2 frame that the client understands
-            ProgramKind::Nginx | ProgramKind::Apisix if dialer.speaks == Speaks::Http2 => {
-                End::new(Outcome::RequestRejected, Side::Client, reason)
-                    .seen("upstream sent too large http2 frame: 4740180 while reading response header from upstream")
-                    .logged("client sent invalid request while reading client request line")
-            }
+            ProgramKind::Nginx | ProgramKind::Apisix if dialer.speaks == Speaks::Http2 => End::new(
+                Outcome::RequestRejected,
+                Side::Client,
+                reason,
+            )
+            .seen("upstream sent too large http2 frame: 4740180 while reading response header from upstream")
+            .logged("client sent invalid request while reading client request line"),
             ProgramKind::Etcd => End::new(Outcome::HandshakeFails, Side::Server, reason)
                 .logged("tls: first record does not look like a TLS handshake"),
             ProgramKind::Envoy => {
@@ -222,7 +227,8 @@ impl<'s, 'd> Wire<'s, 'd> {
             other => other?,
         };
         if server.kind == ProgramKind::Apisix
-            && let Some(unfit) = served.pairs.iter().find_map(|pair| pair.unfit.as_ref().filter(|unfit| !unfit.other_kind))
+            && let Some(unfit) =
+                served.pairs.iter().find_map(|pair| pair.unfit.as_ref().filter(|unfit| !unfit.other_kind))
         {
             let end = End::new(Outcome::HandshakeFails, Side::Server, unfit.clone().into());
             return Err(end.seen("alert internal error").logged(unfit.words.clone()).stop());
@@ -286,7 +292,8 @@ impl<'s, 'd> Wire<'s, 'd> {
         let label = Label { span: listener.span, message: "at this listener".to_owned() };
         let (message, log) = match (nobody, sni) {
             (Nobody::NoServerName, _) => (
-                "the client sends no server name, and the server needs one to choose a certificate".to_owned(),
+                "the client sends no server name, and the server needs one to choose a certificate"
+                    .to_owned(),
                 "failed to find SNI: please check if the client requests via IP or uses an outdated protocol"
                     .to_owned(),
             ),
@@ -298,7 +305,11 @@ impl<'s, 'd> Wire<'s, 'd> {
                 )
             }
         };
-        let end = End::new(Outcome::HandshakeFails, Side::Server, why(Mistake::UnknownServerName, message, vec![label]));
+        let end = End::new(
+            Outcome::HandshakeFails,
+            Side::Server,
+            why(Mistake::UnknownServerName, message, vec![label]),
+        );
         if apisix { end.seen("alert internal error").logged(log).stop() } else { end.stop() }
     }
 
@@ -322,12 +333,17 @@ impl<'s, 'd> Wire<'s, 'd> {
             );
             let label = Label { span: first.span, message: message.clone() };
             let reason = why(Mistake::UnsuitableKeyUsage, message, vec![label]);
-            return Err(End::new(Outcome::HandshakeFails, Side::Client, reason).seen("ecc cert not for signing").stop());
+            return Err(End::new(Outcome::HandshakeFails, Side::Client, reason)
+                .seen("ecc cert not for signing")
+                .stop());
         }
         if !*tls.verify.value() {
             return Ok(None);
         }
-        if us.program.versions.stack == Stack::BoringSsl && trusts_nobody(&loaded.anchors) && tls.checks.pins.is_empty() {
+        if us.program.versions.stack == Stack::BoringSsl
+            && trusts_nobody(&loaded.anchors)
+            && tls.checks.pins.is_empty()
+        {
             // without trusted_ca nothing is verified
             return self.key_usage_of_server(tls, loaded, shown, us).map(|()| None);
         }
@@ -345,7 +361,11 @@ impl<'s, 'd> Wire<'s, 'd> {
         })?;
         let refusal = self.client_refusal(tls, shown, &judgement)?;
         let named = tls.reference.is_some()
-            || tls.checks.names.iter().any(|check| matches!(check.value, NameCheck::San { .. } | NameCheck::Hostname(_)))
+            || tls
+                .checks
+                .names
+                .iter()
+                .any(|check| matches!(check.value, NameCheck::San { .. } | NameCheck::Hostname(_)))
             || !tls.checks.pins.is_empty();
         let trusted = !trusts_nobody(&loaded.anchors) || !tls.checks.pins.is_empty();
         match refusal {
@@ -355,13 +375,21 @@ impl<'s, 'd> Wire<'s, 'd> {
             }
             Some(_) if tls.tolerates_failure => Ok(None),
             // nginx and the cosocket look at the result when the handshake is over
-            Some(stop) if matches!(us.program.kind, ProgramKind::Nginx | ProgramKind::Apisix) => Ok(Some(stop)),
+            Some(stop) if matches!(us.program.kind, ProgramKind::Nginx | ProgramKind::Apisix) => {
+                Ok(Some(stop))
+            }
             Some(stop) if us.program.kind == ProgramKind::Curl && judgement.fault.is_none() => Ok(Some(stop)),
             Some(stop) => Err(stop),
         }
     }
 
-    fn key_usage_of_server(&self, tls: &ClientTls, loaded: &LoadedClient, shown: &Pair, us: Party<'_>) -> Step {
+    fn key_usage_of_server(
+        &self,
+        tls: &ClientTls,
+        loaded: &LoadedClient,
+        shown: &Pair,
+        us: Party<'_>,
+    ) -> Step {
         let Some(_) = shown.chain.certificates.first() else { return Ok(()) };
         let judgement = self.shelf.judge(&Case {
             verifier: us.program,
@@ -408,8 +436,10 @@ impl<'s, 'd> Wire<'s, 'd> {
         if let Some(reference) = &tls.reference {
             labels.push(Label { span: reference.span, message: "the client expects this name".to_owned() });
         }
-        let message = format!("the client expects {reference}, but {} bears {}", first.shown, first.shown_names());
-        let end = End::new(Outcome::HandshakeFails, Side::Client, why(Mistake::NameMismatch, message, labels));
+        let message =
+            format!("the client expects {reference}, but {} bears {}", first.shown, first.shown_names());
+        let end =
+            End::new(Outcome::HandshakeFails, Side::Client, why(Mistake::NameMismatch, message, labels));
         let words = match client.versions.stack {
             Stack::Go(version) if version >= crate::stack::go::WRAPS_VERIFICATION_ERRORS => {
                 format!("tls: failed to verify certificate: {words}")
@@ -511,7 +541,12 @@ impl<'s, 'd> Wire<'s, 'd> {
     }
 
     /// etcd's further checks: allowed names, and on peer ports the caller's address.
-    fn etcd_names(&self, context: &ServerContext, first: &Arc<Certificate>, them: Party<'_>) -> Step<Option<Fault>> {
+    fn etcd_names(
+        &self,
+        context: &ServerContext,
+        first: &Arc<Certificate>,
+        them: Party<'_>,
+    ) -> Step<Option<Fault>> {
         let Stack::Go(version) = them.program.versions.stack else { return Ok(None) };
         let checks = &context.client_auth.checks;
         if let Some(fault) = verify::allowed(checks, first, version) {
@@ -531,7 +566,9 @@ impl<'s, 'd> Wire<'s, 'd> {
         let aliases = self.client.map(|(_, client, _)| client.aliases.clone()).unwrap_or_default();
         let hosts = self.shelf.deployment.hosts.as_ref();
         let Some(callers) = callers else {
-            let own = |name: &&str| aliases.iter().any(|alias| crate::stack::go::host::match_hostnames(name, alias));
+            let own = |name: &&str| {
+                aliases.iter().any(|alias| crate::stack::go::host::match_hostnames(name, alias))
+            };
             if dns.iter().any(own) {
                 return Ok(None);
             }
@@ -607,7 +644,10 @@ impl<'s, 'd> Wire<'s, 'd> {
                 !listener.gate_is_data()
                     || !context.client_auth.skip_paths.is_empty()
                     || !context.client_auth.trust.iter().any(|trust| {
-                        matches!(trust, Trust::File { loader: crate::deployment::TrustLoader::ApisixClientCa, .. })
+                        matches!(
+                            trust,
+                            Trust::File { loader: crate::deployment::TrustLoader::ApisixClientCa, .. }
+                        )
                     })
             }
             _ => false,
@@ -658,7 +698,8 @@ impl<'s, 'd> Wire<'s, 'd> {
             _ => "peer did not return a certificate",
         };
         let mut end = End::new(outcome, Side::Server, reason).logged(log);
-        end.client_sees = self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, true));
+        end.client_sees =
+            self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, true));
         end.stop()
     }
 
@@ -668,7 +709,8 @@ impl<'s, 'd> Wire<'s, 'd> {
         let label = trust_label(&context.client_auth.trust, &context.client_auth.mode);
         let mut end = End::new(outcome, Side::Server, Why::fault(fault, label))
             .logged(words::server_refuses(server, fault));
-        end.client_sees = self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, false));
+        end.client_sees =
+            self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, false));
         end.stop()
     }
 

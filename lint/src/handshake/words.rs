@@ -19,7 +19,11 @@ pub fn client_refuses(client: &Program, fault: &Fault) -> Option<String> {
         )),
         (ProgramKind::Apisix, _) => Some(format!("{number}: {}", fault.text)),
         (_, Stack::Go(version)) => {
-            let wrap = if version >= go::WRAPS_VERIFICATION_ERRORS { "tls: failed to verify certificate: " } else { "" };
+            let wrap = if version >= go::WRAPS_VERIFICATION_ERRORS {
+                "tls: failed to verify certificate: "
+            } else {
+                ""
+            };
             Some(format!("transport: authentication handshake failed: {wrap}{}", fault.text))
         }
         (_, Stack::BoringSsl) => Some(envoy(fault, Purpose::Server)),
@@ -36,7 +40,8 @@ pub fn server_refuses(server: &Program, fault: &Fault) -> String {
             fault.text
         ),
         (ProgramKind::Apisix, _) => {
-            "[crit] SSL_do_handshake() failed (SSL: error:0A000086:SSL routines::certificate verify failed)".to_owned()
+            "[crit] SSL_do_handshake() failed (SSL: error:0A000086:SSL routines::certificate verify failed)"
+                .to_owned()
         }
         (_, Stack::Go(_)) if fault.text.starts_with("x509: ") => {
             format!("tls: failed to verify client certificate: {}", fault.text)
@@ -54,7 +59,10 @@ fn envoy(fault: &Fault, _: Purpose) -> String {
             fault.depth, fault.text
         ),
         Some(_) => {
-            format!("X509_verify_cert: certificate verification error at depth {}: {}", fault.depth, fault.text)
+            format!(
+                "X509_verify_cert: certificate verification error at depth {}: {}",
+                fault.depth, fault.text
+            )
         }
         None if fault.text == "KEY_USAGE_BIT_INCORRECT" => {
             return "TLS_error:|268435600:SSL routines:OPENSSL_internal:KEY_USAGE_BIT_INCORRECT:TLS_error_end".to_owned();

@@ -521,7 +521,8 @@ fn bracketed(host: &str) -> String {
 }
 
 /// Names and addresses of /etc/hosts beneath the root.
-fn hosts_file(world: &World<'_>) -> BTreeMap<String, Vec<IpAddr>> {
+/// Addresses of names in the machine's /etc/hosts, by name in lower case.
+pub fn hosts_file(world: &World<'_>) -> BTreeMap<String, Vec<IpAddr>> {
     let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
     let text = world.index.file("/etc/hosts").and_then(|id| world.index.sources.text(id));
     let Some(text) = text.filter(|_| world.index.sources.root) else { return hosts };

@@ -132,6 +132,7 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
         deployment.programs.extend(command::link(&world, discover::OUTSIDE, document, &secrets, &mut notes));
         deployment.manifests.secrets.extend(crate::dialect::command::secrets(document));
     }
+    deployment.hosts = sources.root.then(|| connect::hosts_file(&world));
     let switchboard = Switchboard::new(&world, &deployment.programs, &cluster);
     deployment.connections = match command {
         Some(_) => switchboard.of_command(first..deployment.programs.len()),

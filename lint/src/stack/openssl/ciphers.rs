@@ -32,7 +32,8 @@ pub fn authentication(list: Option<&str>) -> Option<Authentication> {
         match sign {
             "" => {
                 named = true;
-                allowed = Authentication { ecdsa: allowed.ecdsa || meant.ecdsa, rsa: allowed.rsa || meant.rsa };
+                allowed =
+                    Authentication { ecdsa: allowed.ecdsa || meant.ecdsa, rsa: allowed.rsa || meant.rsa };
             }
             "+" => {}
             _ => {
@@ -64,14 +65,48 @@ fn meaning(word: &str) -> Option<Authentication> {
 
 fn one(word: &str) -> Option<Authentication> {
     const EITHER: [&str; 38] = [
-        "DEFAULT", "ALL", "HIGH", "MEDIUM", "LOW", "COMPLEMENTOFALL", "COMPLEMENTOFDEFAULT", "ECDHE", "EECDH", "kECDHE",
-        "kEECDH", "ECDH", "AES", "AES128", "AES256", "AESGCM", "AESCCM", "AESCCM8", "ARIA", "ARIAGCM", "ARIA128",
-        "ARIA256", "CAMELLIA", "CAMELLIA128", "CAMELLIA256", "CHACHA20", "SHA", "SHA1", "SHA256", "SHA384", "TLSv1",
-        "TLSv1.0", "TLSv1.2", "SSLv3", "FIPS", "STRENGTH", "SUITEB128", "SUITEB192",
+        "DEFAULT",
+        "ALL",
+        "HIGH",
+        "MEDIUM",
+        "LOW",
+        "COMPLEMENTOFALL",
+        "COMPLEMENTOFDEFAULT",
+        "ECDHE",
+        "EECDH",
+        "kECDHE",
+        "kEECDH",
+        "ECDH",
+        "AES",
+        "AES128",
+        "AES256",
+        "AESGCM",
+        "AESCCM",
+        "AESCCM8",
+        "ARIA",
+        "ARIAGCM",
+        "ARIA128",
+        "ARIA256",
+        "CAMELLIA",
+        "CAMELLIA128",
+        "CAMELLIA256",
+        "CHACHA20",
+        "SHA",
+        "SHA1",
+        "SHA256",
+        "SHA384",
+        "TLSv1",
+        "TLSv1.0",
+        "TLSv1.2",
+        "SSLv3",
+        "FIPS",
+        "STRENGTH",
+        "SUITEB128",
+        "SUITEB192",
     ];
     const NEITHER: [&str; 18] = [
-        "aNULL", "eNULL", "NULL", "PSK", "kPSK", "aPSK", "SRP", "kSRP", "aSRP", "DSS", "aDSS", "GOST", "kGOST", "MD5",
-        "RC4", "3DES", "DES", "EXPORT",
+        "aNULL", "eNULL", "NULL", "PSK", "kPSK", "aPSK", "SRP", "kSRP", "aSRP", "DSS", "aDSS", "GOST",
+        "kGOST", "MD5", "RC4", "3DES", "DES", "EXPORT",
     ];
     match word {
         "ECDSA" | "aECDSA" => Some(Authentication::ECDSA),
@@ -81,7 +116,9 @@ fn one(word: &str) -> Option<Authentication> {
         // suites of TLS 1.3 are set elsewhere
         word if word.starts_with("TLS_") && !word.contains("_WITH_") => Some(Authentication::NONE),
         word if word.contains("ECDSA") => Some(Authentication::ECDSA),
-        word if word.contains("PSK") || word.contains("ADH") || word.contains("AECDH") => Some(Authentication::NONE),
+        word if word.contains("PSK") || word.contains("ADH") || word.contains("AECDH") => {
+            Some(Authentication::NONE)
+        }
         word if word.contains('-') || word.contains("_WITH_") => {
             let suite = ["AES", "CHACHA20", "CAMELLIA", "ARIA", "SHA", "DES", "SEED", "RC4"];
             suite.iter().any(|part| word.contains(part)).then_some(Authentication::RSA)

@@ -76,8 +76,8 @@ pub fn of_ciphers(ciphers: Option<&str>, default: u8) -> u8 {
     last.and_then(|rest| rest.bytes().next()).filter(u8::is_ascii_digit).map_or(default, |digit| digit - b'0')
 }
 
-/// OpenSSL 3.5 and 3.6 load an own certificate with a weak signature, or with a weak issuer key behind it; 3.0 does
-/// not (observed; the release in between is not known).
+/// OpenSSL 3.5 and 3.6 load an own certificate with a weak signature, 3.0 does not; keys that are too short, also
+/// those of sent issuers, stop all of them (observed; the release in between is not known).
 pub fn looks_at_own_signatures(version: Version) -> bool {
     version < Version(3, 5, 0)
 }
