@@ -578,7 +578,8 @@ fn weak(
         // a self-signed certificate's own signature is not looked at (ssl_security_cert_sig)
         if level::looks_at_own_signatures(version)
             && !openssl::self_signed(certificate)
-            && !level::signature_allowed(certificate, security_level) {
+            && !level::signature_allowed(certificate, security_level)
+        {
             let what = format!("a signature with {}", level::digest_name(certificate));
             return Some(unfit(
                 Mistake::WeakSignature,

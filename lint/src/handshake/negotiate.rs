@@ -3,7 +3,7 @@
 use super::files::Pair;
 use super::outcome::{End, Step, Stop, why};
 use super::{Outcome, Side};
-use crate::deployment::{ClientTls, Program, ProgramKind, Protocol, ServerContext, Stack, Version};
+use crate::deployment::{ClientTls, Program, Protocol, ServerContext, Stack, Version};
 use crate::finding::Label;
 use crate::source::Span;
 use crate::stack::certificate::{KeyType, KeyUsage};
@@ -303,12 +303,4 @@ pub fn presents(
         ));
     }
     Ok(())
-}
-
-/// A list that names no cipher stops nginx and curl.
-pub fn refused_ciphers(program: &Program, ciphers: Option<&str>) -> Option<String> {
-    let openssl =
-        matches!(program.versions.stack, Stack::OpenSsl { .. }) && program.kind != ProgramKind::Apisix;
-    let list = ciphers.filter(|list| openssl && ciphers::authentication(Some(list)).is_none())?;
-    Some(format!("the cipher list {list} names no cipher that OpenSSL knows"))
 }

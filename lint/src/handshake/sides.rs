@@ -8,7 +8,8 @@ use crate::deployment::{
     ServerContext, Stack, UnfitCredential, Version,
 };
 use crate::finding::Label;
-use crate::stack::openssl::level;
+use crate::source::Located;
+use crate::stack::openssl::{ciphers, level};
 use crate::stack::{Anchors, Mistake};
 
 /// A server's context with its files loaded.
@@ -84,6 +85,7 @@ impl Shelf<'_> {
         }
         let refuse = |problem: Refused| refused_file(program, side, problem);
         let level = security_level(program, context.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()));
+        refused_ciphers(program, context.ciphers.as_ref(), side)?;
         let mut loaded = LoadedContext { security_level: level, ..LoadedContext::default() };
         for credential in &context.credentials {
             let pair = self.pair(credential, &program.versions, level, "server").map_err(refuse)?;
@@ -116,6 +118,7 @@ impl Shelf<'_> {
     fn client(&self, program: &Program, tls: &ClientTls, side: Side) -> Step<LoadedClient> {
         let refuse = |problem: Refused| refused_file(program, side, problem);
         let level = security_level(program, tls.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()));
+        refused_ciphers(program, tls.ciphers.as_ref(), side)?;
         let mut loaded = LoadedClient { security_level: level, ..LoadedClient::default() };
         if let Some(credential) = &tls.credential {
             let files = std::iter::once(&credential.certificate).chain(&credential.key);
@@ -135,6 +138,17 @@ impl Shelf<'_> {
             }
             let loading_level = own_certificate_level(program, level);
             let pair = self.pair(credential, &program.versions, loading_level, "client").map_err(refuse)?;
+            if reads_chain_file(program)
+                && let Some(first) = pair.chain.certificates.first()
+                && let Some(oid) = &first.duplicate_extension
+            {
+                return Err(refuse(Refused {
+                    rule: Mistake::MalformedCertificate.rule(),
+                    message: format!("{} has the extension {oid} twice", first.shown),
+                    words: "error:1100009E:X509 V3 routines::invalid certificate".to_owned(),
+                    labels: vec![Label { span: first.span, message: "this certificate".to_owned() }],
+                }));
+            }
             if let Some(unfit) = &pair.unfit
                 && tls.unfit_credential == UnfitCredential::Refused
                 && !starts_with(program, unfit)
@@ -161,6 +175,35 @@ fn own_certificate_level(program: &Program, level: u8) -> u8 {
         }
         _ => level,
     }
+}
+
+/// SSL_CTX_use_certificate_chain_file fails on any error that the library noted on the way, SSL_CTX_use_certificate
+/// does not: curl and LuaSec call the first, nginx and `s_client` the second.
+fn reads_chain_file(program: &Program) -> bool {
+    matches!(program.kind, ProgramKind::Curl | ProgramKind::Apisix)
+}
+
+/// A list that names no cipher stops nginx and curl.
+fn refused_ciphers(program: &Program, written: Option<&Located<String>>, side: Side) -> Step {
+    let openssl =
+        matches!(program.versions.stack, Stack::OpenSsl { .. }) && program.kind != ProgramKind::Apisix;
+    let Some(list) = written.filter(|list| openssl && ciphers::authentication(Some(&list.value)).is_none())
+    else {
+        return Ok(());
+    };
+    Err(refused_file(
+        program,
+        side,
+        Refused {
+            rule: Mistake::RefusedSetting.rule(),
+            message: format!("the cipher list {} names no cipher that OpenSSL knows", list.value),
+            words: format!(
+                "SSL_CTX_set_cipher_list(\"{}\") failed (SSL: error:0A0000B9:SSL routines::no cipher match)",
+                list.value
+            ),
+            labels: vec![Label { span: list.span, message: "this cipher list".to_owned() }],
+        },
+    ))
 }
 
 /// nginx does not notice that certificate and key are of different algorithms; a handshake does.

@@ -62,7 +62,6 @@ impl<'s, 'd> Wire<'s, 'd> {
             self.shelf.starts_once(client_id, client, Side::Client)?;
         }
         let loaded = self.shelf.dialer(client, dialer, Side::Client)?;
-        self.ciphers(client, dialer)?;
         for unseen in [&listener.unseen, &dialer.unseen] {
             if !unseen.is_empty() {
                 return Err(unknown(unseen.clone()));
@@ -73,18 +72,6 @@ impl<'s, 'd> Wire<'s, 'd> {
             (None, Some(tls)) => self.plaintext_to_tls(dialer, tls),
             (Some(tls), None) => Err(self.tls_to_plaintext(tls)),
             (Some(client_tls), Some(tls)) => self.handshake(client_tls, tls, &loaded, authenticated),
-        }
-    }
-
-    fn ciphers(&self, client: &Program, dialer: &Dialer) -> Step {
-        let Some(ciphers) = dialer.tls.as_ref().and_then(|tls| tls.ciphers.as_ref()) else { return Ok(()) };
-        match negotiate::refused_ciphers(client, Some(&ciphers.value)) {
-            Some(message) => {
-                let label = Label { span: ciphers.span, message: "no cipher match".to_owned() };
-                let reason = why(Mistake::RefusedSetting, message, vec![label]);
-                Err(End::new(Outcome::ConfigRejected, Side::Client, reason).seen("no cipher match").stop())
-            }
-            None => Ok(()),
         }
     }
 
@@ -243,6 +230,7 @@ impl<'s, 'd> Wire<'s, 'd> {
             security_level: served.security_level,
             ciphers: context.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()),
         };
+        self.final_dot(server, client)?;
         let version = negotiate::protocol((us, client_tls), (them, context))?;
         let shown = negotiate::server_pair(us, them, &served.pairs, version, context.span)?;
         let late = self.client_verifies(client_tls, loaded, shown, us, version, authenticated)?;
@@ -256,6 +244,28 @@ impl<'s, 'd> Wire<'s, 'd> {
         };
         authenticated.client = met.presented && met.fault.is_none() && verifies(context);
         request::answer(self, listener, &met)
+    }
+
+    /// Go refuses a server name with a final dot before it looks at anything else (handshake_messages.go, unmarshal);
+    /// its own client strips the dot (hostnameInSNI).
+    fn final_dot(&self, server: &Program, client: &Program) -> Step {
+        let go = |program: &Program| matches!(program.versions.stack, Stack::Go(_));
+        let Some(name) = self.server_name().filter(|name| name.ends_with('.') && name.len() > 1) else {
+            return Ok(());
+        };
+        if !go(server) || go(client) {
+            return Ok(());
+        }
+        let span = self.client.map_or(server.span, |(_, _, dialer)| Some(dialer.target.host.span));
+        let labels = span.map(|span| Label { span, message: "the name ends with a dot".to_owned() });
+        let reason = why(
+            Mistake::UnknownServerName,
+            format!("the client sends the server name {name}, whose final dot Go does not take"),
+            labels.into_iter().collect(),
+        );
+        Err(End::new(Outcome::HandshakeFails, Side::Server, reason)
+            .logged("local error: tls: unexpected message")
+            .stop())
     }
 
     fn shown_name(&self) -> String {

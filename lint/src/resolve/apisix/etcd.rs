@@ -29,6 +29,17 @@ pub fn dialers(given: &Given<'_>, config: &Config, bundles: &[Trust]) -> Vec<Dia
     config.etcd.hosts.value().iter().filter_map(|host| dialer(given, config, bundles, host)).collect()
 }
 
+/// `lua_ssl_protocols`: the cosocket of an nginx before 1.23.4 speaks TLS 1.2 at most, as nginx itself does (observed:
+/// lua-nginx-module 0.10.23 in 1.22.1 and 0.10.28 in 1.26.3). APISIX before 3.9 is built on OpenResty 1.21 (its release
+/// notes), unless `--assume` names another nginx; a real 3.18 on 1.29 speaks TLS 1.3.
+fn cosocket_protocols(given: &Given<'_>) -> Protocols {
+    let nginx = given.world.assume.nginx.unwrap_or(Version(1, 21, 4));
+    if given.version < Version(3, 9, 0) && nginx < Version(1, 23, 4) {
+        return Protocols { versions: vec![Protocol::Tls12] };
+    }
+    Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] }
+}
+
 /// The parts of `https://host:port/path`.
 struct Address<'u> {
     https: bool,
@@ -142,10 +153,7 @@ fn tls(
             depth: Some(Setting::Default { value: 5, parent: config.ssl.span }),
             ..PathChecks::default()
         },
-        protocols: Setting::Default {
-            value: Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] },
-            parent,
-        },
+        protocols: Setting::Default { value: cosocket_protocols(given), parent },
         ciphers: None,
         sends_end_entity_only: false,
         tolerates_failure: false,

@@ -472,6 +472,9 @@ impl Check<'_> {
 
 /// Why an issuer is not found: it is missing, or its key is another.
 pub(crate) fn unknown_issuer_kind(certificate: &Certificate, question: &Question<'_>) -> Mistake {
+    if certificate.duplicate_extension.is_some() {
+        return Mistake::MalformedCertificate;
+    }
     let mut candidates = question.anchors.certificates.iter().chain(question.presented.iter());
     if candidates.any(|other| other.subject.canonical == certificate.issuer.canonical) {
         return Mistake::IssuerWithOtherKey;
