@@ -9,6 +9,7 @@
 //! belong to `main.rs` (feature `cli`) or to the page.
 
 pub mod assume;
+pub mod decide;
 pub mod deployment;
 pub mod dialect;
 pub mod explain;

@@ -2,26 +2,19 @@
 //!
 //! APISIX hands an object on as JSON with its keys in any order and with `{}` where an empty list or null stood
 //! (in its standalone mode): so `{}` and null are read as "nothing" wherever something may be left out.
+//!
+//! Leaves stay text here and are read later, with their route for the error: every type that is deserialized is
+//! one more copy of the YAML reader in the module.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
 use serde::Deserialize;
-use serde::de::value::{
-    BoolDeserializer, I64Deserializer, MapAccessDeserializer, StrDeserializer, StringDeserializer,
-    U64Deserializer,
-};
+use serde::de::value::{MapAccessDeserializer, StrDeserializer, StringDeserializer, U64Deserializer};
 use serde::de::{
     DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
-
-use super::forward::ForwardValue;
-use super::pattern::{
-    DistinguishedName, EmailPattern, Fingerprint, HostPattern, Network, PathPattern, PlainUri, Serial,
-    SpiffePattern,
-};
-use super::{HeaderFormat, Mode, SourceKind, Verification};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -29,7 +22,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub version: Maybe<u64>,
     #[serde(default)]
-    pub mode: Maybe<Mode>,
+    pub mode: Maybe<String>,
     pub certificate: Certificate,
     #[serde(default)]
     pub usage: Maybe<Usage>,
@@ -46,21 +39,21 @@ pub(super) struct Document {
     #[serde(default)]
     pub denial: Maybe<Denial>,
     #[serde(default)]
-    pub forward: Named<ForwardValue>,
+    pub forward: Named<String>,
     #[serde(default)]
-    pub remove_headers: List<Text<HeaderName>>,
+    pub remove_headers: List<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Certificate {
-    pub from: SourceKind,
+    pub from: String,
     #[serde(default)]
-    pub verification: Maybe<Verification>,
+    pub verification: Maybe<String>,
     #[serde(default)]
-    pub header: Maybe<Text<HeaderName>>,
+    pub header: Maybe<String>,
     #[serde(default)]
-    pub format: Maybe<HeaderFormat>,
+    pub format: Maybe<String>,
     #[serde(default)]
     pub trusted_peers: Maybe<TrustedPeers>,
 }
@@ -69,64 +62,37 @@ pub(super) struct Certificate {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct TrustedPeers {
     #[serde(default)]
-    pub addresses: List<Text<Network>>,
+    pub addresses: List<String>,
     #[serde(default)]
-    pub certificates: List<Text<Fingerprint>>,
+    pub certificates: List<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Usage {
     #[serde(default)]
-    pub extended_key_usage: List<ExtendedKeyUsage>,
+    pub extended_key_usage: List<String>,
     #[serde(default)]
-    pub key_usage: Maybe<KeyUsage>,
+    pub key_usage: Maybe<String>,
     #[serde(default)]
-    pub certificate_authority: Maybe<Answer>,
+    pub certificate_authority: Maybe<String>,
     #[serde(default)]
-    pub maximum_lifetime: Maybe<Text<Duration>>,
+    pub maximum_lifetime: Maybe<String>,
     #[serde(default)]
     pub minimum_rsa_bits: Maybe<u64>,
     #[serde(default)]
     pub minimum_ecdsa_bits: Maybe<u64>,
     #[serde(default)]
-    pub clock_skew: Maybe<Text<Duration>>,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ExtendedKeyUsage {
-    #[serde(rename = "clientAuth")]
-    ClientAuth,
-    #[serde(rename = "anyExtendedKeyUsage")]
-    Any,
-    #[serde(rename = "absent")]
-    Absent,
-}
-
-#[derive(Deserialize)]
-pub(super) enum KeyUsage {
-    #[serde(rename = "digitalSignature")]
-    DigitalSignature,
-    #[serde(rename = "digitalSignature-if-present")]
-    DigitalSignatureIfPresent,
-    #[serde(rename = "unchecked")]
-    Unchecked,
-}
-
-#[derive(Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Answer {
-    Allow,
-    Deny,
+    pub clock_skew: Maybe<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Deny {
     #[serde(default)]
-    pub certificates: List<Text<Fingerprint>>,
+    pub certificates: List<String>,
     #[serde(default)]
-    pub public_keys: List<Text<Fingerprint>>,
+    pub public_keys: List<String>,
     #[serde(default)]
     pub serials: List<DeniedSerial>,
 }
@@ -134,32 +100,32 @@ pub(super) struct Deny {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct DeniedSerial {
-    pub serial: Text<Serial>,
+    pub serial: String,
     #[serde(default)]
-    pub issuer: Maybe<Text<DistinguishedName>>,
+    pub issuer: Maybe<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Identity {
     #[serde(default)]
-    pub spiffe: List<Text<SpiffePattern>>,
+    pub spiffe: List<String>,
     #[serde(default)]
-    pub uri: List<Text<PlainUri>>,
+    pub uri: List<String>,
     #[serde(default)]
-    pub dns: List<Text<HostPattern>>,
+    pub dns: List<String>,
     #[serde(default)]
-    pub email: List<Text<EmailPattern>>,
+    pub email: List<String>,
     #[serde(default)]
-    pub ip: List<Text<Network>>,
+    pub ip: List<String>,
     #[serde(default)]
-    pub certificate_sha256: List<Text<Fingerprint>>,
+    pub certificate_sha256: List<String>,
     #[serde(default)]
-    pub public_key_sha256: List<Text<Fingerprint>>,
+    pub public_key_sha256: List<String>,
     #[serde(default)]
     pub legacy_common_name: List<String>,
     #[serde(default)]
-    pub issuer: List<Text<DistinguishedName>>,
+    pub issuer: List<String>,
     #[serde(default)]
     pub issued_under: List<String>,
 }
@@ -170,11 +136,11 @@ pub(super) struct Rule {
     #[serde(default)]
     pub name: Maybe<String>,
     #[serde(default)]
-    pub host: List<Text<HostPattern>>,
+    pub host: List<String>,
     #[serde(default)]
-    pub path: List<Text<PathPattern>>,
+    pub path: List<String>,
     #[serde(default)]
-    pub method: List<Text<Method>>,
+    pub method: List<String>,
     #[serde(default)]
     pub route: List<String>,
     pub allow: List<String>,
@@ -186,10 +152,10 @@ pub(super) struct Exemption {
     #[serde(default)]
     pub name: Maybe<String>,
     #[serde(default)]
-    pub host: List<Text<HostPattern>>,
-    pub path: List<Text<PathPattern>>,
+    pub host: List<String>,
+    pub path: List<String>,
     #[serde(default)]
-    pub method: List<Text<Method>>,
+    pub method: List<String>,
 }
 
 #[derive(Deserialize)]
@@ -200,7 +166,7 @@ pub(super) struct Denial {
     #[serde(default)]
     pub body: Maybe<String>,
     #[serde(default)]
-    pub headers: Named<Text<HeaderValue>>,
+    pub headers: Named<String>,
 }
 
 /// A header name in lower case.
@@ -215,9 +181,6 @@ pub(super) struct Method(pub String);
 
 /// A time span in seconds, written `90d`, `12h`, `30m` or `45s`.
 pub(super) struct Duration(pub u64);
-
-/// A value that is written as text, read by its `FromStr`.
-pub(super) struct Text<T>(pub T);
 
 /// Zero or more values: a list, a single value, or nothing (null, `{}`).
 pub(super) struct List<T>(pub Vec<T>);
@@ -291,22 +254,6 @@ impl FromStr for Duration {
     }
 }
 
-impl<'de, T: FromStr<Err = String>> Deserialize<'de> for Text<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Parse<T>(PhantomData<T>);
-        impl<T: FromStr<Err = String>> Visitor<'_> for Parse<T> {
-            type Value = Text<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, in quotes where it looks like a number")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text<T>, E> {
-                text.parse().map(Text).map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(Parse(PhantomData))
-    }
-}
-
 impl<T> Default for List<T> {
     fn default() -> Self {
         List(Vec::new())
@@ -363,16 +310,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Maybe<T> {
             fn visit_unit<E: Error>(self) -> Result<Maybe<T>, E> {
                 Ok(Maybe(None))
             }
-            fn visit_bool<E: Error>(self, value: bool) -> Result<Maybe<T>, E> {
-                let value: BoolDeserializer<E> = value.into_deserializer();
-                T::deserialize(value).map(|value| Maybe(Some(value)))
-            }
             fn visit_u64<E: Error>(self, value: u64) -> Result<Maybe<T>, E> {
                 let value: U64Deserializer<E> = value.into_deserializer();
-                T::deserialize(value).map(|value| Maybe(Some(value)))
-            }
-            fn visit_i64<E: Error>(self, value: i64) -> Result<Maybe<T>, E> {
-                let value: I64Deserializer<E> = value.into_deserializer();
                 T::deserialize(value).map(|value| Maybe(Some(value)))
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Maybe<T>, E> {

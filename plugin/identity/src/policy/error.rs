@@ -63,8 +63,16 @@ impl PolicyError {
         PolicyError { message: format!("{path}: {}", message.into()), at: position(text, route), help: None }
     }
 
+    /// An error about one entry of a list.
+    pub(super) fn at_entry(text: &str, route: &[Step], index: usize, message: impl Into<String>) -> Self {
+        let mut error = PolicyError::at(text, route, message);
+        let entry: Vec<Step> = route.iter().cloned().chain([Step::Index(index)]).collect();
+        error.at = position(text, &entry).or(error.at);
+        error
+    }
+
     pub(super) fn likely<'a>(mut self, found: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        self.help = closest(found, known).map(|near| format!("write {near}"));
+        self.help = closest(found, known).map(|near| format!("did you mean {near}?"));
         self
     }
 
@@ -159,7 +167,8 @@ impl<'de> Visitor<'de> for Probe<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.route.is_empty() { FOUND } else { "a mapping or a list" })
+        // a single value stands for a list of one
+        f.write_str(if matches!(self.route, [] | [Step::Index(0)]) { FOUND } else { "a mapping or a list" })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {

@@ -2,14 +2,11 @@
 
 use std::fmt::Write;
 
-use serde::Deserialize;
-
 use super::decide::Allowed;
 use crate::certificate::{Certificate, hexadecimal};
 
 /// What a header carries upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ForwardValue {
     /// The policy's name for the identity.
     Identity,
@@ -31,6 +28,18 @@ pub enum ForwardValue {
 }
 
 impl ForwardValue {
+    /// The words a policy writes.
+    pub(super) const WORDS: [(&str, ForwardValue); 8] = [
+        ("identity", ForwardValue::Identity),
+        ("name", ForwardValue::Name),
+        ("rule", ForwardValue::Rule),
+        ("serial", ForwardValue::Serial),
+        ("certificate-sha256", ForwardValue::CertificateSha256),
+        ("subject", ForwardValue::Subject),
+        ("issuer", ForwardValue::Issuer),
+        ("client-cert", ForwardValue::ClientCert),
+    ];
+
     /// The header's value, escaped: nothing in it can end the value or add another.
     ///
     /// What is made of the certificate needs it; without one such a value is empty.

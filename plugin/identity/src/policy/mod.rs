@@ -146,6 +146,7 @@
 //! Ambiguous path, exemption, is there a verified certificate, is it denied, dates, usage, identity, rule. Each answer has a
 //! name, [`Reason::NAMES`].
 
+mod build;
 mod decide;
 mod document;
 mod error;
@@ -155,8 +156,6 @@ mod pattern;
 #[cfg(test)]
 mod tests;
 
-use serde::Deserialize;
-
 pub use self::decide::{Absence, Allowed, Decision, Evidence, Reason, Request, Standing};
 pub use self::error::{PolicyError, Position, Step, position};
 pub use self::forward::{ForwardValue, escape};
@@ -165,9 +164,9 @@ pub use self::pattern::{
     DistinguishedName, EmailPattern, Fingerprint, HostPattern, Network, PathPattern, PlainUri, Serial,
     SpiffePattern,
 };
-use crate::certificate::{self, Certificate};
+use crate::certificate::Certificate;
 use crate::identity::Identity;
-use crate::usage::{KeyUsageRequirement, UsageRequirements};
+use crate::usage::UsageRequirements;
 
 /// A policy, ready to decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,8 +196,7 @@ pub struct Policy {
 }
 
 /// Whether denials are acted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// Denied requests get the denial.
     #[default]
@@ -225,8 +223,7 @@ pub struct Source {
 }
 
 /// Which gateway vouches for the certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceKind {
     /// Envoy's connection properties.
     Envoy,
@@ -241,8 +238,7 @@ pub enum SourceKind {
 }
 
 /// What makes a certificate a verified one, in Envoy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verification {
     /// A handshake with it was verified.
     #[default]
@@ -252,8 +248,7 @@ pub enum Verification {
 }
 
 /// How a header writes a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HeaderFormat {
     /// RFC 9440: base64 of the DER between colons.
     #[default]
@@ -383,7 +378,7 @@ impl Policy {
         }
         let document: document::Document =
             serde_yaml::from_str(text).map_err(|error| PolicyError::from_yaml(&error))?;
-        Build { text }.policy(document)
+        build::policy(text, document)
     }
 
     /// The identity with a name.
@@ -437,345 +432,5 @@ impl Scope {
         let hosts = self.hosts.is_empty()
             || !other.hosts.is_empty() && other.hosts.iter().all(|theirs| self.hosts.contains(theirs));
         paths && hosts && subset(&self.methods, &other.methods) && subset(&self.routes, &other.routes)
-    }
-}
-
-/// Makes the working form of a document; the text serves to say where an error stands.
-struct Build<'t> {
-    text: &'t str,
-}
-
-fn key(name: impl Into<String>) -> Step {
-    Step::Key(name.into())
-}
-
-fn texts<T>(list: document::List<document::Text<T>>) -> Vec<T> {
-    list.0.into_iter().map(|text| text.0).collect()
-}
-
-fn digests(list: document::List<document::Text<Fingerprint>>) -> Vec<[u8; 32]> {
-    texts(list).into_iter().map(|fingerprint| fingerprint.0).collect()
-}
-
-impl Build<'_> {
-    fn refuse(&self, route: &[Step], message: impl Into<String>) -> PolicyError {
-        PolicyError::at(self.text, route, message)
-    }
-
-    fn policy(&self, document: document::Document) -> Result<Policy, PolicyError> {
-        if document.version.0.is_some_and(|version| version != 1) {
-            return Err(self.refuse(&[key("version")], "only version 1 is known"));
-        }
-        let source = self.source(document.certificate)?;
-        let usage = self.usage(document.usage.0)?;
-        let trust_anchors = self.trust_anchors(document.trust_anchors)?;
-        let identities = self.identities(document.identities, &trust_anchors)?;
-        let rules = document.rules.0.into_iter().enumerate();
-        let rules =
-            rules.map(|(index, rule)| self.rule(index, rule, &identities)).collect::<Result<Vec<_>, _>>()?;
-        let exempt = document.exempt.0.into_iter().enumerate().map(|(index, exemption)| {
-            let route = [key("exempt"), Step::Index(index)];
-            let scope = Scope {
-                hosts: texts(exemption.host),
-                paths: texts(exemption.path),
-                methods: texts(exemption.method).into_iter().map(|method| method.0).collect(),
-                routes: Vec::new(),
-            };
-            if scope.paths.is_empty() {
-                return Err(
-                    self.refuse(&route, "an exemption without a path would exempt everything: write path")
-                );
-            }
-            let name = self.name(&route, exemption.name.0, || format!("exempt-{}", index + 1))?;
-            Ok(Exemption { name, scope })
-        });
-        let deny = document.deny.0.map_or_else(Denials::default, |deny| Denials {
-            certificates: digests(deny.certificates),
-            public_keys: digests(deny.public_keys),
-            serials: deny
-                .serials
-                .0
-                .into_iter()
-                .map(|denied| DeniedSerial {
-                    serial: denied.serial.0,
-                    issuer: denied.issuer.0.map(|issuer| issuer.0),
-                })
-                .collect(),
-        });
-        Ok(Policy {
-            mode: document.mode.0.unwrap_or_default(),
-            exempt: exempt.collect::<Result<Vec<_>, _>>()?,
-            denial: self.denial(document.denial.0)?,
-            forward: self.forward(document.forward)?,
-            remove_headers: self.remove_headers(document.remove_headers)?,
-            source,
-            usage,
-            deny,
-            trust_anchors,
-            identities,
-            rules,
-        })
-    }
-
-    fn source(&self, certificate: document::Certificate) -> Result<Source, PolicyError> {
-        let only = |present: bool, name: &str, with: &str| {
-            let route = [key("certificate"), key(name)];
-            if present { Err(self.refuse(&route, format!("belongs to from: {with}"))) } else { Ok(()) }
-        };
-        let (trusted_addresses, trusted_certificates, named) = match certificate.trusted_peers.0 {
-            Some(peers) => (texts(peers.addresses), digests(peers.certificates), true),
-            None => (Vec::new(), Vec::new(), false),
-        };
-        let kind = certificate.from;
-        if kind != SourceKind::Header {
-            only(certificate.header.0.is_some(), "header", "header")?;
-            only(certificate.format.0.is_some(), "format", "header")?;
-            only(named, "trusted-peers", "header")?;
-        }
-        if !matches!(kind, SourceKind::Envoy | SourceKind::EnvoyXfcc) {
-            only(certificate.verification.0.is_some(), "verification", "envoy")?;
-        }
-        if kind == SourceKind::Header && trusted_addresses.is_empty() && trusted_certificates.is_empty() {
-            let message =
-                "a header counts only from trusted peers: write trusted-peers with addresses or certificates";
-            return Err(self.refuse(&[key("certificate")], message));
-        }
-        let format = certificate.format.0.unwrap_or_default();
-        let header = match certificate.header.0 {
-            Some(header) => header.0.0,
-            None if format == HeaderFormat::Xfcc => "x-forwarded-client-cert".to_owned(),
-            None if kind == SourceKind::Header && format == HeaderFormat::EscapedPem => {
-                return Err(self.refuse(&[key("certificate")], "write which header carries the certificate"));
-            }
-            None => "client-cert".to_owned(),
-        };
-        let verification = certificate.verification.0.unwrap_or_default();
-        Ok(Source { kind, verification, header, format, trusted_addresses, trusted_certificates })
-    }
-
-    fn usage(&self, usage: Option<document::Usage>) -> Result<UsageRequirements, PolicyError> {
-        use document::{Answer, ExtendedKeyUsage, KeyUsage};
-        let default = UsageRequirements::default();
-        let Some(usage) = usage else { return Ok(default) };
-        let extended = usage.extended_key_usage.0;
-        if !extended.is_empty() && !extended.contains(&ExtendedKeyUsage::ClientAuth) {
-            let message = "clientAuth is always accepted: write it too";
-            return Err(self.refuse(&[key("usage"), key("extended-key-usage")], message));
-        }
-        let bits = |value: Option<u64>, default: usize, most: u64, name: &str| match value {
-            None => Ok(default),
-            Some(bits) if bits <= most => Ok(usize::try_from(bits).unwrap_or(default)),
-            Some(_) => {
-                Err(self.refuse(&[key("usage"), key(name)], format!("no key has more than {most} bits")))
-            }
-        };
-        Ok(UsageRequirements {
-            absent_extended_key_usage: extended.contains(&ExtendedKeyUsage::Absent),
-            any_extended_key_usage: extended.contains(&ExtendedKeyUsage::Any),
-            key_usage: match usage.key_usage.0 {
-                Some(KeyUsage::DigitalSignature) => KeyUsageRequirement::DigitalSignature,
-                Some(KeyUsage::Unchecked) => KeyUsageRequirement::Unchecked,
-                Some(KeyUsage::DigitalSignatureIfPresent) | None => {
-                    KeyUsageRequirement::DigitalSignatureIfPresent
-                }
-            },
-            certificate_authority: usage.certificate_authority.0 == Some(Answer::Allow),
-            maximum_lifetime: usage.maximum_lifetime.0.map(|span| span.0.0),
-            minimum_rsa_bits: bits(
-                usage.minimum_rsa_bits.0,
-                default.minimum_rsa_bits,
-                16384,
-                "minimum-rsa-bits",
-            )?,
-            minimum_ecdsa_bits: bits(
-                usage.minimum_ecdsa_bits.0,
-                default.minimum_ecdsa_bits,
-                521,
-                "minimum-ecdsa-bits",
-            )?,
-            clock_skew: usage.clock_skew.0.map_or(0, |span| span.0.0),
-        })
-    }
-
-    fn trust_anchors(&self, anchors: document::Named<String>) -> Result<Vec<TrustAnchor>, PolicyError> {
-        let read = |(name, text): (String, String)| {
-            let route = [key("trust-anchors"), key(&name)];
-            let certificates = certificate::certificates_in(&text)
-                .map_err(|error| self.refuse(&route, error.to_string()))?;
-            if certificates.is_empty() {
-                return Err(self.refuse(&route, "there is no PEM block of type CERTIFICATE"));
-            }
-            Ok(TrustAnchor { name, certificates })
-        };
-        anchors.0.into_iter().map(read).collect()
-    }
-
-    fn identities(
-        &self,
-        identities: document::Named<document::Identity>,
-        anchors: &[TrustAnchor],
-    ) -> Result<Vec<IdentityPattern>, PolicyError> {
-        let mut built = Vec::new();
-        for (name, identity) in identities.0 {
-            let route = [key("identities"), key(&name)];
-            let name = self.name(&route, Some(name), String::new)?;
-            if name == ANY_IDENTITY {
-                return Err(self.refuse(&route, "any-identity stands for all identities and cannot name one"));
-            }
-            let mut issued_under = Vec::new();
-            for wanted in &identity.issued_under.0 {
-                match anchors.iter().position(|anchor| anchor.name == *wanted) {
-                    Some(index) => issued_under.push(index),
-                    None => {
-                        let [section, name] = route;
-                        let message = format!("there is no trust anchor {}", crate::identity::shown(wanted));
-                        return Err(self
-                            .refuse(&[section, name, key("issued-under")], message)
-                            .likely(wanted, anchors.iter().map(|anchor| anchor.name.as_str())));
-                    }
-                }
-            }
-            let pattern = IdentityPattern {
-                name,
-                spiffe: texts(identity.spiffe),
-                uri: texts(identity.uri),
-                dns: texts(identity.dns),
-                email: texts(identity.email),
-                ip: texts(identity.ip),
-                certificate_sha256: digests(identity.certificate_sha256),
-                public_key_sha256: digests(identity.public_key_sha256),
-                legacy_common_name: identity.legacy_common_name.0,
-                issuer: texts(identity.issuer),
-                issued_under,
-            };
-            if !pattern.names_anyone() && pattern.issuer.is_empty() && pattern.issued_under.is_empty() {
-                let message = "an identity without a name would be everybody: write spiffe, uri, dns, email, ip or \
-                               certificate-sha256";
-                return Err(self.refuse(&route, message));
-            }
-            built.push(pattern);
-        }
-        built.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(built)
-    }
-
-    fn rule(
-        &self,
-        index: usize,
-        rule: document::Rule,
-        identities: &[IdentityPattern],
-    ) -> Result<Rule, PolicyError> {
-        let route = [key("rules"), Step::Index(index)];
-        let mut allowed = vec![0u64; identities.len().div_ceil(64)];
-        let mut any_identity = false;
-        for wanted in &rule.allow.0 {
-            if wanted == ANY_IDENTITY {
-                any_identity = true;
-                continue;
-            }
-            let Ok(found) = identities.binary_search_by(|identity| identity.name.as_str().cmp(wanted)) else {
-                let [section, index] = route;
-                let message = format!("there is no identity {}", crate::identity::shown(wanted));
-                return Err(self
-                    .refuse(&[section, index, key("allow")], message)
-                    .likely(wanted, identities.iter().map(|identity| identity.name.as_str())));
-            };
-            if let Some(bits) = allowed.get_mut(found / 64) {
-                *bits |= 1 << (found % 64);
-            }
-        }
-        let name = self.name(&route, rule.name.0, || format!("rule-{}", index + 1))?;
-        let scope = Scope {
-            hosts: texts(rule.host),
-            paths: texts(rule.path),
-            methods: texts(rule.method).into_iter().map(|method| method.0).collect(),
-            routes: rule.route.0,
-        };
-        Ok(Rule { name, scope, any_identity, allowed })
-    }
-
-    fn name(
-        &self,
-        route: &[Step],
-        name: Option<String>,
-        otherwise: impl FnOnce() -> String,
-    ) -> Result<String, PolicyError> {
-        let name = name.unwrap_or_else(otherwise);
-        let plain = |letter: char| letter.is_alphanumeric() || "-_./ :@".contains(letter);
-        if name.is_empty() || name.len() > 128 || !name.chars().all(plain) {
-            let message =
-                format!("{} is no name: use letters, digits, - _ . / : @", crate::identity::shown(&name));
-            return Err(self.refuse(route, message));
-        }
-        Ok(name)
-    }
-
-    fn denial(&self, denial: Option<document::Denial>) -> Result<Denial, PolicyError> {
-        let Some(denial) = denial else {
-            return Ok(Denial { status: 403, body: String::new(), headers: Vec::new() });
-        };
-        let status = denial.status.0.unwrap_or(403);
-        let body = denial.body.0.unwrap_or_default();
-        let status = match u32::try_from(status) {
-            Ok(status) if (400..=599).contains(&status) => status,
-            _ => return Err(self.refuse(&[key("denial"), key("status")], "a denial's status is 400 to 599")),
-        };
-        if body.len() > 64 * 1024 {
-            return Err(self.refuse(&[key("denial"), key("body")], "a denial's body has at most 64 KiB"));
-        }
-        let mut headers = Vec::new();
-        for (name, value) in denial.headers.0 {
-            let route = [key("denial"), key("headers"), key(&name)];
-            let name: document::HeaderName =
-                name.parse().map_err(|error: String| self.refuse(&route, error))?;
-            headers.push((name.0, value.0.0));
-        }
-        Ok(Denial { status, body, headers })
-    }
-
-    fn forward(
-        &self,
-        forward: document::Named<ForwardValue>,
-    ) -> Result<Vec<(String, ForwardValue)>, PolicyError> {
-        let mut headers: Vec<(String, ForwardValue)> = Vec::new();
-        for (name, value) in forward.0 {
-            let route = [key("forward"), key(&name)];
-            let name = self.free_header(&route, &name)?;
-            if headers.iter().any(|(other, _)| other.replace('_', "-") == name.replace('_', "-")) {
-                return Err(self.refuse(&route, "servers take this for the same header as another one"));
-            }
-            headers.push((name, value));
-        }
-        headers.sort();
-        Ok(headers)
-    }
-
-    fn remove_headers(
-        &self,
-        names: document::List<document::Text<document::HeaderName>>,
-    ) -> Result<Vec<String>, PolicyError> {
-        let names = texts(names).into_iter().enumerate();
-        names
-            .map(|(index, name)| self.free_header(&[key("remove-headers"), Step::Index(index)], &name.0))
-            .collect()
-    }
-
-    /// A header that may be set or removed without changing what the request is.
-    fn free_header(&self, route: &[Step], name: &str) -> Result<String, PolicyError> {
-        const TAKEN: [&str; 8] = [
-            "host",
-            "content-length",
-            "transfer-encoding",
-            "connection",
-            "te",
-            "upgrade",
-            "content-type",
-            "expect",
-        ];
-        let name: document::HeaderName = name.parse().map_err(|error: String| self.refuse(route, error))?;
-        if TAKEN.contains(&name.0.as_str()) {
-            return Err(self.refuse(route, "this header belongs to the request itself"));
-        }
-        Ok(name.0)
     }
 }

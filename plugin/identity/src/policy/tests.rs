@@ -14,7 +14,7 @@ fn mistakes_are_named_where_they_stand() {
         ),
         (
             "certificate: {from: envoi}\n",
-            "line 1 column 21: certificate.from: unknown value `envoi`",
+            "line 1 column 21: certificate.from: unknown value 'envoi'",
             "did you mean envoy?",
         ),
         (
@@ -30,7 +30,7 @@ fn mistakes_are_named_where_they_stand() {
         (
             "certificate: {from: envoy}\nidentities:\n  web: {dns: web.example.org}\nrules:\n- path: /a\n  allow: wed\n",
             "line 6 column 10: rules[0].allow: there is no identity 'wed'",
-            "write web",
+            "did you mean web?",
         ),
         ("rules: []\n", "missing key `certificate`", ""),
         (
