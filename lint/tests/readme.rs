@@ -73,9 +73,13 @@ fn the_readme_shows_what_happens() {
     if std::env::var_os("MTLS_UPDATE").is_some() {
         std::fs::write(&path, &expected).unwrap();
     }
-    assert!(readme == expected || std::env::var_os("MTLS_UPDATE").is_some(), "the README is out of date: {}", {
-        let differs = readme.lines().zip(expected.lines()).find(|(have, want)| have != want);
-        format!("{differs:?}; MTLS_UPDATE=1 cargo test -p mtls-lint --test readme writes it anew")
-    });
+    assert!(
+        readme == expected || std::env::var_os("MTLS_UPDATE").is_some(),
+        "the README is out of date: {}",
+        {
+            let differs = readme.lines().zip(expected.lines()).find(|(have, want)| have != want);
+            format!("{differs:?}; MTLS_UPDATE=1 cargo test -p mtls-lint --test readme writes it anew")
+        }
+    );
     assert!(readme.contains(TABLE_START), "the README has a table of rules");
 }

@@ -176,18 +176,25 @@ fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) 
     }
     let tls13 = version == Protocol::Tls13;
     if server.is_openssl().is_some() {
-        if let Some(oid) = &first.duplicate_extension {
-            let message =
-                format!("{} has the extension {oid} twice; OpenSSL loads it and never uses it", first.shown);
-            return Err(fail(Side::Server, Mistake::MalformedCertificate, message, "no shared cipher"));
-        }
         if !tls13 && !signs(first) && matches!(first.key.kind, KeyType::Ec(_)) {
-            let message = format!(
-                "{} has the key usage {}, but an EC certificate needs digitalSignature in TLS 1.2",
-                first.shown,
-                KeyUsage::names(first.key_usage.unwrap_or(0))
-            );
-            return Err(fail(Side::Server, Mistake::UnsuitableKeyUsage, message, "no shared cipher"));
+            let (mistake, message) = match &first.duplicate_extension {
+                Some(oid) => (
+                    Mistake::MalformedCertificate,
+                    format!(
+                        "{} has the extension {oid} twice; OpenSSL loads it and finds no use for it in TLS 1.2",
+                        first.shown
+                    ),
+                ),
+                None => (
+                    Mistake::UnsuitableKeyUsage,
+                    format!(
+                        "{} has the key usage {}, but an EC certificate needs digitalSignature in TLS 1.2",
+                        first.shown,
+                        KeyUsage::names(first.key_usage.unwrap_or(0))
+                    ),
+                ),
+            };
+            return Err(fail(Side::Server, mistake, message, "no shared cipher"));
         }
     }
     if !tls13 {
@@ -235,9 +242,9 @@ fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) 
     Ok(())
 }
 
-/// digitalSignature is allowed.
+/// digitalSignature is allowed. X509_get_key_usage has none where the extensions cannot be read.
 fn signs(certificate: &Certificate) -> bool {
-    certificate.may(KeyUsage::DIGITAL_SIGNATURE)
+    certificate.may(KeyUsage::DIGITAL_SIGNATURE) && certificate.duplicate_extension.is_none()
 }
 
 /// OpenSSL's client checks that an EC certificate may sign, in TLS 1.2, whoever the server is

@@ -38,6 +38,24 @@ pub fn answer(wire: &Wire<'_, '_>, listener: &Listener, met: &Met) -> Step {
         Gate::Etcd { gateway, gateway_dialer } => {
             let Some(request) = wire.request() else { return Ok(()) };
             let path = request.path.split('?').next().unwrap_or_default();
+            if let Some((_, client, dialer)) = wire.client
+                && client.kind == ProgramKind::Apisix
+                && !dialer.path_prefix.is_empty()
+            {
+                let label =
+                    Label { span: dialer.target.host.span, message: "a path follows the address".to_owned() };
+                let reason = why(
+                    Mistake::RefusedSetting,
+                    format!(
+                        "APISIX puts {} before every path that it asks etcd for, and etcd serves none such",
+                        dialer.path_prefix
+                    ),
+                    vec![label],
+                );
+                return Err(End::new(Outcome::RequestRejected, Side::Server, reason)
+                    .seen("got malformed version message")
+                    .stop());
+            }
             if !(path.starts_with("/v3/") || path.starts_with("/v3beta/") || path.starts_with("/v3alpha/")) {
                 return Ok(());
             }

@@ -62,7 +62,7 @@ impl Shelf<'_> {
             }
             if loads_at_start(program, listener) {
                 for context in listener.tls.iter().flat_map(|tls| &tls.contexts) {
-                    self.context(program, context, side)?;
+                    self.context(program, context, side, false)?;
                 }
             }
         }
@@ -78,8 +78,15 @@ impl Shelf<'_> {
         Ok(())
     }
 
-    /// A context with its files.
-    pub fn context(&self, program: &Program, context: &ServerContext, side: Side) -> Step<LoadedContext> {
+    /// A context with its files. `at_run_time`: it is loaded in the handshake, where a certificate that is read but not
+    /// used fails that handshake alone.
+    pub fn context(
+        &self,
+        program: &Program,
+        context: &ServerContext,
+        side: Side,
+        at_run_time: bool,
+    ) -> Step<LoadedContext> {
         if let Some(refusal) = context.refusals.first() {
             return Err(refused(program, side, refusal));
         }
@@ -90,6 +97,7 @@ impl Shelf<'_> {
         for credential in &context.credentials {
             let pair = self.pair(credential, &program.versions, level, "server").map_err(refuse)?;
             if let Some(unfit) = &pair.unfit
+                && !at_run_time
                 && !starts_with(program, unfit)
             {
                 return Err(unfit_end(program, side, unfit));
@@ -151,7 +159,7 @@ impl Shelf<'_> {
             }
             if let Some(unfit) = &pair.unfit
                 && tls.unfit_credential == UnfitCredential::Refused
-                && !starts_with(program, unfit)
+                && !(program.kind == ProgramKind::Nginx && starts_with(program, unfit))
             {
                 return Err(unfit_end(program, side, unfit));
             }
@@ -177,10 +185,11 @@ fn own_certificate_level(program: &Program, level: u8) -> u8 {
     }
 }
 
-/// SSL_CTX_use_certificate_chain_file fails on any error that the library noted on the way, SSL_CTX_use_certificate
-/// does not: curl and LuaSec call the first, nginx and `s_client` the second.
+/// SSL_CTX_use_certificate_chain_file of 3.0 fails on any error that the library noted on the way, 3.5 no longer meets
+/// one (observed); SSL_CTX_use_certificate does not. curl and LuaSec call the first, nginx and `s_client` the second.
 fn reads_chain_file(program: &Program) -> bool {
-    matches!(program.kind, ProgramKind::Curl | ProgramKind::Apisix)
+    let old = matches!(program.versions.stack, Stack::OpenSsl { version, .. } if level::looks_at_own_signatures(version));
+    old && matches!(program.kind, ProgramKind::Curl | ProgramKind::Apisix)
 }
 
 /// A list that names no cipher stops nginx and curl.

@@ -84,7 +84,7 @@ impl<'s, 'd> Wire<'s, 'd> {
             if server.kind == ProgramKind::Apisix && !context.refusals.is_empty() {
                 continue;
             }
-            self.shelf.context(server, context, Side::Server)?;
+            self.shelf.context(server, context, Side::Server, listener.gate_is_data())?;
             asks &= *context.client_auth.mode.value() == ClientAuthMode::Required
                 && (!context.client_auth.trust.is_empty() || !context.client_auth.checks.pins.is_empty());
         }
@@ -205,11 +205,10 @@ impl<'s, 'd> Wire<'s, 'd> {
                 .logged("SSL_do_handshake() failed: unrecognized name")
                 .stop());
         }
-        let served = match self.shelf.context(server, context, Side::Server) {
-            // APISIX takes its ssl objects at run time: what is wrong with one shows in the handshake
+        let served = match self.shelf.context(server, context, Side::Server, listener.gate_is_data()) {
+            // APISIX takes its ssl objects at run time: it starts, and drops what it cannot parse
             Err(Stop::End(end)) if server.kind == ProgramKind::Apisix => {
-                let end = End { outcome: Outcome::HandshakeFails, ..*end };
-                return Err(end.seen("alert internal error").stop());
+                return Err(Stop::End(Box::new(end.seen("alert internal error"))));
             }
             other => other?,
         };
@@ -295,7 +294,7 @@ impl<'s, 'd> Wire<'s, 'd> {
         let (_, server, listener) = self.server;
         let apisix = server.kind == ProgramKind::Apisix;
         if let Some(refusal) = dropped_object(tls, sni).filter(|_| apisix) {
-            let mut end = End::new(Outcome::HandshakeFails, Side::Server, Why::from(refusal));
+            let mut end = End::new(Outcome::ConfigRejected, Side::Server, Why::from(refusal));
             end.server_logs.clone_from(&refusal.log);
             return end.seen("alert internal error").stop();
         }
