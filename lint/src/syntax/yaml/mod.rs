@@ -6,6 +6,7 @@
 //! A stream is cut at its `---` and `...` lines (and after each top-level JSON value), and each piece is
 //! read on its own: a document that does not parse costs that document, not its neighbours.
 
+mod json;
 mod problem;
 mod read;
 mod scalar;

@@ -37,6 +37,11 @@ pub(super) fn stream(text: &Text, problems: &mut Vec<Problem>, mut take: impl Fn
         let mut rest = chunk;
         // several JSON values may follow one another without `---`
         while !rest.is_empty() {
+            if let Some(next) = json_value(text, source, &rest, problems, &mut take) {
+                rest = next..rest.end;
+                characters = offsets.character(next);
+                continue;
+            }
             let mut reader = Reader::new(text, source, rest.clone(), &offsets, characters);
             let next = match reader.run() {
                 Ok((next, skipped)) => {
@@ -56,6 +61,44 @@ pub(super) fn stream(text: &Text, problems: &mut Vec<Problem>, mut take: impl Fn
             rest = next.max(rest.start + 1).min(rest.end)..rest.end;
         }
     }
+}
+
+/// Reads a JSON value at the start of a range and returns where the rest begins; None: there is none.
+fn json_value(
+    text: &Text,
+    source: &str,
+    range: &Range<usize>,
+    problems: &mut Vec<Problem>,
+    take: &mut impl FnMut(Document),
+) -> Option<usize> {
+    let blank = |at: usize| {
+        let rest = source.get(at..range.end).unwrap_or_default();
+        at + rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len()
+    };
+    let start = blank(range.start);
+    if !matches!(source.as_bytes().get(start), Some(b'{' | b'[')) {
+        return None;
+    }
+    let offsets = Offsets { chunk: "", base: 0, marks: Vec::new() };
+    let mut reader = Reader::new(text, source, start..range.end, &offsets, 0);
+    let end = reader.json()?;
+    let next = match end {
+        Ok(end) => blank(end),
+        Err(problem) => {
+            problems.append(&mut reader.problems);
+            problems.push(problem);
+            return Some(range.end);
+        }
+    };
+    // `{…}` with anything but another value behind it is a matter for the YAML parser
+    if next < range.end && !matches!(source.as_bytes().get(next), Some(b'{' | b'[')) {
+        return None;
+    }
+    problems.append(&mut reader.problems);
+    if let Some(document) = reader.finish() {
+        take(document);
+    }
+    Some(next)
 }
 
 fn control_character(bytes: &[u8]) -> Option<usize> {
@@ -125,6 +168,18 @@ impl<'t> Offsets<'t> {
         Self { chunk, base: range.start, marks }
     }
 
+    /// How many characters of the chunk stand before a byte of the source.
+    fn character(&self, byte: usize) -> usize {
+        let within = byte.saturating_sub(self.base);
+        if self.marks.is_empty() {
+            return within;
+        }
+        let mark = self.marks.partition_point(|mark| *mark as usize <= within).saturating_sub(1);
+        let from = self.marks.get(mark).map_or(0, |mark| *mark as usize);
+        let rest = self.chunk.get(from..within).unwrap_or_default();
+        mark * Self::STEP + rest.chars().count()
+    }
+
     fn byte(&self, character: usize) -> usize {
         let within = if self.marks.is_empty() {
             character.min(self.chunk.len())
@@ -144,9 +199,9 @@ impl<'t> Offsets<'t> {
 }
 
 /// A collection that is being read.
-struct Frame {
+pub(super) struct Frame {
     node: u32,
-    mapping: bool,
+    pub(super) mapping: bool,
     flow: bool,
     /// Where its children begin in `pending`.
     children: usize,
@@ -166,18 +221,18 @@ struct Anchored {
     height: u32,
 }
 
-struct Reader<'t> {
+pub(super) struct Reader<'t> {
     text: &'t Text,
-    source: &'t str,
-    range: Range<usize>,
+    pub(super) source: &'t str,
+    pub(super) range: Range<usize>,
     offsets: &'t Offsets<'t>,
     /// Characters of the chunk before this document.
     skipped: usize,
     nodes: Vec<Data>,
     children: Vec<u32>,
-    values: Vec<Box<str>>,
+    pub(super) values: Vec<Box<str>>,
     pending: Vec<u32>,
-    frames: Vec<Frame>,
+    pub(super) frames: Vec<Frame>,
     anchors: BTreeMap<usize, Anchored>,
     problems: Vec<Problem>,
     /// The root is complete.
@@ -273,7 +328,7 @@ impl<'t> Reader<'t> {
         root.is_some_and(|root| matches!(self.byte(root.start as usize), Some(b'{' | b'[')))
     }
 
-    fn push(&mut self, data: Data) -> u32 {
+    pub(super) fn push(&mut self, data: Data) -> u32 {
         let index = small(self.nodes.len());
         self.nodes.push(data);
         index
@@ -384,7 +439,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Gives a finished node to the collection around it.
-    fn add(&mut self, node: u32, expanded: u64, height: u32, end: u32) -> Result<(), Problem> {
+    pub(super) fn add(&mut self, node: u32, expanded: u64, height: u32, end: u32) -> Result<(), Problem> {
         let key = self.at_key();
         let Some(frame) = self.frames.last_mut() else {
             self.done = true;
@@ -412,7 +467,13 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    fn open(&mut self, mapping: bool, anchor: usize, properties: bool, start: usize) -> Result<(), Problem> {
+    pub(super) fn open(
+        &mut self,
+        mapping: bool,
+        anchor: usize,
+        properties: bool,
+        start: usize,
+    ) -> Result<(), Problem> {
         if self.frames.len() >= MAX_DEPTH as usize {
             return Err(problem::too_deep(self.text, start, MAX_DEPTH));
         }
@@ -437,7 +498,7 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    fn close(&mut self, range: Range<usize>) -> Result<(), Problem> {
+    pub(super) fn close(&mut self, range: Range<usize>) -> Result<(), Problem> {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
         let first = small(self.children.len());
         let from = self.pending.len().min(frame.children);

@@ -339,7 +339,7 @@ fn count_breaks(gap: &[u8]) -> usize {
 }
 
 /// The character of a double-quoted escape, and the length of the escape.
-fn escape(bytes: &[u8]) -> Option<(char, usize)> {
+pub(super) fn escape(bytes: &[u8]) -> Option<(char, usize)> {
     let letter = char::from(*bytes.get(1)?);
     let simple = match letter {
         '0' => '\0',
@@ -364,9 +364,27 @@ fn escape(bytes: &[u8]) -> Option<(char, usize)> {
             };
             let digits_text = std::str::from_utf8(bytes.get(2..2 + digits)?).ok()?;
             let code = u32::from_str_radix(digits_text, 16).ok()?;
+            if letter == 'u' && (0xd800..0xe000).contains(&code) {
+                return Some(surrogates(code, bytes));
+            }
             return Some((char::from_u32(code)?, 2 + digits));
         }
         _ => return None,
     };
     Some((simple, 2))
+}
+
+/// Two escapes of JSON that make one character; one by itself is a replacement character, as in Go.
+fn surrogates(high: u32, bytes: &[u8]) -> (char, usize) {
+    let low = bytes.get(6..12).filter(|low| low.starts_with(b"\\u"));
+    let low = low.and_then(|low| std::str::from_utf8(low.get(2..)?).ok());
+    let low =
+        low.and_then(|low| u32::from_str_radix(low, 16).ok()).filter(|low| (0xdc00..0xe000).contains(low));
+    match (high, low) {
+        (0xd800..0xdc00, Some(low)) => {
+            let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+            (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+        }
+        _ => (char::REPLACEMENT_CHARACTER, 6),
+    }
 }
