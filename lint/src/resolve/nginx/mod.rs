@@ -45,7 +45,18 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     };
     let arguments = Arguments::read(launch);
     let machine = world.machines.get(launch.machine);
-    let given = Given { world, machine, prefix: folder(&arguments.configuration.value), version };
+    let mut prefix = folder(&arguments.configuration.value);
+    if let Some((path, text)) = launch.configuration.as_ref().filter(|(_, text)| !is_whole(text)) {
+        let outer = snippet_home(&prefix);
+        let main = outer.as_ref().and_then(|outer| world.index.file(&format!("{outer}/nginx.conf")));
+        let rooted = machine.is_some_and(|machine| matches!(machine.files, Files::Root));
+        if main.is_some_and(|main| main != text.file()) && (rooted || path.contains("-available/")) {
+            // the nginx.conf beside it does not include it: no nginx loads it
+            return Vec::new();
+        }
+        prefix = outer.unwrap_or(prefix);
+    }
+    let given = Given { world, machine, prefix, version };
     let mut loader = Loader::new(&given, notes);
     let mut config = match main_configuration(&given, launch, &arguments) {
         Lookup::Found(text) => {
@@ -302,6 +313,23 @@ fn home(image: &str) -> (&'static str, &'static str) {
     } else {
         ("/etc/nginx", "/etc/nginx/nginx.conf")
     }
+}
+
+/// Whether a configuration stands by itself.
+fn is_whole(text: &Text) -> bool {
+    crate::syntax::nginx::parse(text)
+        .directives
+        .iter()
+        .any(|directive| matches!(directive.name.value.as_str(), "http" | "stream" | "mail" | "events"))
+}
+
+/// For the folder of a snippet (`conf.d` and its like), that of the nginx.conf that includes it.
+fn snippet_home(folder: &str) -> Option<String> {
+    let (home, name) = folder.rsplit_once('/')?;
+    let known = name.ends_with(".d")
+        || name.starts_with("sites-")
+        || matches!(name, "snippets" | "server_blocks" | "vhosts" | "includes");
+    known.then(|| home.to_owned())
 }
 
 /// The folder of a path.

@@ -28,6 +28,7 @@ fn link_files(files: Files, sources: &[(&str, &str)], version: &str) -> (Program
     let launch = Launch { configuration: Some((normalise("/", sources[0].0), text)), ..launch("", &[]) };
     let mut notes = Notes::default();
     let mut programs = link(&world, &launch, &mut notes);
+    assert_eq!(programs.len(), 1);
     (programs.remove(0), notes)
 }
 
@@ -301,6 +302,30 @@ fn loose_snippets_are_the_content_of_http_together() {
     assert_eq!(notes.consumed.len(), 2);
     let Configuration::Nginx(config) = &program.configuration else { panic!("a configuration") };
     assert_eq!(config.assumed.len(), 1);
+}
+
+#[test]
+fn a_site_that_nobody_includes_is_no_program() {
+    let count = |files: Files, main: &str| {
+        let mut sources = Sources::default();
+        sources.root = matches!(files, Files::Root);
+        sources.add("etc/nginx/sites-available/default", *b"server { listen 443 ssl; }");
+        sources.add(main, *b"events {} http {}");
+        let text = sources.text(FileId(0)).unwrap();
+        let assume = Assume::default();
+        let world = World {
+            index: Index::new(&sources),
+            assume: &assume,
+            machines: vec![Machine { name: String::new(), namespace: None, files }],
+            apisix_objects: Default::default(),
+        };
+        let path = "/etc/nginx/sites-available/default".to_owned();
+        let launch = Launch { configuration: Some((path, text)), ..launch("", &[]) };
+        link(&world, &launch, &mut Notes::default()).len()
+    };
+    assert_eq!(count(Files::Root, "etc/nginx/nginx.conf"), 0);
+    assert_eq!(count(Files::Loose, "etc/nginx/nginx.conf"), 0);
+    assert_eq!(count(Files::Loose, "elsewhere/nginx.conf"), 1);
 }
 
 #[test]
