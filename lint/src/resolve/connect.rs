@@ -8,7 +8,8 @@ use super::kubernetes::{Cluster, Route};
 use super::machine::Files;
 use super::routing;
 use crate::deployment::{
-    Bind, Connection, DialerPurpose, ListenerPurpose, Lookup, Missing, Program, ProgramId, Request, Target,
+    Bind, Connection, Dialer, DialerPurpose, Gate, ListenerPurpose, Lookup, Missing, Program, ProgramId,
+    Request, Speaks, Target,
 };
 use crate::finding::Label;
 
@@ -59,6 +60,10 @@ impl<'a> Switchboard<'a> {
         let mut own_gateways = BTreeSet::new();
         for (id, program) in self.programs.iter().enumerate() {
             for (index, dialer) in program.dialers.iter().enumerate() {
+                // bytes passed on belong to the connections of those who sent them
+                if is_relay(program, dialer) {
+                    continue;
+                }
                 let gateway = dialer.purpose == DialerPurpose::Gateway;
                 if gateway && !own_gateways.insert((id, dialer.target.port)) {
                     continue;
@@ -171,7 +176,7 @@ impl<'a> Switchboard<'a> {
         let server = if dialer.purpose == DialerPurpose::Gateway {
             self.own_listener(client, target)
         } else {
-            self.answering(program, target, &mut path)
+            self.relayed(self.answering(program, target, &mut path), &mut path)
         };
         Connection {
             client: Some((client, index)),
@@ -189,6 +194,32 @@ impl<'a> Switchboard<'a> {
             }),
             path,
         }
+    }
+
+    /// The server behind those that pass bytes on as they come (nginx's `stream`, APISIX's stream routes).
+    fn relayed(
+        &self,
+        mut server: Lookup<(ProgramId, usize)>,
+        path: &mut Vec<Label>,
+    ) -> Lookup<(ProgramId, usize)> {
+        for _ in 0..MOST_HOPS {
+            let Lookup::Found((id, listener)) = server else { return server };
+            let Some(program) = self.programs.get(id) else { return server };
+            let mut relays = program.dialers.iter().filter(|dialer| {
+                is_relay(program, dialer)
+                    && dialer.routes.iter().any(|route| route.listener == Some(listener))
+            });
+            let Some(relay) = relays.next() else { return server };
+            if let Some(why) = relay.unseen.first() {
+                return Lookup::Unseen(why.clone());
+            }
+            path.push(Label {
+                span: relay.span,
+                message: format!("{} passes the bytes on to {}", program.name, relay.target.url),
+            });
+            server = self.answering(program, &relay.target, path);
+        }
+        Lookup::Unseen("the connection is passed on in a circle".to_owned())
     }
 
     /// The address from which a connection within one machine comes: that of the machine to which it goes.
@@ -410,6 +441,15 @@ impl<'a> Switchboard<'a> {
         });
         own || named
     }
+}
+
+/// Whether a dialer passes on what its listeners receive: TLS is then spoken between the sender and the target.
+fn is_relay(program: &Program, dialer: &Dialer) -> bool {
+    let listeners = || dialer.routes.iter().filter_map(|route| program.listeners.get(route.listener?));
+    dialer.speaks == Speaks::Stream
+        && dialer.tls.is_none()
+        && listeners().next().is_some()
+        && listeners().all(|listener| listener.tls.is_none() && !matches!(listener.gate, Gate::NginxHttp))
 }
 
 /// How closely a bind that accepts a place fits it.

@@ -89,8 +89,6 @@ fn listener(given: &Given<'_>, config: &NginxConfig, group: &Group<'_>, default:
         for server in &servers {
             unseen.extend(unmodelled(server));
         }
-    } else if group.subsystem == Subsystem::Stream && servers.iter().any(|server| passes_bytes(server)) {
-        unseen.push("it passes bytes on as they come: TLS is spoken with the server behind it".to_owned());
     }
     unseen.sort();
     unseen.dedup();
@@ -128,11 +126,6 @@ fn listener(given: &Given<'_>, config: &NginxConfig, group: &Group<'_>, default:
         unseen,
         span,
     }
-}
-
-/// Whether a stream server hands connections on without a TLS of its own.
-fn passes_bytes(server: &Server) -> bool {
-    server.locations.iter().any(|location| location.pass.as_ref().is_some_and(|pass| !pass.tls))
 }
 
 /// What a server does during the handshake that nobody can predict.

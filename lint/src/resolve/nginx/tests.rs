@@ -223,8 +223,33 @@ fn stream_grpc_and_uwsgi_dial_with_tls_too() {
             ("tcp://plain.test:7", false)
         ]
     );
-    let passing = program.listeners.iter().find(|listener| listener.binds[0].port == 6).unwrap();
-    assert_eq!(passing.unseen.len(), 1);
+}
+
+#[test]
+fn tls_through_a_stream_server_is_spoken_with_the_server_behind_it() {
+    let mut sources = Sources::default();
+    sources.root = true;
+    sources.add(
+        "etc/nginx/nginx.conf",
+        *b"events {} stream { server { listen 9000; proxy_pass 127.0.0.1:9443; } }
+         http { ssl_certificate a; ssl_certificate_key b; server { listen 9443 ssl; server_name behind; }
+                server { listen 80; location / { proxy_pass https://127.0.0.1:9000; } } }",
+    );
+    let linked = crate::resolve::link(&sources, &Assume::default(), None);
+    let urls: Vec<(&str, bool)> = linked
+        .deployment
+        .connections
+        .iter()
+        .map(|connection| {
+            let server = connection
+                .server
+                .found()
+                .map(|(program, listener)| &linked.deployment.programs[*program].listeners[*listener]);
+            (connection.url.as_str(), server.is_some_and(|listener| listener.tls.is_some()))
+        })
+        .collect();
+    assert_eq!(urls, [("https://127.0.0.1:9000", true)]);
+    assert_eq!(linked.deployment.connections[0].path.len(), 1);
 }
 
 #[test]
