@@ -14,6 +14,7 @@ mod tests;
 pub use given::Variable;
 pub use read::{ADVERTISE_MISSING, BITNAMI, Start, config_file, read};
 pub use recognise::{environment, recognises, recognises_environment};
+pub use settings::where_it_belongs;
 
 use crate::deployment::{Refusal, Setting, Version};
 use crate::source::{Located, Span};

@@ -69,6 +69,30 @@ pub fn of_security_key(peer: bool, key: &str) -> Option<&'static SettingName> {
     of_flag(if peer { peer_name } else { client_name })
 }
 
+/// Where a setting belongs that the file does not take where it stands: text to write.
+pub fn where_it_belongs(key: &str, version: Version) -> String {
+    match key {
+        "allowed-cn" | "allowed-hostname" => {
+            format!(
+                "give the flag --peer-cert-{key} (or --client-cert-{key}); in the file, {version} does not take it"
+            )
+        }
+        "client-crl-file" | "crl-file" | "peer-crl-file" => {
+            "a revocation list is given by flag or environment alone, without a configuration file".to_owned()
+        }
+        _ => {
+            let (block, name) = match key.strip_prefix("peer-") {
+                Some(name) => ("peer-transport-security", name),
+                None => ("client-transport-security", key),
+            };
+            match SECURITY_KEYS.iter().any(|(known, _, _)| *known == name) {
+                true => format!("write {name} within {block}"),
+                false => format!("this key cannot stand in the configuration file of {version}"),
+            }
+        }
+    }
+}
+
 const fn text(name: &'static str) -> SettingName {
     SettingName { name, form: Form::Text, since: &[] }
 }

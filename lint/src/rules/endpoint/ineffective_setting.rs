@@ -1,5 +1,6 @@
 use crate::deployment::Configuration;
 use crate::dialect::apisix::config::Ignored;
+use crate::dialect::etcd::{self, EtcdConfig, IgnoredBecause};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -7,7 +8,9 @@ rule! {
     /// A setting stands where this version of the program does not look for it.
     ///
     /// APISIX reads what it knows and says nothing of the rest. Settings of 2.x, and a CA where other programs have
-    /// theirs, so seem to be in force and are not.
+    /// theirs, so seem to be in force and are not. etcd ignores flags and environment as soon as it has a configuration
+    /// file, and keys of the file that it does not know: certificates stand there within `client-transport-security`
+    /// and `peer-transport-security` only.
     ///
     /// ## Why it matters
     ///
@@ -44,6 +47,9 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for program in &subject.deployment.programs {
+        if let Configuration::Etcd(config) = &program.configuration {
+            findings.extend(of_etcd(config));
+        }
         let Configuration::Apisix(facts) = &program.configuration else { continue };
         for ignored in &facts.config.ignored {
             let (what, help) = match ignored.value {
@@ -72,4 +78,41 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             ));
         }
     }
+}
+
+fn of_etcd(config: &EtcdConfig) -> Vec<Finding> {
+    let version = config.version;
+    let mut findings = Vec::new();
+    let mut tell = |name: &crate::source::Located<String>, why: String, help: String| {
+        findings.push(RULE.finding(
+            format!("etcd {version} ignores {}: {why}", name.value),
+            Some(help),
+            vec![Label { span: name.span, message: String::new() }],
+        ));
+    };
+    for ignored in &config.ignored {
+        let name = &ignored.name;
+        match ignored.why {
+            IgnoredBecause::ConfigurationFile => {
+                let file = config.file.as_ref().map_or("the file", |file| file.value.as_str());
+                let help = format!("write it in {file}, or leave the file out");
+                tell(name, format!("{file} is its whole configuration"), help);
+            }
+            IgnoredBecause::NotInFile => tell(
+                name,
+                "its configuration file has no such key here".to_owned(),
+                etcd::where_it_belongs(&name.value, version),
+            ),
+            IgnoredBecause::Unknown if name.value.ends_with("CA_FILE") => {
+                let help = format!("name it {}", name.value.replace("CA_FILE", "TRUSTED_CA_FILE"));
+                tell(name, "the variable was removed with 3.4".to_owned(), help);
+            }
+            // the start scripts of images have variables of their own
+            IgnoredBecause::Unknown if name.value.starts_with("ETCD_") => {}
+            IgnoredBecause::Unknown => {
+                tell(name, "it knows no such key".to_owned(), "correct its name, or remove it".to_owned());
+            }
+        }
+    }
+    findings
 }

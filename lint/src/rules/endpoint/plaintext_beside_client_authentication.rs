@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::nginx::configurations;
-use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose};
+use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose, Program};
 use crate::dialect::nginx::ListenAddress;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -33,6 +33,8 @@ rule! {
     /// server { listen 443 ssl;  ssl_verify_client on; }
     /// ```
     ///
+    /// etcd: `http` in `listen-client-urls` for the loopback only, `--listen-client-urls=https://0.0.0.0:2379`.
+    ///
     /// A filter on the route that insists on a verified client certificate closes both ports.
     ///
     /// ## What you see in the logs
@@ -48,6 +50,9 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     nginx(subject, findings);
     for program in &subject.deployment.programs {
+        if matches!(program.configuration, Configuration::Etcd(_)) {
+            findings.extend(of_etcd(program));
+        }
         let Configuration::Apisix(facts) = &program.configuration else { continue };
         if facts.objects.routes.is_empty() {
             continue;
@@ -127,6 +132,24 @@ fn nginx(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// etcd's client URLs: the same data by https with a certificate, and by http without.
+fn of_etcd(program: &Program) -> Option<Finding> {
+    let clients = || program.listeners.iter().filter(|listener| listener.purpose == ListenerPurpose::Clients);
+    let asking = clients().find_map(asks)?;
+    let bind = clients()
+        .filter(|listener| listener.tls.is_none())
+        .flat_map(|listener| &listener.binds)
+        .find(|bind| !bind.address.is_some_and(|address| address.is_loopback()))?;
+    Some(RULE.finding(
+        format!("{} serves everything at port {} to clients without a certificate", program.name, bind.port),
+        Some(format!("write https for port {}, or listen at 127.0.0.1 there", bind.port)),
+        vec![
+            Label { span: bind.span, message: "plaintext, from everywhere".to_owned() },
+            Label { span: asking, message: "client certificates are asked for here".to_owned() },
+        ],
+    ))
 }
 
 /// Where a listener asks for client certificates.

@@ -48,6 +48,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if super::requirement_without_trust_anchor::required(program, context).is_some() {
                 continue;
             }
+            // nobody is authenticated there, the server neither
+            if super::self_made_certificate::serves_its_own(program, context) {
+                continue;
+            }
             told.push(span);
             findings.push(RULE.finding(
                 format!("{} asks no client for a certificate", program.name),

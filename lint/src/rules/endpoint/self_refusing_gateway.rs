@@ -1,0 +1,53 @@
+use crate::deployment::Configuration;
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// etcd compares the names of its clients' certificates, and so refuses its own JSON gateway.
+    ///
+    /// The gateway under `/v3` is a client of etcd's own port. It does not verify the server, and with
+    /// `client-cert-allowed-hostname` etcd insists on names of a verified certificate in both roles: no certificate
+    /// whatever satisfies that.
+    ///
+    /// ## Why it matters
+    ///
+    /// etcdctl works, `/health` works, and every request to `/v3` is answered with 503. That is how APISIX reads its
+    /// configuration.
+    ///
+    /// ## How to fix
+    ///
+    /// Leave `client-cert-allowed-hostname` out and give the clients a CA of their own; or, where nobody uses the
+    /// gateway, turn it off: `enable-grpc-gateway: false`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - the client: `503 connection error: desc = "transport: authentication handshake failed: client certificate
+    ///   authentication failed"`
+    /// - etcd: `rejected connection … remote error: tls: bad certificate`
+    ///
+    /// ## Reference
+    ///
+    /// Seen with etcd 3.4.23; <https://github.com/etcd-io/etcd/issues/15755>
+    "self-refusing-gateway", Warning, check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for program in &subject.deployment.programs {
+        let Configuration::Etcd(config) = &program.configuration else { continue };
+        let names = config.client.allowed_hostname.first().or(config.client.allowed_cn.first());
+        let https = config.listen_client_urls.value().iter().any(|url| url.value.scheme == "https");
+        let (Some(name), true, true) = (names, https, *config.enable_grpc_gateway.value()) else { continue };
+        let mut labels = vec![Label { span: name.span, message: "demanded of every client".to_owned() }];
+        if config.enable_grpc_gateway.is_given() {
+            labels.push(Label {
+                span: config.enable_grpc_gateway.span(),
+                message: "its own gateway is a client".to_owned(),
+            });
+        }
+        findings.push(RULE.finding(
+            format!("{} refuses its own JSON gateway: /v3 answers 503", program.name),
+            Some("leave the allowed names out, or write enable-grpc-gateway: false".to_owned()),
+            labels,
+        ));
+    }
+}
