@@ -21,9 +21,9 @@ const MOST_LINKS: usize = 40;
 
 /// Endings of files that hold no configuration and no certificate.
 const NOT_CONFIGURATION: &[&str] = &[
-    "adoc", "a", "avi", "bz2", "c", "cc", "class", "cpp", "css", "csv", "db", "deb", "dll", "exe", "gif",
+    "a", "adoc", "avi", "bz2", "c", "cc", "class", "cpp", "css", "csv", "db", "deb", "dll", "exe", "gif",
     "go", "gz", "h", "html", "ico", "jar", "java", "jpeg", "jpg", "js", "lock", "log", "md", "mjs", "mo",
-    "mp4", "o", "otf", "pdf", "php", "png", "pl", "pm", "ps1", "py", "pyc", "rb", "rlib", "rpm", "rs", "rst",
+    "mp4", "o", "otf", "pdf", "php", "pl", "pm", "png", "ps1", "py", "pyc", "rb", "rlib", "rpm", "rs", "rst",
     "sh", "snap", "so", "sql", "svg", "tar", "tgz", "ts", "tsx", "ttf", "wasm", "webp", "woff", "woff2",
     "xz", "zip", "zst",
 ];
