@@ -155,6 +155,7 @@ fn what_envoys_parser_lets_pass_passes() {
         "static_resources: {clusters: [{name: a, type: 1}]}",
         "static_resources: {clusters: {name: a}}",
         "static_resources: {clusters: [[{name: a}], {name: b}]}",
+        "static_resources: {clusters: [{name: a, typed_extension_protocol_options: {x: {'@type': t/google.protobuf.Struct, value: {a: 1}}}}]}",
         "static_resources: {clusters: }",
         "staticResources: {clusters: [{name: a, connectTimeout: 1s}]}",
         "static_resources: {clusters: [{name: a, transport_socket: {name: x, typed_config: {'@type': foo.bar/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: a}}}]}",
