@@ -1,5 +1,6 @@
 //! What will happen on a connection: configuration, handshake, first request, in the order of the wire.
 
+mod apisix;
 mod dates;
 mod files;
 mod negotiate;

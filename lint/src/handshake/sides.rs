@@ -62,7 +62,7 @@ impl Shelf<'_> {
             }
             if loads_at_start(program, listener) {
                 for context in listener.tls.iter().flat_map(|tls| &tls.contexts) {
-                    self.context(program, context, side, false)?;
+                    self.context(program, context, side)?;
                 }
             }
         }
@@ -78,15 +78,8 @@ impl Shelf<'_> {
         Ok(())
     }
 
-    /// A context with its files. `at_run_time`: it is loaded in the handshake, where a certificate that is read but not
-    /// used fails that handshake alone.
-    pub fn context(
-        &self,
-        program: &Program,
-        context: &ServerContext,
-        side: Side,
-        at_run_time: bool,
-    ) -> Step<LoadedContext> {
+    /// A context with its files.
+    pub fn context(&self, program: &Program, context: &ServerContext, side: Side) -> Step<LoadedContext> {
         if let Some(refusal) = context.refusals.first() {
             return Err(refused(program, side, refusal));
         }
@@ -97,7 +90,6 @@ impl Shelf<'_> {
         for credential in &context.credentials {
             let pair = self.pair(credential, &program.versions, level, "server").map_err(refuse)?;
             if let Some(unfit) = &pair.unfit
-                && !at_run_time
                 && !starts_with(program, unfit)
             {
                 return Err(unfit_end(program, side, unfit));

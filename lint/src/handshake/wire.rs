@@ -9,13 +9,11 @@ use super::outcome::{End, Step, Stop, unknown, why};
 use super::request::{self, Met, without_port};
 use super::sides::{LoadedClient, LoadedContext};
 use super::verify::{self, Case, Judgement};
-use super::{Outcome, Side, UnixSeconds, Why, words};
+use super::{Outcome, Side, UnixSeconds, Why, apisix, words};
 use crate::deployment::{
-    ClientAuthMode, ClientTls, Connection, Dialer, Gate, Listener, ListenerTls, NameCheck, Program,
-    ProgramId, ProgramKind, Protocol, Request, Selection, ServerContext, Setting, Speaks, Stack, Trust,
-    UnfitCredential,
+    ClientAuthMode, ClientTls, Connection, Dialer, Listener, ListenerTls, NameCheck, Program, ProgramId,
+    ProgramKind, Protocol, Request, Selection, ServerContext, Setting, Speaks, Stack, Trust, UnfitCredential,
 };
-use crate::dialect::apisix::request::dropped_object;
 use crate::finding::Label;
 use crate::selection::{Nobody, Selected};
 use crate::stack::certificate::address;
@@ -80,11 +78,17 @@ impl<'s, 'd> Wire<'s, 'd> {
         let (_, server, listener) = self.server;
         let Some(tls) = &listener.tls else { return Ok(()) };
         let mut asks = !tls.contexts.is_empty();
+        let objects = apisix::serves_objects(server, listener);
         for context in &tls.contexts {
-            if server.kind == ProgramKind::Apisix && !context.refusals.is_empty() {
-                continue;
+            if objects {
+                // the others work when one is dropped
+                let Ok(object) = self.shelf.object(server, context) else { continue };
+                if let Some(stop) = apisix::unusable(&object).filter(|_| tls.contexts.len() == 1) {
+                    return Err(stop);
+                }
+            } else {
+                self.shelf.context(server, context, Side::Server)?;
             }
-            self.shelf.context(server, context, Side::Server, listener.gate_is_data())?;
             asks &= *context.client_auth.mode.value() == ClientAuthMode::Required
                 && (!context.client_auth.trust.is_empty() || !context.client_auth.checks.pins.is_empty());
         }
@@ -151,7 +155,8 @@ impl<'s, 'd> Wire<'s, 'd> {
         let (_, _, dialer) = self.client?;
         let tls = dialer.tls.as_ref()?;
         if tls.names_from_request && tls.server_name.is_some() {
-            return self.request_host();
+            // an address is no server name
+            return self.request_host().filter(|host| host.parse::<IpAddr>().is_err());
         }
         tls.server_name.clone()
     }
@@ -185,13 +190,17 @@ impl<'s, 'd> Wire<'s, 'd> {
     ) -> Step {
         let (_, server, listener) = self.server;
         let Some((_, client, _)) = self.client else { return Ok(()) };
-        let names = client_tls.server_name.is_some() || client_tls.reference.is_some();
-        if client_tls.names_from_request && names && self.request_host().is_none() {
+        // a name that nothing depends on need not be known
+        let chooses = client_tls.server_name.is_some() && tls.contexts.len() > 1;
+        let compares = client_tls.reference.is_some() && *client_tls.verify.value();
+        if client_tls.names_from_request && (chooses || compares) && self.request_host().is_none() {
             return Err(unknown(vec![
                 "the server name is that of the request, and no request is known".to_owned(),
             ]));
         }
-        let index = self.select(tls)?;
+        let serves_objects = apisix::serves_objects(server, listener);
+        let objects = serves_objects.then(|| self.shelf.served_objects(server, tls));
+        let index = self.select(objects.as_ref().unwrap_or(tls))?;
         let Some(context) = tls.contexts.get(index) else { return Ok(()) };
         if context.rejects_handshake {
             let label = Label { span: context.span, message: "this server refuses handshakes".to_owned() };
@@ -205,19 +214,16 @@ impl<'s, 'd> Wire<'s, 'd> {
                 .logged("SSL_do_handshake() failed: unrecognized name")
                 .stop());
         }
-        let served = match self.shelf.context(server, context, Side::Server, listener.gate_is_data()) {
-            // APISIX takes its ssl objects at run time: it starts, and drops what it cannot parse
-            Err(Stop::End(end)) if server.kind == ProgramKind::Apisix => {
-                return Err(Stop::End(Box::new(end.seen("alert internal error"))));
-            }
-            other => other?,
+        let served = if serves_objects {
+            let object = self.shelf.object(server, context);
+            object.map_err(|refusal| {
+                End::new(Outcome::ConfigRejected, Side::Server, Why::from(&refusal)).stop()
+            })?
+        } else {
+            self.shelf.context(server, context, Side::Server)?
         };
-        if server.kind == ProgramKind::Apisix
-            && let Some(unfit) =
-                served.pairs.iter().find_map(|pair| pair.unfit.as_ref().filter(|unfit| !unfit.other_kind))
-        {
-            let end = End::new(Outcome::HandshakeFails, Side::Server, unfit.clone().into());
-            return Err(end.seen("alert internal error").logged(unfit.words.clone()).stop());
+        if serves_objects && let Some(stop) = apisix::unusable(&served) {
+            return Err(stop);
         }
         let us = Party {
             program: client,
@@ -242,7 +248,12 @@ impl<'s, 'd> Wire<'s, 'd> {
             (Ok(met), None) => met,
         };
         authenticated.client = met.presented && met.fault.is_none() && verifies(context);
-        request::answer(self, listener, &met)
+        match objects {
+            Some(objects) => {
+                request::answer(self, &Listener { tls: Some(objects), ..listener.clone() }, &met)
+            }
+            None => request::answer(self, listener, &met),
+        }
     }
 
     /// Go refuses a server name with a final dot before it looks at anything else (handshake_messages.go, unmarshal);
@@ -273,16 +284,7 @@ impl<'s, 'd> Wire<'s, 'd> {
 
     /// Which context serves the client.
     fn select(&self, tls: &ListenerTls) -> Step<usize> {
-        let (_, server, listener) = self.server;
         let sni = self.server_name();
-        if server.kind == ProgramKind::Apisix && listener.gate_is_data() {
-            let usable = without_dropped(tls);
-            return match usable.select(sni.as_deref()) {
-                Selected::Context(index) => Ok(index),
-                Selected::Undetermined(why) => Err(unknown(vec![why])),
-                Selected::Nobody(nobody) => Err(self.nobody(tls, nobody, sni.as_deref())),
-            };
-        }
         match tls.select(sni.as_deref()) {
             Selected::Context(index) => Ok(index),
             Selected::Undetermined(why) => Err(unknown(vec![why])),
@@ -292,34 +294,20 @@ impl<'s, 'd> Wire<'s, 'd> {
 
     fn nobody(&self, tls: &ListenerTls, nobody: Nobody, sni: Option<&str>) -> Stop {
         let (_, server, listener) = self.server;
-        let apisix = server.kind == ProgramKind::Apisix;
-        if let Some(refusal) = dropped_object(tls, sni).filter(|_| apisix) {
-            let mut end = End::new(Outcome::ConfigRejected, Side::Server, Why::from(refusal));
-            end.server_logs.clone_from(&refusal.log);
-            return end.seen("alert internal error").stop();
+        if apisix::serves_objects(server, listener) {
+            return apisix::nobody(listener, tls, nobody, sni);
         }
         let label = Label { span: listener.span, message: "at this listener".to_owned() };
-        let (message, log) = match (nobody, sni) {
-            (Nobody::NoServerName, _) => (
-                "the client sends no server name, and the server needs one to choose a certificate"
-                    .to_owned(),
-                "failed to find SNI: please check if the client requests via IP or uses an outdated protocol"
-                    .to_owned(),
-            ),
-            (Nobody::NoMatch, name) => {
-                let name = name.unwrap_or("no server name");
-                (
-                    format!("the client asks for {name}, and no certificate is configured for that"),
-                    format!("failed to match any SSL certificate by SNI: {name}"),
-                )
+        let message = match (nobody, sni) {
+            (Nobody::NoMatch, Some(name)) => {
+                format!("the client asks for {name}, and no certificate is configured for that")
+            }
+            _ => {
+                "the client sends no server name, and the server needs one to choose a certificate".to_owned()
             }
         };
-        let end = End::new(
-            Outcome::HandshakeFails,
-            Side::Server,
-            why(Mistake::UnknownServerName, message, vec![label]),
-        );
-        if apisix { end.seen("alert internal error").logged(log).stop() } else { end.stop() }
+        let reason = why(Mistake::UnknownServerName, message, vec![label]);
+        End::new(Outcome::HandshakeFails, Side::Server, reason).stop()
     }
 
     /// The client judges the server. A refusal that comes only after the client's own handshake is handed back.
@@ -650,7 +638,7 @@ impl<'s, 'd> Wire<'s, 'd> {
         match server.kind {
             ProgramKind::Nginx => true,
             ProgramKind::Apisix => {
-                !listener.gate_is_data()
+                !apisix::serves_objects(server, listener)
                     || !context.client_auth.skip_paths.is_empty()
                     || !context.client_auth.trust.iter().any(|trust| {
                         matches!(
@@ -798,22 +786,4 @@ fn trust_label<T>(trust: &[Trust], otherwise: &Setting<T>) -> Option<Label> {
         None => otherwise.span(),
     };
     Some(Label { span, message: "the verifier's trust is configured here".to_owned() })
-}
-
-/// APISIX drops ssl objects that it refuses: they have no names left.
-fn without_dropped(tls: &ListenerTls) -> ListenerTls {
-    let mut tls = tls.clone();
-    for context in &mut tls.contexts {
-        if !context.refusals.is_empty() {
-            context.names.clear();
-        }
-    }
-    tls
-}
-
-impl Listener {
-    /// It is APISIX's data plane.
-    fn gate_is_data(&self) -> bool {
-        matches!(self.gate, Gate::ApisixData)
-    }
 }

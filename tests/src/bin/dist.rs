@@ -61,7 +61,16 @@ fn build(root: &Path, target: &Path, features: &[&str]) -> Result<Vec<u8>, Box<d
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .current_dir(root)
-        .args(["build", "--quiet", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "-p", "mtls-guard"])
+        .args([
+            "build",
+            "--quiet",
+            "--profile",
+            "wasm",
+            "--target",
+            "wasm32-unknown-unknown",
+            "-p",
+            "mtls-guard",
+        ])
         .args(features)
         .arg("--target-dir")
         .arg(target)
