@@ -255,7 +255,11 @@ impl<'a> Subject<'a> {
         for (program, refusal) in self.refusals().filter(|(_, refusal)| refusal.rule == rule.id) {
             if places.insert(refusal.labels.first().map(|label| label.span)) {
                 let message = format!("{} refuses its configuration: {}", program.name, refusal.message);
-                findings.push(rule.finding(message, None, refusal.labels.clone()));
+                let mut labels = refusal.labels.clone();
+                // what to write stands at the place, and is the help of the finding
+                let help = labels.first_mut().filter(|label| is_advice(&label.message));
+                let help = help.map(|label| std::mem::replace(&mut label.message, "refused".to_owned()));
+                findings.push(rule.finding(message, help, labels));
             }
         }
         for why in self.predictions.iter().filter_map(|prediction| prediction.why.first()) {
@@ -276,6 +280,11 @@ impl<'a> Subject<'a> {
             program.refusals.iter().chain(listeners).chain(dialers).map(move |refusal| (program, refusal))
         })
     }
+}
+
+/// Whether a label says what to do rather than what is there.
+fn is_advice(message: &str) -> bool {
+    ["write ", "add ", "keep ", "leave ", "give ", "put "].iter().any(|verb| message.starts_with(verb))
 }
 
 impl Rule {
