@@ -32,6 +32,10 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for program in &subject.deployment.programs {
         let Configuration::Etcd(config) = &program.configuration else { continue };
+        // what is refused is read as far as the refusal
+        if !config.refusals.is_empty() {
+            continue;
+        }
         for (advertised, listening) in mismatched(config) {
             let (wrong, right) = (&advertised.value.scheme, &listening.value.scheme);
             findings.push(RULE.finding(

@@ -37,6 +37,10 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for program in &subject.deployment.programs {
         let Configuration::Etcd(config) = &program.configuration else { continue };
+        // what is refused is read as far as the refusal
+        if !config.refusals.is_empty() {
+            continue;
+        }
         let peers = ("peers", &config.peer, config.listen_peer_urls.value(), "peer-");
         let clients = ("clients", &config.client, config.listen_client_urls.value(), "");
         for (whom, side, urls, prefix) in [clients, peers] {

@@ -34,6 +34,10 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for program in &subject.deployment.programs {
         let Configuration::Etcd(config) = &program.configuration else { continue };
+        // what is refused is read as far as the refusal
+        if !config.refusals.is_empty() {
+            continue;
+        }
         let names = config.client.allowed_hostname.first().or(config.client.allowed_cn.first());
         let https = config.listen_client_urls.value().iter().any(|url| url.value.scheme == "https");
         let (Some(name), true, true) = (names, https, *config.enable_grpc_gateway.value()) else { continue };

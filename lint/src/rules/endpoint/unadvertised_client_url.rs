@@ -30,6 +30,10 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for program in &subject.deployment.programs {
         let Configuration::Etcd(config) = &program.configuration else { continue };
+        // what is refused is read as far as the refusal
+        if !config.refusals.is_empty() {
+            continue;
+        }
         let (Some(supplied), true) =
             (config.advertise_client_urls_supplied, config.listen_client_urls.is_given())
         else {
