@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::deployment::{Content, FileRef, Lookup, Missing};
+use crate::finding::Label;
 use crate::source::{FileContent, FileId, Located, Sources, Span};
 
 /// A place where programs run: a container, the tree beneath `--root`, or a folder of loose files.
@@ -59,6 +60,8 @@ pub enum Mounted {
     },
     /// One file (subPath).
     File(Content),
+    /// The files of a published image, of which we know in which folders they lie: a path elsewhere is missing.
+    Image(String),
     /// A writable or host folder whose content nobody can see; completes "undetermined because …".
     Opaque(String),
 }
@@ -200,6 +203,9 @@ impl Machine {
                     match covering.max_by_key(|mount| mount.path.len()).map(|mount| &mount.content) {
                         None => Some(format!("{folder} lies in the image of {}", self.name)),
                         Some(Lookup::Found(Mounted::Folder { unseen, .. })) => unseen.clone(),
+                        Some(Lookup::Found(Mounted::Image(_))) => {
+                            Some(format!("{folder} lies in the image of {}", self.name))
+                        }
                         Some(Lookup::Found(Mounted::Opaque(why)) | Lookup::Unseen(why)) => Some(why.clone()),
                         Some(Lookup::Found(Mounted::File(_)) | Lookup::Missing(_)) => None,
                     };
@@ -299,12 +305,48 @@ fn source_content(index: &Index<'_>, id: FileId) -> Lookup<Content> {
     }
 }
 
-fn missing_file(path: &str, place: &str, labels: Vec<crate::finding::Label>) -> Lookup<Content> {
+fn missing_file(path: &str, place: &str, labels: Vec<Label>) -> Lookup<Content> {
     Lookup::Missing(Missing {
         rule: "missing-file",
         message: format!("{path} does not exist {place}"),
         labels,
     })
+}
+
+/// Folders in which published images keep files of their own, the system's trust store among them.
+const IMAGE_FOLDERS: [&str; 22] = [
+    "/bin",
+    "/bitnami",
+    "/dev",
+    "/docker-entrypoint.d",
+    "/etc/ca-certificates",
+    "/etc/envoy",
+    "/etc/nginx",
+    "/etc/pki",
+    "/etc/ssl/certs",
+    "/home",
+    "/lib",
+    "/lib64",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/var",
+    "/app",
+];
+
+/// Whether a published image may have a file at a path.
+fn may_be_in_image(path: &str) -> bool {
+    // files that stand in `/` and `/etc` themselves
+    let parts = path.split('/').filter(|part| !part.is_empty()).count();
+    let single = parts < 2
+        || parts == 2 && path.starts_with("/etc/")
+        || matches!(path, "/etc/ssl/cert.pem" | "/etc/ssl/openssl.cnf");
+    single || IMAGE_FOLDERS.iter().any(|folder| path == *folder || is_beneath(path, folder))
 }
 
 /// The content at a path of a container, and its permission bits.
@@ -319,6 +361,22 @@ fn read_mounts(mounts: &[Mount], full: &str, container: &str) -> (Lookup<Content
         Lookup::Missing(missing) => (Lookup::Missing(missing.clone()), None),
         Lookup::Unseen(why) => (Lookup::Unseen(why.clone()), None),
         Lookup::Found(Mounted::Opaque(why)) => (Lookup::Unseen(why.clone()), None),
+        Lookup::Found(Mounted::Image(_)) if may_be_in_image(full) => {
+            (Lookup::Unseen(format!("{full} lies in the image of {container}")), None)
+        }
+        Lookup::Found(Mounted::Image(image)) => {
+            let mut labels = vec![Label {
+                span: mount.span,
+                message: format!("{image} has no such file, and no volume is mounted there"),
+            }];
+            let others = mounts.iter().filter(|other| other.path != mount.path).take(3);
+            labels.extend(others.map(|other| Label {
+                span: other.span,
+                message: format!("this is mounted at {}", other.path),
+            }));
+            let message = format!("nothing is mounted at {full} in {container}");
+            (Lookup::Missing(Missing { rule: "unmounted-path", message, labels }), None)
+        }
         Lookup::Found(Mounted::File(content)) if rest.is_empty() => (Lookup::Found(content.clone()), None),
         Lookup::Found(Mounted::File(_)) => {
             (missing_file(full, "because its folder is mounted as a file", Vec::new()), None)
@@ -340,11 +398,8 @@ fn read_mounts(mounts: &[Mount], full: &str, container: &str) -> (Lookup<Content
                         list(&have)
                     ),
                     labels: vec![
-                        crate::finding::Label {
-                            span: mount.span,
-                            message: format!("mounted here at {}", mount.path),
-                        },
-                        crate::finding::Label { span: *span, message: format!("{name} has {}", list(&have)) },
+                        Label { span: mount.span, message: format!("mounted here at {}", mount.path) },
+                        Label { span: *span, message: format!("{name} has {}", list(&have)) },
                     ],
                 })
             };

@@ -146,6 +146,7 @@ pub const RULES: &[Rule] = &[
     kubernetes::unknown_service_port::RULE,
     kubernetes::unknown_target_port::RULE,
     kubernetes::unmatched_selector::RULE,
+    kubernetes::unmounted_path::RULE,
     policy::client_certificate_header_without_certificate::RULE,
     policy::disabled_filter::RULE,
     policy::fail_open_filter::RULE,

@@ -78,6 +78,8 @@ pub struct Container {
     pub mounts: Vec<VolumeMount>,
     /// Its probes.
     pub probes: Vec<Probe>,
+    /// `lifecycle`: it runs commands of its own when it starts or stops.
+    pub has_hooks: bool,
     /// `securityContext.runAsUser`.
     pub run_as_user: Option<i64>,
     /// The container.
@@ -364,6 +366,7 @@ fn container(node: Node<'_>) -> Container {
             let probe = node.get(key)?;
             Some(Probe { purpose, action: action(probe)?, span: probe.span() })
         })),
+        has_hooks: node.get("lifecycle").is_some(),
         run_as_user: node.at(&["securityContext", "runAsUser"]).and_then(Node::as_i64),
         span: node.span(),
     }

@@ -4,6 +4,7 @@ use super::environment::Environment;
 use crate::deployment::{Lookup, ProgramKind};
 use crate::dialect::kubernetes::Container;
 use crate::resolve::Launch;
+use crate::resolve::machine::{Mount, Mounted};
 use crate::source::Located;
 
 /// The launch of a container's program, if it is one that we know; of init containers, only clients.
@@ -55,6 +56,65 @@ pub(super) fn recognise(
         environment: environment.variables.clone(),
         configuration: None,
     })
+}
+
+/// Repositories of images that hold their program and no credentials of anybody.
+const PUBLISHED: [&str; 20] = [
+    "nginx",
+    "library/nginx",
+    "nginxinc/nginx-unprivileged",
+    "bitnami/nginx",
+    "bitnamilegacy/nginx",
+    "openresty/openresty",
+    "bitnami/etcd",
+    "bitnamilegacy/etcd",
+    "coreos/etcd",
+    "etcd-development/etcd",
+    "etcd",
+    "apache/apisix",
+    "bitnami/apisix",
+    "bitnamilegacy/apisix",
+    "envoyproxy/envoy",
+    "envoyproxy/envoy-distroless",
+    "envoyproxy/envoy-contrib",
+    "envoyproxy/envoy-debug",
+    "envoyproxy/envoy-dev",
+    "curlimages/curl",
+];
+/// Registries that publish them.
+const REGISTRIES: [&str; 8] = [
+    "docker.io",
+    "index.docker.io",
+    "registry-1.docker.io",
+    "quay.io",
+    "gcr.io",
+    "registry.k8s.io",
+    "k8s.gcr.io",
+    "public.ecr.aws",
+];
+
+/// What a published image brings, as a mount beneath all others; None where the image is somebody's own, or where
+/// something may write files before the program starts.
+pub(super) fn image_files(container: &Container) -> Option<Mount> {
+    let image = container.image.as_ref()?;
+    let bare = image.value.split('@').next()?;
+    let (registry, path) = match bare.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), rest),
+        _ => (None, bare),
+    };
+    let repository = path.split(':').next()?;
+    if container.has_hooks
+        || registry.is_some_and(|registry| !REGISTRIES.contains(&registry))
+        || !PUBLISHED.contains(&repository)
+    {
+        return None;
+    }
+    let mut words = container.command.iter().chain(&container.args);
+    let starts =
+        words.next().is_none_or(|word| word.value.starts_with('-') || program(&word.value).is_some())
+            || container.command.is_empty() && path.contains("apisix");
+    let content = Lookup::Found(Mounted::Image(image.value.clone()));
+    starts.then(|| Mount { path: "/".to_owned(), span: image.span, content })
 }
 
 /// The program of an image that nobody gives a command.

@@ -149,8 +149,9 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
             let mut own_machines = Vec::new();
             for (container, init) in workload.pod.all() {
                 let environment = environment::resolve(container, &identity, &stores);
-                let mounts =
+                let mut mounts =
                     mounts::resolve(workload, container, &identity, &environment, &stores, &mut planning);
+                mounts.extend(launch::image_files(container));
                 let machine = first_machine + machines.len();
                 let several = workload.pod.containers.len() > 1 || init;
                 let title = identity.title(several.then_some(container));

@@ -245,6 +245,31 @@ fn a_missing_secret_points_at_one_of_a_similar_name() {
 }
 
 #[test]
+fn a_path_that_nobody_mounts_is_missing_from_a_published_image_only() {
+    for (from, to, path, missing) in [
+        ("/tls", "/tls", "/certs/tls.crt", true),
+        ("/tls", "/tls", "/etc/ssl/private/tls.crt", true),
+        ("/tls", "/tls", "/etc/ssl/certs/ca-certificates.crt", false),
+        ("/tls", "/tls", "/usr/local/x", false),
+        ("/tls", "/tls", "/data/x", false),
+        ("quay.io/coreos/etcd:v3.5.16", "registry.example/etcd:v3.5.16", "/certs/tls.crt", false),
+        ("quay.io/coreos/etcd:v3.5.16", "example/etcd", "/certs/tls.crt", false),
+        ("quay.io/coreos/etcd:v3.5.16", "bitnami/etcd:3@sha256:00", "/certs/tls.crt", true),
+        ("      ports: [", "      command: [sh, -c, etcd]\n      ports: [", "/certs/tls.crt", false),
+    ] {
+        let built = edited(from, to);
+        match read(&Sources::default(), &built, path).content {
+            Lookup::Missing(found) => {
+                assert!(missing, "{path}: {}", found.message);
+                assert_eq!(found.rule, "unmounted-path");
+            }
+            Lookup::Unseen(_) => assert!(!missing, "{to} {path}"),
+            Lookup::Found(content) => panic!("{path}: {content:?}"),
+        }
+    }
+}
+
+#[test]
 fn what_others_may_make_is_unseen() {
     let nobody = DEPLOYMENT.replacen("secret: {secretName: store-tls", "secret: {secretName: nobody", 1);
     for (object, words) in [

@@ -11,3 +11,4 @@ pub mod shadowed_system_trust;
 pub mod unknown_service_port;
 pub mod unknown_target_port;
 pub mod unmatched_selector;
+pub mod unmounted_path;
