@@ -152,7 +152,12 @@ fn judge(shelf: &Shelf<'_>, connection: &Connection, at: UnixSeconds) -> Predict
         }),
         Lookup::Unseen(why) => client_alone(shelf, client).and_then(|()| Err(unknown(vec![why.clone()]))),
     };
-    conclude(step, authenticated)
+    let mut prediction = conclude(step, authenticated);
+    if connection.client.is_none() {
+        // whether callers that we do not know verify the server is theirs
+        prediction.server_authenticated = None;
+    }
+    prediction
 }
 
 /// A client whose server is not there may still refuse its own configuration.
