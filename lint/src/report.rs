@@ -140,12 +140,55 @@ struct Rendered {
     /// Byte offsets of line starts; made when first asked for.
     lines: OnceCell<Vec<u32>>,
     /// The text without its secrets; made when first asked for.
-    shown: OnceCell<Arc<String>>,
+    shown: OnceCell<Arc<Shown>>,
 }
+
+/// The text of a file as people see it: secrets masked, very long lines cut.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// The text.
+    pub text: String,
+    /// Where something was cut: offset in the file, and how many bytes are missing from there on.
+    cuts: Vec<(usize, usize)>,
+}
+
+impl Shown {
+    /// Where a byte of the file stands in the text; a byte that was cut, where the cut is.
+    pub fn at(&self, offset: usize) -> usize {
+        let after = self.cuts.partition_point(|(at, _)| *at <= offset);
+        let before: usize = self.cuts.iter().take(after.saturating_sub(1)).map(|(_, missing)| missing).sum();
+        let within = after.checked_sub(1).and_then(|last| self.cuts.get(last));
+        let missing = within.map_or(0, |(at, missing)| (*missing).min(offset - at));
+        offset - before - missing
+    }
+}
+
+/// A longer line is cut where it is shown: nobody reads it, and it fills the screen.
+const LONGEST_LINE: usize = 160;
 
 impl Rendered {
     fn new(path: String, bytes: Arc<Vec<u8>>) -> Self {
         Self { path, bytes, secrets: Vec::new(), lines: OnceCell::new(), shown: OnceCell::new() }
+    }
+
+    fn shown(&self) -> Shown {
+        let masked = self.masked();
+        let mut shown = Shown::default();
+        let mut offset = 0;
+        for line in masked.split_inclusive('\n') {
+            let end = line.trim_end_matches(['\n', '\r']).len();
+            let cut = line.char_indices().nth(LONGEST_LINE).map(|(at, _)| at).filter(|at| *at < end);
+            match cut {
+                Some(at) => {
+                    shown.text.push_str(line.get(..at).unwrap_or_default());
+                    shown.text.push_str(line.get(end..).unwrap_or_default());
+                    shown.cuts.push((offset + at, end - at));
+                }
+                None => shown.text.push_str(line),
+            }
+            offset += line.len();
+        }
+        shown
     }
 
     fn masked(&self) -> String {
@@ -206,11 +249,11 @@ impl Files {
         self.files.get(&file).map_or(&[], |file| file.bytes.as_slice())
     }
 
-    /// The text of a file as it may be shown: private keys and other secrets masked, byte for byte. Empty for a file
-    /// that is no text.
-    pub fn shown(&self, file: FileId) -> Arc<String> {
+    /// The text of a file as it may be shown: private keys and other secrets masked, very long lines cut. Empty for a
+    /// file that is no text.
+    pub fn shown(&self, file: FileId) -> Arc<Shown> {
         let Some(file) = self.files.get(&file) else { return Arc::default() };
-        Arc::clone(file.shown.get_or_init(|| Arc::new(file.masked())))
+        Arc::clone(file.shown.get_or_init(|| Arc::new(file.shown())))
     }
 
     /// First and last place of a span.
@@ -265,5 +308,16 @@ mod tests {
         assert!(!shown.contains("QUJD"), "{shown}");
         assert!(shown.contains("AA") && shown.starts_with('*'));
         assert_eq!(shown.len(), text.len());
+    }
+
+    #[test]
+    fn long_lines_are_cut_and_places_after_them_still_found() {
+        let text = format!("{}\nab{}\ncd\n", "x".repeat(3), "y".repeat(500));
+        let shown = Rendered::new("a".to_owned(), Arc::new(text.clone().into_bytes())).shown();
+        assert_eq!(shown.text.lines().map(str::len).collect::<Vec<_>>(), [3, LONGEST_LINE, 2]);
+        let place = text.find("cd").unwrap();
+        assert_eq!(shown.text.get(shown.at(place)..), Some("cd\n"));
+        assert_eq!(shown.at(5), 5);
+        assert_eq!(shown.at(place - 5), 4 + LONGEST_LINE);
     }
 }

@@ -4,13 +4,12 @@
 
 use std::fmt;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::{Outcome, Side};
-use crate::report::{ConnectionReport, Files, Party, Report};
+use crate::report::{self, ConnectionReport, Files, Party, Report};
 use crate::source::FileId;
 use crate::time;
 
@@ -104,7 +103,9 @@ fn name(party: &Party) -> String {
 
 fn details(out: &mut String, connection: &ConnectionReport, style: Style) {
     let prediction = &connection.prediction;
+    // a program that dials itself has nobody to verify
     let one_way = prediction.outcome == Outcome::Completes
+        && connection.client != connection.server
         && (prediction.server_authenticated == Some(false) || prediction.client_authenticated == Some(false));
     let notes = prediction.breaks_at.is_some() || !prediction.why.is_empty();
     if prediction.outcome == Outcome::Completes && !one_way && !notes {
@@ -112,6 +113,14 @@ fn details(out: &mut String, connection: &ConnectionReport, style: Style) {
     }
     let title = format!("{} → {}  {}", name(&connection.client), name(&connection.server), connection.url);
     let _ = write!(out, "\n{}\n", paint(style, "1", title));
+    if one_way {
+        let halves = [
+            (prediction.server_authenticated, "the client does not verify the server's certificate"),
+            (prediction.client_authenticated, "the server authenticates no client"),
+        ];
+        let missing = halves.iter().filter(|(known, _)| *known == Some(false)).map(|(_, words)| *words);
+        let _ = writeln!(out, "  not mutual TLS: {}", missing.collect::<Vec<_>>().join(", "));
+    }
     for why in &prediction.why {
         let _ = writeln!(out, "  {} [{}]", why.message, why.rule);
     }
@@ -181,7 +190,7 @@ struct Shown {
     severity: miette::Severity,
     message: String,
     help: Option<String>,
-    source: NamedSource<Arc<String>>,
+    source: NamedSource<String>,
     labels: Vec<LabeledSpan>,
     related: Vec<Shown>,
 }
@@ -220,28 +229,32 @@ impl Shown {
     }
 }
 
-fn source(files: &Files, file: FileId) -> NamedSource<Arc<String>> {
-    NamedSource::new(files.path(file), files.shown(file))
+fn source(files: &Files, file: FileId) -> NamedSource<String> {
+    NamedSource::new(files.path(file), files.shown(file).text.clone())
 }
 
 fn labels_in(files: &Files, finding: &Finding, file: FileId) -> Vec<LabeledSpan> {
-    let text = files.shown(file);
+    let shown = files.shown(file);
     let here = finding.labels.iter().enumerate().filter(|(_, label)| label.span.file == file);
-    here.map(|(index, label)| labeled(&text, label, index == 0)).collect()
+    here.map(|(index, label)| labeled(&shown, label, index == 0)).collect()
 }
 
-fn labeled(text: &str, label: &Label, primary: bool) -> LabeledSpan {
-    let start = label.span.start as usize;
-    let whole = text.get(start..label.span.end as usize).unwrap_or_default();
-    // a block is labelled at its first line: a page of source explains nothing
-    let span = (start, whole.lines().next().unwrap_or_default().trim_end().len());
-    let text = if label.message.is_empty() { None } else { Some(label.message.clone()) };
+fn labeled(shown: &report::Shown, label: &Label, primary: bool) -> LabeledSpan {
+    let start = shown.at(label.span.start as usize);
+    let whole = shown.text.get(start..shown.at(label.span.end as usize)).unwrap_or_default();
+    // a block is labelled at its first line, a long value at its beginning: a page of source explains nothing
+    let line = whole.lines().next().unwrap_or_default().trim_end();
+    let length = line.char_indices().nth(LONGEST_LABEL).map_or(line.len(), |(at, _)| at);
+    let span = (start, length);
+    let message = if label.message.is_empty() { None } else { Some(label.message.clone()) };
     if primary {
-        LabeledSpan::new_primary_with_span(text, span)
+        LabeledSpan::new_primary_with_span(message, span)
     } else {
-        LabeledSpan::new_with_span(text, span)
+        LabeledSpan::new_with_span(message, span)
     }
 }
+
+const LONGEST_LABEL: usize = 48;
 
 impl fmt::Display for Shown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
