@@ -560,6 +560,8 @@ pub enum Gate {
         keys: Option<Vec<[u8; 32]>>,
         /// Why there may be other keys; None: all are known.
         keys_unseen: Option<String>,
+        /// The keys are those that the program ships; none is written.
+        shipped_keys: bool,
         /// `admin_key_required`.
         key_required: bool,
     },

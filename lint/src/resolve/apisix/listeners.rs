@@ -195,6 +195,7 @@ fn admin_api(given: &Given<'_>, config: &Config, admin: &Admin) -> Option<Listen
         keys: (!admin.keys.is_empty() || admin.random_key.is_none())
             .then(|| admin.keys.iter().map(|key| key.sha256).collect()),
         keys_unseen: unseen_in(config, &[Area::Keys]).into_iter().next(),
+        shipped_keys: !admin.keys.is_empty() && admin.keys.iter().all(|key| key.span == admin.span),
         key_required: *admin.key_required.value(),
     };
     let tls = admin.https.value().then(|| {

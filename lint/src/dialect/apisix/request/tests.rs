@@ -169,6 +169,7 @@ fn admin(allow: &[&str], keys: Option<&[&str]>, unseen: bool, required: bool) ->
     Gate::ApisixAdmin {
         allow: Setting::Given(Located::new(allow.iter().map(|net| (*net).to_owned()).collect(), HERE)),
         keys: keys.map(|keys| keys.iter().map(|key| Sha256::digest(key.as_bytes()).into()).collect()),
+        shipped_keys: false,
         keys_unseen: unseen.then(|| "Secret keys is not among the sources".to_owned()),
         key_required: required,
     }
@@ -203,5 +204,23 @@ fn the_admin_api_looks_at_the_address_then_at_the_key() {
             Answer::Undetermined(_) => 0,
         };
         assert_eq!(got, status, "{gate:?} {from:?} {key:?}");
+    }
+}
+
+#[test]
+fn a_request_without_key_passes_where_only_shipped_keys_are_in_force() {
+    for (shipped, key, status) in [(true, None, 200), (false, None, 401), (true, Some("wrong"), 401)] {
+        let mut gate = admin(&["0.0.0.0/0"], Some(&["right"]), false, true);
+        if let Gate::ApisixAdmin { shipped_keys, .. } = &mut gate {
+            *shipped_keys = shipped;
+        }
+        let mut request = request("admin", "/apisix/admin/routes");
+        request.headers = key.map(|key: &str| ("x-api-key".to_owned(), key.to_owned())).into_iter().collect();
+        let got = match admin_api(&gate, &request) {
+            Answer::Passes => 200,
+            Answer::Refused { status, .. } => status,
+            Answer::Undetermined(_) => 0,
+        };
+        assert_eq!(got, status, "{shipped} {key:?}");
     }
 }
