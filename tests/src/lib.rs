@@ -3,6 +3,7 @@
 
 pub mod ask;
 pub mod generate;
+pub mod hosts;
 pub mod mint;
 pub mod oracle;
 pub mod programs;

@@ -5,6 +5,7 @@
 //! | `ca.pem`, `other-ca.pem` | the trust anchor of nearly everything here, and one that issued nothing |
 //! | `NAME.pem`, `NAME.key` | end-entity certificate with what its owner sends, and its private key |
 //! | `NAME.crl.pem` | revocation lists of its issuers |
+//! | `decisions/` | what fixtures/decisions asks about, see [`super::decisions`] |
 
 use std::collections::BTreeMap;
 
@@ -112,6 +113,7 @@ pub fn all() -> BTreeMap<String, String> {
             put(format!("{name}.ca.pem"), minted.bundle);
         }
     }
+    files.extend(super::decisions::all().into_iter().map(|(name, text)| (format!("decisions/{name}"), text)));
     files
 }
 

@@ -5,6 +5,7 @@
 //! library does make is compared with rcgen, byte for byte.
 
 pub mod certificate;
+pub mod decisions;
 pub mod der;
 pub mod file;
 pub mod fixtures;
