@@ -476,9 +476,9 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_and_twenty_scenarios_cover_every_edge() {
+    fn sixty_scenarios_cover_every_edge() {
         let edges: std::collections::BTreeSet<String> =
-            (0..120).map(|number| generate(1, number).0.edge).collect();
+            (0..60).map(|number| generate(3, number).0.edge).collect();
         assert_eq!(edges.into_iter().collect::<Vec<_>>(), ["E1", "E2", "E3", "E4", "E5", "E7"]);
     }
 }
