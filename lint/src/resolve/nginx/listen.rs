@@ -100,9 +100,10 @@ fn listener(given: &Given<'_>, config: &NginxConfig, group: &Group<'_>, default:
                 continue;
             };
             if server.tls.certificates.is_empty() && !*server.tls.reject_handshake.value() {
-                // without a context of its own, a server is served by the default's (ngx_http_ssl_servername)
+                // without a certificate of its own, a server is served with the default's (ngx_http_ssl_servername)
                 *context = ServerContext {
                     names: std::mem::take(&mut context.names),
+                    client_auth: borrowed(&default_context.client_auth, &context.client_auth),
                     span: context.span,
                     ..default_context.clone()
                 };
@@ -125,6 +126,19 @@ fn listener(given: &Given<'_>, config: &NginxConfig, group: &Group<'_>, default:
         refusals: Vec::new(),
         unseen,
         span,
+    }
+}
+
+/// What a server without a certificate asks of clients: verified as the default server does in the handshake, they
+/// are let in by its own `ssl_verify_client`.
+fn borrowed(default: &ClientAuth, own: &ClientAuth) -> ClientAuth {
+    let asked = *default.mode.value() != ClientAuthMode::Off;
+    match own.mode.value() {
+        ClientAuthMode::Off => ClientAuth { mode: own.mode.clone(), ..default.clone() },
+        // nobody is asked, so that nobody has what is required: every request is answered with 400 (seen on 1.22)
+        ClientAuthMode::Required if !asked => ClientAuth { trust: Vec::new(), ..own.clone() },
+        _ if asked => ClientAuth { mode: own.mode.clone(), ..default.clone() },
+        _ => default.clone(),
     }
 }
 
