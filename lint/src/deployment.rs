@@ -591,6 +591,9 @@ pub struct Dialer {
     pub request: Option<Request>,
     /// What it puts before the path of every request (`/` of an etcd URL with a trailing slash); mostly empty.
     pub path_prefix: String,
+    /// The Host header of requests that it passes on, where it is not the one it received (nginx sends that of the
+    /// upstream).
+    pub sends_host: Option<String>,
     /// Configuration refused that concerns this dialer only (an APISIX route, an Envoy cluster).
     pub refusals: Vec<Refusal>,
     /// What could not be seen of it.

@@ -170,11 +170,21 @@ impl<'s, 'd> Wire<'s, 'd> {
     }
 
     fn request_host(&self) -> Option<String> {
-        self.request().map(|request| without_port(&request.host).to_owned())
+        self.received().map(|request| without_port(&request.host).to_owned())
     }
 
-    /// The request that opens the connection.
+    /// The request that opens the connection, as the server gets it.
     pub fn request(&self) -> Option<Request> {
+        let (_, _, dialer) = self.client?;
+        let request = self.received()?;
+        Some(match &dialer.sends_host {
+            Some(host) => Request { host: host.clone(), ..request },
+            None => request,
+        })
+    }
+
+    /// The request for which the client dials.
+    fn received(&self) -> Option<Request> {
         let (_, client, dialer) = self.client?;
         self.connection.request.clone().or_else(|| dialer.request.clone()).or_else(|| {
             request::usual(client.kind, dialer.purpose, &dialer.target.host.value, &dialer.path_prefix)

@@ -129,6 +129,11 @@ impl<'a> Switchboard<'a> {
                 continue;
             };
             let Some(program) = self.programs.get(*server).filter(|_| hops < MOST_HOPS) else { continue };
+            // what the next server gets to see is what this one sent
+            let sender = connection.client.and_then(|(id, index)| self.programs.get(id)?.dialers.get(index));
+            let sent_host = sender.and_then(|dialer| dialer.sends_host.clone());
+            let request =
+                &Request { host: sent_host.unwrap_or_else(|| request.host.clone()), ..request.clone() };
             for onward in routing::onward(program, *listener, request) {
                 if seen.insert((*server, onward)) {
                     let mut next = self.connection(*server, onward, Some(request));

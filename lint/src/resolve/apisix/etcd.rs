@@ -102,6 +102,7 @@ fn dialer(given: &Given<'_>, config: &Config, bundles: &[Trust], url: &Located<S
         // the start asks for HOST/version: one slash too many, and etcd knows no such path
         request: None,
         path_prefix: address.path.to_owned(),
+        sends_host: None,
         refusals,
         unseen: unseen_in(config, &[Area::Etcd]),
         span,
@@ -219,6 +220,7 @@ fn control_plane(given: &Given<'_>, plane: &ControlPlane, url: &Located<String>)
         speaks: Speaks::Http,
         request: None,
         path_prefix: String::new(),
+        sends_host: None,
         refusals: Vec::new(),
         unseen: Vec::new(),
         span: url.span,

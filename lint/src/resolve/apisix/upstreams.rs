@@ -214,6 +214,7 @@ impl Call<'_> {
             speaks,
             request: None,
             path_prefix: String::new(),
+            sends_host: None,
             refusals,
             unseen: Vec::new(),
             span: self.upstream.span,

@@ -327,6 +327,7 @@ fn dialer(span: Span) -> Dialer {
         speaks: Speaks::Http,
         request: None,
         path_prefix: String::new(),
+        sends_host: None,
         refusals: Vec::new(),
         unseen: Vec::new(),
         span,

@@ -69,6 +69,7 @@ pub(super) fn program(container: &Container, pod: &Pod, title: &str, machine: us
                 from: None,
             }),
             path_prefix: String::new(),
+            sends_host: None,
             refusals: Vec::new(),
             unseen: Vec::new(),
             span: probe.span,

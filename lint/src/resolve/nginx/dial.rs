@@ -153,6 +153,7 @@ fn dialers_of(
         },
         request: None,
         path_prefix: String::new(),
+        sends_host: known.then(|| sent_host(location, pass)).flatten(),
         refusals: Vec::new(),
         unseen,
         span: pass.span,
@@ -195,6 +196,21 @@ fn url(pass: &Pass) -> String {
     match pass.port {
         Some(port) => format!("{scheme}{}:{port}", pass.host.value),
         None => format!("{scheme}{}", pass.host.value),
+    }
+}
+
+/// The Host header that a pass sends: its own host, unless the location sets another; None: the one received.
+fn sent_host(location: &Location, pass: &Pass) -> Option<String> {
+    let own = match pass.port {
+        Some(port) if Some(port) != pass.default_port => format!("{}:{port}", pass.host.value),
+        _ => pass.host.value.clone(),
+    };
+    let header = location.headers.iter().find(|header| header.name.value.eq_ignore_ascii_case("host"));
+    let Some(header) = header else { return Some(own) };
+    match variables(&header.value.value).as_slice() {
+        [] => Some(header.value.value.clone()),
+        ["proxy_host"] => Some(own),
+        _ => None,
     }
 }
 
