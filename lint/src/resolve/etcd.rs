@@ -167,7 +167,10 @@ fn parse(
         program.refusals.push(Refusal {
             rule: "refused-setting",
             message: format!("etcd cannot parse its configuration: {}", lost.message),
-            labels: vec![crate::finding::Label { span: lost.span, message: String::new() }],
+            labels: vec![crate::finding::Label {
+                span: lost.span,
+                message: "put valid YAML here".to_owned(),
+            }],
             log: None,
         });
         return None;

@@ -463,14 +463,14 @@ impl<'t> Parser<'t> {
     /// have them so (`\   #1`), and to a shell that backslash would end the command.
     fn continuation(&mut self) -> bool {
         let Some(after) = self.rest().strip_prefix('\\') else { return false };
-        let (line, length) = match after.find('\n') {
-            Some(end) => (after.get(..end).unwrap_or_default(), end + 2),
-            None => (after, after.len() + 1),
+        let body = after.trim_start_matches([' ', '\t', '\r']);
+        let blanks = after.len() - body.len();
+        let length = match body.chars().next() {
+            None => 1 + after.len(),
+            Some('\n') => 2 + blanks,
+            Some('#') if blanks > 0 => 1 + blanks + body.find('\n').map_or(body.len(), |end| end + 1),
+            Some(_) => return false,
         };
-        let trimmed = line.trim();
-        if !(trimmed.is_empty() || trimmed.starts_with('#') && line.starts_with([' ', '\t'])) {
-            return false;
-        }
         self.at += length;
         true
     }

@@ -162,6 +162,7 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
         read.refusals.push(refusal(
             "there is no URL".to_owned(),
             span,
+            "add the URL, https://HOST:PORT/PATH",
             Some("curl: (2) no URL specified".to_owned()),
         ));
     }
@@ -274,7 +275,12 @@ impl Reader<'_> {
                 if several {
                     let log = format!("curl: option --{name}: is ambiguous");
                     let message = format!("several options begin with --{name}");
-                    self.read.refusals.push(refusal(message, word.text.span, Some(log)));
+                    self.read.refusals.push(refusal(
+                        message,
+                        word.text.span,
+                        "write the whole name",
+                        Some(log),
+                    ));
                 } else if let Some((option, _)) =
                     name.split_once('=').filter(|(option, _)| curl_options::long(option).is_ok())
                 {
@@ -282,7 +288,12 @@ impl Reader<'_> {
                         "curl takes the value of --{option} as a word of its own, without an equals sign"
                     );
                     let log = format!("curl: option --{name}: is unknown");
-                    self.read.refusals.push(refusal(message, word.text.span, Some(log)));
+                    self.read.refusals.push(refusal(
+                        message,
+                        word.text.span,
+                        &format!("write --{option} VALUE"),
+                        Some(log),
+                    ));
                 } else {
                     self.unknown(&format!("--{name}"));
                 }
@@ -309,7 +320,7 @@ impl Reader<'_> {
             if option.takes_value {
                 let log = format!("curl: option {}: requires parameter", word.text.value);
                 let message = format!("{} has no value", word.text.value);
-                self.read.refusals.push(refusal(message, at, Some(log)));
+                self.read.refusals.push(refusal(message, at, "add its value", Some(log)));
                 return false;
             }
             self.switch(option.name, on, at);
@@ -429,6 +440,7 @@ impl Reader<'_> {
             (None, Lookup::Missing(missing)) => self.read.refusals.push(refusal(
                 missing.message,
                 path.text.span,
+                "write the path of a file that is there",
                 Some(format!("curl: cannot read config from '{}'", path.text.value)),
             )),
             (Some(why), _) | (None, Lookup::Unseen(why)) => {
@@ -467,6 +479,7 @@ impl Reader<'_> {
                     self.read.refusals.push(refusal(
                         format!("{text} is no URL: {why}"),
                         written.text.span,
+                        "write https://HOST:PORT/PATH",
                         Some(log.to_owned()),
                     ));
                 }

@@ -101,6 +101,7 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
                 None => read.refusals.push(refusal(
                     format!("--{name} has no value"),
                     word.text.span,
+                    &format!("write --{name}=VALUE"),
                     Some(format!("Error: flag needs an argument: --{name}")),
                 )),
             }
@@ -125,7 +126,7 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
         if let Some((_, beside)) = given.iter().find(|(name, _)| name == known) {
             let mut refused = refusal(
                 format!("{name} and --{known} give the same setting, and etcdctl refuses that"),
-                value.text.span,
+                value.text.span, &format!("leave {name} out, or the flag"),
                 Some(
                     "is shadowed by corresponding command-line flag (either unset environment variable or disable flag)"
                         .to_owned(),
@@ -177,7 +178,12 @@ fn halves(read: &mut Etcdctl) {
         text(&read.key),
         text(&read.cert)
     );
-    let mut refused = refusal(format!("--{given} is given and --{missing} is not"), span, Some(log));
+    let mut refused = refusal(
+        format!("--{given} is given and --{missing} is not"),
+        span,
+        &format!("give --{missing} as well"),
+        Some(log),
+    );
     refused.rule = "missing-credential";
     read.refusals.push(refused);
 }

@@ -128,8 +128,10 @@ fn variable<'e>(environment: &'e [(String, Argument)], name: &str) -> Option<&'e
 }
 
 /// A command line that the program refuses.
-fn refusal(message: String, span: Span, log: Option<String>) -> Refusal {
-    let labels = vec![Label { span, message: String::new() }];
+///
+/// `advice` says what to write; it stands at the place and becomes the help of the finding.
+fn refusal(message: String, span: Span, advice: &str, log: Option<String>) -> Refusal {
+    let labels = vec![Label { span, message: advice.to_owned() }];
     Refusal { rule: "refused-setting", message, labels, log }
 }
 

@@ -286,6 +286,7 @@ pub fn read(span: Span, arguments: &[Argument], _environment: &[(String, Argumen
             read.refusals.push(refusal(
                 format!("-{name} has no value"),
                 at,
+                &format!("write -{name} VALUE"),
                 Some(format!("s_client: Option -{name} needs a value")),
             ));
             continue;

@@ -99,22 +99,27 @@ impl Given {
                     }
                     continue;
                 }
-                let message = if name == "ca-file" || name == "peer-ca-file" {
+                let (message, advice) = if name == "ca-file" || name == "peer-ca-file" {
                     let new = name.replace("ca-file", "trusted-ca-file");
-                    format!("etcd {version} has no flag --{name} any more; it is --{new} today")
+                    (
+                        format!("etcd {version} has no flag --{name} any more"),
+                        format!("write --{new} instead"),
+                    )
                 } else {
-                    format!("etcd {version} has no flag --{name}")
+                    let advice = format!("leave --{name} out, or correct its name");
+                    (format!("etcd {version} has no flag --{name}"), advice)
                 };
-                self.refuse(message, argument.span, Some(format!("flag provided but not defined: -{name}")));
-                return;
+                let log = format!("flag provided but not defined: -{name}");
+                return self.refuse(message, argument.span, &advice, Some(log));
             };
             if !setting.known_to(version) {
                 let message = format!(
                     "etcd {version} has no flag --{name}; it came with {}",
                     setting.since.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
                 );
-                self.refuse(message, argument.span, Some(format!("flag provided but not defined: -{name}")));
-                return;
+                let log = format!("flag provided but not defined: -{name}");
+                let advice = format!("leave --{name} out, or run a release that has it");
+                return self.refuse(message, argument.span, &advice, Some(log));
             }
             let value = match (attached, setting.form) {
                 (Some(value), _) => value,
@@ -126,6 +131,7 @@ impl Given {
                         return self.refuse(
                             message,
                             argument.span,
+                            &format!("write --{name}=VALUE"),
                             Some(format!("flag needs an argument: -{name}")),
                         );
                     }
@@ -138,7 +144,12 @@ impl Given {
             if setting.form == Form::Bool && parse_bool(&value.value).is_none() {
                 let message = format!("--{name} is true or false, not {:?}", value.value);
                 let log = format!("invalid boolean value {:?} for -{name}: parse error", value.value);
-                return self.refuse(message, value.span, Some(log));
+                return self.refuse(
+                    message,
+                    value.span,
+                    &format!("write --{name}=true or --{name}=false"),
+                    Some(log),
+                );
             }
             self.from_flags.insert(setting.name, argument.span);
             self.values.insert(setting.name, Value::Text(value));
@@ -163,6 +174,7 @@ impl Given {
                 let mut refused = refusal(
                     format!("{name} and --{} give the same setting, and etcd refuses that", setting.name),
                     variable.name.span,
+                    &format!("leave {name} out, or the flag"),
                     Some(CONFLICT.to_owned()),
                 );
                 refused.labels.push(Label { span: *flag, message: "the flag".to_owned() });
@@ -179,6 +191,7 @@ impl Given {
                     self.refuse(
                         format!("{name} is true or false, not {:?}", value.value),
                         value.span,
+                        "write true or false",
                         Some(log),
                     );
                 }
@@ -229,6 +242,7 @@ impl Given {
                 return self.refuse(
                     "etcd's configuration file is a mapping of settings, and this is none".to_owned(),
                     root.span(),
+                    "write settings as NAME: VALUE, one a line",
                     None,
                 );
             }
@@ -269,6 +283,7 @@ impl Given {
                 return self.refuse(
                     format!("{block} is a mapping of settings, and this is {what}"),
                     node.span(),
+                    "write cert-file, key-file and trusted-ca-file as keys within it",
                     None,
                 );
             }
@@ -352,7 +367,15 @@ impl Given {
                 "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go struct field {field} of type {wanted}"
             )
         });
-        self.refuse(message, node.span(), log);
+        let advice = match setting.form {
+            Form::Text | Form::Urls => {
+                format!("write one text, {key}: VALUE, with commas where there are several")
+            }
+            Form::Bool => format!("write {key}: true or {key}: false, without quotes"),
+            Form::Number => format!("write {key} as a number, without quotes or unit"),
+            Form::List => format!("write {key}: [{}]", node.as_str().unwrap_or("VALUE")),
+        };
+        self.refuse(message, node.span(), &advice, log);
     }
 
     /// Whether a shell or the kubelet still has to fill in a value on which TLS depends; it is noted then.
@@ -372,18 +395,22 @@ impl Given {
     }
 
     fn not_a_flag(&mut self, argument: &Located<String>) {
-        let message = match argument.value.as_str() {
-            word @ ("true" | "false") => format!(
-                "{word} stands by itself: a switch of etcd takes its value with an equals sign, or none at all"
+        let (message, advice) = match argument.value.as_str() {
+            word @ ("true" | "false") => (
+                format!("{word} stands by itself, and a switch of etcd takes no separate value"),
+                format!("write the switch and {word} as one word, --client-cert-auth={word} for instance"),
             ),
-            word => format!("{word} is no flag, and etcd takes nothing else"),
+            word => (
+                format!("{word} is no flag, and etcd takes nothing else"),
+                format!("leave {word} out, or write it as the value of a flag"),
+            ),
         };
         let log = format!("'{}' is not a valid flag", argument.value);
-        self.refuse(message, argument.span, Some(log));
+        self.refuse(message, argument.span, &advice, Some(log));
     }
 
-    fn refuse(&mut self, message: String, span: Span, log: Option<String>) {
-        self.refusals.push(refusal(message, span, log));
+    fn refuse(&mut self, message: String, span: Span, advice: &str, log: Option<String>) {
+        self.refusals.push(refusal(message, span, advice, log));
     }
 }
 
@@ -397,8 +424,10 @@ const ALLOWED_IN_FILE: &[Version] = &[Version(3, 5, 14)];
 pub const ALLOWED_LISTS: &[Version] = &[Version(3, 5, 15)];
 
 /// A setting that etcd refuses.
-pub fn refusal(message: String, span: Span, log: Option<String>) -> Refusal {
-    let labels = vec![Label { span, message: String::new() }];
+///
+/// `advice` says what to write; it stands at the place and becomes the help of the finding.
+pub fn refusal(message: String, span: Span, advice: &str, log: Option<String>) -> Refusal {
+    let labels = vec![Label { span, message: advice.to_owned() }];
     Refusal { rule: "refused-setting", message, labels, log }
 }
 

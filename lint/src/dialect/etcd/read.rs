@@ -31,6 +31,9 @@ pub const BITNAMI: &[(&str, &str)] = &[
     ("ETCD_DATA_DIR", "/bitnami/etcd/data"),
 ];
 
+/// What to write for a URL that etcd does not take.
+const URL_ADVICE: &str = "write https://HOST:PORT, without a path";
+
 /// What is said where `listen-client-urls` is set by flag or variable and `advertise-client-urls` is not.
 pub const ADVERTISE_MISSING: &str = "listen-client-urls is given and advertise-client-urls is not";
 
@@ -94,7 +97,7 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
             match url(&item) {
                 Ok(url) => list.push(Located::new(url, item.span)),
                 Err((message, log)) => {
-                    refusals.push(refusal(format!("{name}: {message}"), item.span, log));
+                    refusals.push(refusal(format!("{name}: {message}"), item.span, URL_ADVICE, log));
                 }
             }
         }
@@ -127,6 +130,7 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
             refusals.push(refusal(
                 ADVERTISE_MISSING.to_owned(),
                 listen.span(),
+                "give advertise-client-urls too: the URL by which clients reach this member",
                 Some(
                     "--advertise-client-urls is required when --listen-client-urls is set explicitly"
                         .to_owned(),
@@ -267,6 +271,7 @@ fn members(text: &Located<String>, refusals: &mut Vec<Refusal>) -> Vec<Member> {
             refusals.push(refusal(
                 format!("initial-cluster: {:?} is not NAME=URL", item.value),
                 item.span,
+                "write NAME=https://HOST:2380",
                 None,
             ));
             continue;
@@ -276,7 +281,7 @@ fn members(text: &Located<String>, refusals: &mut Vec<Refusal>) -> Vec<Member> {
             Ok(url) => members
                 .push(Member { name: part(&item, 0, name.len()), url: Located::new(url, address.span) }),
             Err((message, log)) => {
-                refusals.push(refusal(format!("initial-cluster: {message}"), address.span, log));
+                refusals.push(refusal(format!("initial-cluster: {message}"), address.span, URL_ADVICE, log));
             }
         }
     }

@@ -34,6 +34,11 @@ fn binds(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
                 refusals.push(refusal(
                     format!("{name}: etcd listens on addresses, and {host:?} is a name"),
                     url.span,
+                    &format!(
+                        "write an address, {}://0.0.0.0:{} for all of them",
+                        url.value.scheme,
+                        url.value.port.unwrap_or_default()
+                    ),
                     Some(format!("expected IP in URL for binding ({})", url.value)),
                 ));
             }
@@ -49,7 +54,12 @@ fn versions(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
             "TLS1.2" => 2,
             "TLS1.3" => 3,
             other => {
-                refusals.push(refusal(format!("etcd knows TLS1.2 and TLS1.3, not {other}"), text.span, None));
+                refusals.push(refusal(
+                    format!("etcd knows TLS1.2 and TLS1.3, not {other}"),
+                    text.span,
+                    "write TLS1.2 or TLS1.3",
+                    None,
+                ));
                 default
             }
         },
@@ -60,6 +70,7 @@ fn versions(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
     let mut refused = refusal(
         format!("tls-min-version {} is above tls-max-version", low.value),
         low.span,
+        "write TLS1.2, or raise tls-max-version",
         Some(format!(
             "min version ({}) is greater than max version ({})",
             low.value,
@@ -79,6 +90,7 @@ fn suites(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
         refusals.push(refusal(
             "cipher-suites concern TLS 1.2, and tls-min-version is TLS1.3".to_owned(),
             first.span,
+            "leave cipher-suites out",
             Some("cipher suites cannot be configured when only TLS1.3 is enabled".to_owned()),
         ));
         return;
@@ -88,6 +100,7 @@ fn suites(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
             refusals.push(refusal(
                 format!("{:?} is none of the cipher suites that Go knows", suite.value),
                 suite.span,
+                "write a name of Go\'s, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 for instance",
                 Some(format!("unexpected TLS cipher suite {:?}", suite.value)),
             ));
             return;
@@ -99,8 +112,9 @@ fn suites(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
     if https && !has_required {
         // net/http's ConfigureServer refuses such a list, and etcd stops (etcd's issues 10652, 16850)
         refusals.push(refusal(
-            format!("the client port speaks HTTP/2, which needs one of {}", REQUIRED_BY_HTTP2.join(" and ")),
+            format!("the client port speaks HTTP/2, which needs one of {}", REQUIRED_BY_HTTP2.join(" or ")),
             first.span,
+            &format!("add {} to the list", REQUIRED_BY_HTTP2.join(" and ")),
             None,
         ));
     }
@@ -159,6 +173,7 @@ fn without_credential(url: &Located<Url>, block: Span, cert: &str, key: &str, lo
     let mut refused = refusal(
         format!("{} is served with TLS, and {cert} and {key} are not given", url.value),
         url.span,
+        &format!("give {cert} and {key}, or write http"),
         Some(log),
     );
     refused.rule = "missing-credential";
@@ -201,8 +216,12 @@ fn side(config: &EtcdConfig, side: &Security, prefix: &str, refusals: &mut Vec<R
             (None, Some(key)) => (key_name, cert_name, key.span),
             _ => continue,
         };
-        let mut refused =
-            refusal(format!("{prefix}{given} is given and {prefix}{missing} is not"), span, Some(log));
+        let mut refused = refusal(
+            format!("{prefix}{given} is given and {prefix}{missing} is not"),
+            span,
+            &format!("give {prefix}{missing} as well"),
+            Some(log),
+        );
         refused.rule = "missing-credential";
         refusals.push(refused);
     }
@@ -218,6 +237,7 @@ fn side(config: &EtcdConfig, side: &Security, prefix: &str, refusals: &mut Vec<R
         let mut refused = refusal(
             "etcd compares either common names or host names with a certificate, not both".to_owned(),
             hostname.span,
+            "leave one of the two out",
             Some(log),
         );
         refused.labels.push(Label { span: cn.span, message: "the common name".to_owned() });

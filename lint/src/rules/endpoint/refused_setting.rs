@@ -21,6 +21,11 @@ rule! {
     /// - Envoy: `error initializing configuration '/etc/envoy/envoy.yaml': …`
     /// - Envoy, discovery files: `Filesystem config update rejected: …`
     /// - nginx: `[emerg] …`
+    /// - etcd: `--advertise-client-urls is required when --listen-client-urls is set explicitly`
+    /// - etcd: `expected IP in URL for binding (…)`, `URL must not contain a path: …`
+    /// - etcd: `flag provided but not defined: -…`, `'true' is not a valid flag`
+    /// - etcd: `conflicting environment variable … is shadowed by corresponding command-line flag`
+    /// - etcd: `cannot unmarshal string into Go struct field … of type []string`
     ///
     /// ## Reference
     ///
