@@ -279,7 +279,11 @@ impl Loader<'_, '_, '_> {
             crls: context.crl.as_ref().map(|data| self.open(data)).into_iter().collect(),
             only_end_entity_crl: context.only_end_entity_crl.as_ref().is_some_and(|flag| flag.value),
             names: context.names.clone(),
-            pins: context.hashes.iter().chain(&context.spkis).cloned().collect(),
+            // ACCEPT_UNTRUSTED passes over pins as well (seen with 1.40.0)
+            pins: match context.accept_untrusted {
+                Some(_) => Vec::new(),
+                None => context.hashes.iter().chain(&context.spkis).cloned().collect(),
+            },
             allow_expired: context.allow_expired.as_ref().filter(|flag| flag.value).map(|flag| flag.span),
             accept_untrusted: context.accept_untrusted,
             ..PathChecks::default()
@@ -319,6 +323,17 @@ pub(super) fn validation_mistakes(effective: &Effective, followed: &mut Followed
                 Some(format!("Failed to load CRL from {path} without trusted CA")),
             ));
         }
+    }
+    if let Some(flag) =
+        context.allow_expired.as_ref().filter(|flag| flag.value && context.trusted_ca.is_none())
+    {
+        followed.fatal.push(refuse(
+            "allow_expired_certificate stands without trusted_ca, where validity is not looked at anyway"
+                .to_owned(),
+            flag.span,
+            "leave it out, or write trusted_ca in the same validation context".to_owned(),
+            Some("Certificate validity period is always ignored without trusted CA".to_owned()),
+        ));
     }
     for hash in &context.hashes {
         let digits: String = hash.value.chars().filter(|c| *c != ':').collect();

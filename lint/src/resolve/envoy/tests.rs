@@ -124,7 +124,9 @@ fn what_is_asked_of_clients_follows_from_the_validation_context() {
         let program = envoy(&downstream(&format!("tls_certificates: [{CERTIFICATE}]{validation}"), require));
         assert_eq!(logs(&program), Vec::<&str>::new(), "{context:?}");
         let tls = program.listeners[0].tls.as_ref().expect("TLS");
-        assert_eq!(*tls.contexts[0].client_auth.mode.value(), mode, "{context:?} {require}");
+        let auth = &tls.contexts[0].client_auth;
+        assert_eq!(*auth.mode.value(), mode, "{context:?} {require}");
+        assert!(auth.checks.accept_untrusted.is_none() || auth.checks.pins.is_empty(), "{context:?}");
     }
 }
 
@@ -146,6 +148,10 @@ fn what_envoy_refuses_at_start_is_refused_in_its_words() {
         (
             chain(&format!("tls_certificates: [{CERTIFICATE}], validation_context: {{crl: {{filename: /crl.pem}}}}")),
             "Failed to load CRL from /crl.pem without trusted CA",
+        ),
+        (
+            chain(&format!("tls_certificates: [{CERTIFICATE}], validation_context: {{allow_expired_certificate: true}}")),
+            "Certificate validity period is always ignored without trusted CA",
         ),
         (
             chain(&format!("tls_certificates: [{CERTIFICATE}], tls_params: {{cipher_suites: [TLS_AES_128_GCM_SHA256]}}")),
