@@ -17,6 +17,8 @@ pub mod mistake;
 pub mod openssl;
 pub mod private_key;
 pub mod signatures;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
