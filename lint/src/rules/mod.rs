@@ -122,6 +122,7 @@ pub const RULES: &[Rule] = &[
     endpoint::resumable_across_servers::RULE,
     endpoint::self_made_certificate::RULE,
     endpoint::self_refusing_gateway::RULE,
+    endpoint::shared_upstream_session::RULE,
     endpoint::spoofable_identity_header::RULE,
     endpoint::unadvertised_client_url::RULE,
     endpoint::unasked_client_certificate::RULE,

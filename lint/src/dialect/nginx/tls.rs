@@ -67,6 +67,8 @@ pub struct UpstreamTls {
     pub name: Option<Located<String>>,
     /// `*_ssl_server_name`: send SNI.
     pub server_name: Setting<bool>,
+    /// `*_ssl_session_reuse`.
+    pub session_reuse: Setting<bool>,
     /// `*_ssl_protocols`, narrowed by `*_ssl_conf_command`.
     pub protocols: Setting<Protocols>,
     /// `*_ssl_ciphers`, or the cipher string of `*_ssl_conf_command`.
@@ -117,6 +119,7 @@ impl UpstreamTls {
             crl: scope.path(&name("crl")),
             name: scope.word(&name("name")),
             server_name: scope.flag(&name("server_name"), false),
+            session_reuse: scope.flag(&name("session_reuse"), true),
             protocols: commands.narrow(protocols(scope, &name("protocols"), version)),
             ciphers: commands.ciphers.or_else(|| scope.word(&name("ciphers"))),
             other_commands: commands.other,

@@ -28,6 +28,7 @@ pub mod requirement_without_trust_anchor;
 pub mod resumable_across_servers;
 pub mod self_made_certificate;
 pub mod self_refusing_gateway;
+pub mod shared_upstream_session;
 pub mod spoofable_identity_header;
 pub mod unadvertised_client_url;
 pub mod unasked_client_certificate;

@@ -60,6 +60,11 @@ mod tests {
             )
         };
         let verified = |bundle: &str| format!("ssl_verify_client on; ssl_client_certificate {bundle};");
+        let sharing = |rest: &str| {
+            format!(
+                "server {{ location / {{ proxy_pass https://up:443; }} location /b {{ proxy_pass https://up; proxy_ssl_trusted_certificate a.pem; {rest} }} }}"
+            )
+        };
         let pass = |rest: &str| format!("server {{ location / {{ {rest} }} }}");
         let upstream = |rest: &str| {
             format!(
@@ -124,6 +129,20 @@ mod tests {
                 "1.27.3",
                 false,
             ),
+            ("shared-upstream-session", sharing("proxy_ssl_verify on;"), "1.26.3", true),
+            (
+                "shared-upstream-session",
+                sharing("proxy_ssl_certificate c; proxy_ssl_certificate_key k;"),
+                "1.26.3",
+                true,
+            ),
+            (
+                "shared-upstream-session",
+                sharing("proxy_ssl_verify on; proxy_ssl_session_reuse off;"),
+                "1.26.3",
+                false,
+            ),
+            ("shared-upstream-session", sharing(""), "1.26.3", false),
             ("unsent-server-name", upstream(""), "1.26.3", true),
             ("unsent-server-name", upstream("proxy_ssl_server_name on;"), "1.26.3", false),
             ("unused-upstream-tls", pass("proxy_pass http://x; proxy_ssl_verify on;"), "1.26.3", true),
