@@ -229,8 +229,7 @@ impl Plan {
 
     /// Puts this many intermediates between root and end entity, sent along.
     pub fn intermediates(&mut self, count: usize) {
-        let root =
-            self.authorities[0].subject.0.last().map(|attribute| attribute.2.clone()).unwrap_or_default();
+        let root = self.root().subject.0.last().map(|attribute| attribute.2.clone()).unwrap_or_default();
         self.authorities.truncate(1);
         for number in 1..=count {
             self.authorities.push(Node::authority(&format!("{root}-i{number}")));

@@ -322,3 +322,47 @@ variations! {
     "crl missing" => |p| p.revocations = Some(Revocations { form: "missing", ..list(&[0]) });
     "crl empty" => |p| p.revocations = Some(Revocations { form: "empty", ..list(&[0]) });
 }
+
+/// Every list, for what has to hold of all.
+pub const ALL: &[&[Variation]] = &[
+    KEYS,
+    SIGNATURES,
+    USAGES,
+    DATES,
+    PATHS,
+    AUTHORITIES,
+    CONSTRAINTS,
+    ODDITIES,
+    CLIENT_NAMES,
+    SERVER_NAMES,
+    FILES,
+    BUNDLE_FILES,
+    REVOCATIONS,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Role;
+    use super::*;
+
+    #[test]
+    fn any_two_variations_can_follow_each_other() {
+        let plan = Plan::new(Role::Server, "pairs", "srv", vec![General::Dns("srv.example.test".into())]);
+        let all = || ALL.iter().copied().flatten();
+        for first in all() {
+            let mut once = plan.clone();
+            (first.change)(&mut once);
+            for second in all() {
+                (second.change)(&mut once.clone());
+            }
+            once.mint();
+        }
+    }
+
+    #[test]
+    fn no_two_variations_have_one_name() {
+        let names: Vec<_> = ALL.iter().copied().flatten().map(|variation| variation.name).collect();
+        let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len());
+    }
+}
