@@ -1,3 +1,4 @@
+use super::never_issued;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -24,6 +25,8 @@ rule! {
     "issuer-without-ca", Error, check
 }
 
+const HELP: &str = "write isCA: true in the spec of the Certificate that fills the issuer's Secret";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    never_issued(subject, &RULE, HELP, findings);
 }

@@ -1,3 +1,4 @@
+use super::lost;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -22,6 +23,8 @@ rule! {
     "missing-config-map", Error, check
 }
 
+const HELP: &str = "create the ConfigMap in the namespace of the Pod, or write the name of one that exists";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    lost(subject, &RULE, HELP, findings);
 }

@@ -1,3 +1,4 @@
+use super::never_issued;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -25,6 +26,8 @@ rule! {
     "missing-issuer", Error, check
 }
 
+const HELP: &str = "write issuerRef with the name and kind of an issuer that exists (kind: ClusterIssuer for one without a namespace), and with its group if it is not cert-manager's own";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    never_issued(subject, &RULE, HELP, findings);
 }

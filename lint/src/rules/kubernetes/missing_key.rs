@@ -1,3 +1,4 @@
+use super::lost;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -23,6 +24,8 @@ rule! {
     "missing-key", Error, check
 }
 
+const HELP: &str = "write a key that is there, or add the key";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    lost(subject, &RULE, HELP, findings);
 }

@@ -1,3 +1,4 @@
+use super::{lost, never_issued};
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -22,6 +23,10 @@ rule! {
     "missing-secret", Error, check
 }
 
+const HELP: &str =
+    "create the Secret (a Certificate with this secretName does), or write the name of one that exists";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    never_issued(subject, &RULE, HELP, findings);
+    lost(subject, &RULE, HELP, findings);
 }

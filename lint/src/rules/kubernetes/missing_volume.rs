@@ -1,3 +1,4 @@
+use super::lost;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -22,6 +23,8 @@ rule! {
     "missing-volume", Error, check
 }
 
+const HELP: &str = "add the volume under spec.volumes, or write the name of one that is there";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    lost(subject, &RULE, HELP, findings);
 }

@@ -12,3 +12,43 @@ pub mod unknown_service_port;
 pub mod unknown_target_port;
 pub mod unmatched_selector;
 pub mod unmounted_path;
+
+use std::collections::BTreeSet;
+
+use super::{Rule, Subject};
+use crate::deployment::{Missing, PlannedIssuer};
+use crate::finding::{Finding, Label};
+use crate::source::Span;
+
+/// References that lead nowhere, on the way of a prediction or of a program's start, with what to write.
+fn lost(subject: &Subject<'_>, rule: &Rule, help: &str, findings: &mut Vec<Finding>) {
+    let mut found = Vec::new();
+    subject.named(rule, &mut found);
+    // what keeps a Certificate from being issued is told once, where it stands
+    let told: BTreeSet<Span> =
+        unissued(subject).flat_map(|(_, missing)| &missing.labels).map(|label| label.span).collect();
+    found.retain(|finding| !finding.labels.iter().any(|label| told.contains(&label.span)));
+    for finding in &mut found {
+        finding.help.get_or_insert_with(|| help.to_owned());
+    }
+    findings.append(&mut found);
+}
+
+/// Certificates that will not be issued, each for what keeps it from being issued, with what to write.
+fn never_issued(subject: &Subject<'_>, rule: &Rule, help: &str, findings: &mut Vec<Finding>) {
+    let mut places = BTreeSet::new();
+    for (name, missing) in unissued(subject).filter(|(_, missing)| missing.rule == rule.id) {
+        if places.insert(missing.labels.first().map(|label| label.span)) {
+            let message = format!("{name} cannot be issued: {}", missing.message);
+            let labels: Vec<Label> = missing.labels.clone();
+            findings.push(rule.finding(message, Some(help.to_owned()), labels));
+        }
+    }
+}
+
+fn unissued<'a>(subject: &Subject<'a>) -> impl Iterator<Item = (&'a str, &'a Missing)> {
+    subject.deployment.planned.iter().filter_map(|planned| match &planned.issuer {
+        PlannedIssuer::Nobody(missing) => Some((planned.name.as_str(), missing)),
+        _ => None,
+    })
+}

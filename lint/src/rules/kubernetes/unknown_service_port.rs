@@ -1,3 +1,4 @@
+use super::lost;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -22,6 +23,8 @@ rule! {
     "unknown-service-port", Error, check
 }
 
+const HELP: &str = "dial a port that the Service has, or add this one under spec.ports";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    lost(subject, &RULE, HELP, findings);
 }

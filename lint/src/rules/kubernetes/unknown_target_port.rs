@@ -1,3 +1,4 @@
+use super::lost;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -22,6 +23,9 @@ rule! {
     "unknown-target-port", Error, check
 }
 
+const HELP: &str =
+    "write the number of the container's port as targetPort, or give the container's port this name";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    lost(subject, &RULE, HELP, findings);
 }

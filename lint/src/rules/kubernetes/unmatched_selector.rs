@@ -1,3 +1,4 @@
+use super::lost;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -22,6 +23,8 @@ rule! {
     "unmatched-selector", Error, check
 }
 
+const HELP: &str = "write labels that the Pods have into the Service's selector";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    lost(subject, &RULE, HELP, findings);
 }

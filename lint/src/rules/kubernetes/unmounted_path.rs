@@ -1,3 +1,4 @@
+use super::lost;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -26,6 +27,9 @@ rule! {
     "unmounted-path", Error, check
 }
 
+const HELP: &str =
+    "mount the Secret or ConfigMap at the folder of this path, or write the path at which it is mounted";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    lost(subject, &RULE, HELP, findings);
 }
