@@ -212,7 +212,8 @@ fn from_pem(text: &[u8]) -> Result<Presented, Absence> {
     let malformed = |why: String| Absence::Malformed(why);
     let text = std::str::from_utf8(text).map_err(|_| malformed("the certificate is not text".to_owned()))?;
     let decoded;
-    let text = if text.starts_with("-----BEGIN") {
+    // PEM itself has no percent sign; the escaped form may leave the dashes as they are
+    let text = if !text.contains('%') {
         text
     } else {
         decoded =

@@ -1,0 +1,272 @@
+//! The filter under imitated gateways: where certificates come from, what hosts answer, what clients try.
+
+use std::path::Path;
+
+use mtls_guard::config::Config;
+use mtls_guard::filter::{Guard, Verdict};
+use mtls_identity::certificate::Certificate;
+use mtls_tests::hosts::{Gateway, Scripted};
+use mtls_tests::seeded::Seeded;
+
+const AT: u64 = 1_780_000_000;
+const GET: [(&str, &str); 3] = [(":method", "GET"), (":authority", "shop.test"), (":path", "/orders")];
+const WHO: &str = "identities: {web: {spiffe: spiffe://example.test/ns/shop/sa/web}}\n\
+                   rules: [{name: all, allow: web}]\nforward: {x-client: identity, client-cert: client-cert}\n";
+
+fn pem(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fixtures/pki/decisions/{name}.pem"));
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn digest(name: &str) -> [u8; 32] {
+    Certificate::parse_pem(&pem(name)).unwrap().sha256
+}
+
+fn guard(certificate: &str) -> Guard {
+    Guard::new(Config::parse(format!("certificate: {{{certificate}}}\n{WHO}").as_bytes()).unwrap())
+}
+
+/// "allow", or the reason.
+fn ask(guard: &Guard, host: &Scripted) -> String {
+    match guard.on_request(host) {
+        Verdict::Continue => "allow".to_owned(),
+        Verdict::Answered => {
+            let (_, details) = host.response.borrow().clone().unwrap();
+            details.strip_prefix("mtls_guard_").unwrap().replace('_', "-")
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+fn rfc9440(name: &str) -> String {
+    let body: String = pem(name).lines().filter(|line| !line.starts_with('-')).collect();
+    format!(":{body}:")
+}
+
+#[test]
+fn a_known_certificate_costs_one_property_and_one_header() {
+    let config = "certificate: {from: envoy}\nidentities: {web: {spiffe: spiffe://example.test/ns/shop/sa/web}}\n\
+                  rules: [{path: /orders, allow: web}]\n";
+    let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+    let request = || Scripted::new(Gateway::Envoy, AT, &GET).with_certificate(&pem("web"), &digest("web"));
+    assert_eq!(ask(&guard, &request()), "allow");
+    let host = request();
+    assert_eq!(ask(&guard, &host), "allow");
+    let calls = host.calls.borrow();
+    assert_eq!(*calls, ["proxy_get_header_map_value", "now", "proxy_get_property"]);
+}
+
+#[test]
+fn envoy_vouches_in_a_handshake_and_resumed_sessions_are_believed_after_it() {
+    let guard = guard("from: envoy");
+    let unverified = |name: &str| {
+        Scripted::new(Gateway::Envoy, AT, &GET)
+            .with_certificate(&pem(name), &digest(name))
+            .with("connection.peer_certificate_valid", [0])
+    };
+    assert_eq!(ask(&guard, &unverified("web")), "unverified-certificate");
+    let verified = Scripted::new(Gateway::Envoy, AT, &GET).with_certificate(&pem("web"), &digest("web"));
+    assert_eq!(ask(&guard, &verified), "allow");
+    assert_eq!(ask(&guard, &unverified("web")), "allow");
+    assert_eq!(ask(&guard, &unverified("impostor")), "unverified-certificate");
+    // another worker finds what this one verified, and no other certificate there
+    let other = self::guard("from: envoy");
+    let mut resumed = unverified("web");
+    resumed.shared = verified.shared;
+    assert_eq!(ask(&other, &resumed), "allow");
+    let mut stranger = unverified("impostor");
+    stranger.shared = resumed.shared;
+    assert_eq!(ask(&other, &stranger), "unverified-certificate");
+    assert_eq!(ask(&self::guard("from: envoy, verification: listener"), &unverified("web")), "allow");
+}
+
+#[test]
+fn dates_are_judged_for_a_known_certificate_too() {
+    let guard = guard("from: envoy");
+    for (at, answer) in [(AT, "allow"), (1_900_000_000, "expired"), (AT, "allow")] {
+        let host = Scripted::new(Gateway::Envoy, at, &GET).with_certificate(&pem("web"), &digest("web"));
+        assert_eq!(ask(&guard, &host), answer);
+    }
+}
+
+#[test]
+fn envoy_hands_the_certificate_on_as_pem_plain_or_escaped() {
+    for text in [pem("web"), escaped(&pem("web"))] {
+        let host = Scripted::new(Gateway::Envoy, AT, &GET).with_certificate(&text, &digest("web"));
+        assert_eq!(ask(&guard("from: envoy"), &host), "allow");
+        assert_eq!(host.upstream("client-cert"), [rfc9440("web")]);
+    }
+    let table = [
+        (pem("web"), digest("cart"), "host-error"),
+        (String::new(), digest("web"), "malformed-certificate"),
+        ("-----BEGIN CERTIFICATE-----\n".to_owned(), digest("web"), "malformed-certificate"),
+        ("%zz".to_owned(), digest("web"), "malformed-certificate"),
+    ];
+    for (text, digest, answer) in table {
+        let host = Scripted::new(Gateway::Envoy, AT, &GET).with_certificate(&text, &digest);
+        assert_eq!(ask(&guard("from: envoy"), &host), answer, "{text}");
+    }
+}
+
+#[test]
+fn envoys_xfcc_counts_only_for_the_connections_own_certificate() {
+    let cert =
+        |name: &str| format!("Hash=00;Cert=\"{}\";Subject=\"CN=\\\"a,b;c\";URI=x", escaped(&pem(name)));
+    let table = [
+        (vec![cert("web")], "allow"),
+        (vec![format!("{},{}", cert("cart"), cert("web"))], "allow"),
+        (vec![format!("{},{}", cert("web"), cert("cart"))], "allow"),
+        (vec![cert("cart")], "unverified-certificate"),
+        (vec!["Hash=00;URI=spiffe://example.test/ns/shop/sa/web".to_owned()], "no-certificate"),
+        (vec![cert("web"), cert("web")], "malformed-certificate"),
+        (vec!["Cert=\"open".to_owned()], "malformed-certificate"),
+        (vec![], "host-error"),
+    ];
+    for (values, answer) in table {
+        let mut headers = GET.to_vec();
+        headers.extend(values.iter().map(|value| ("X-Forwarded-Client-Cert", value.as_str())));
+        let host = Scripted::new(Gateway::Envoy, AT, &headers).with_certificate("", &digest("web"));
+        assert_eq!(ask(&guard("from: envoy-xfcc"), &host), answer, "{values:?}");
+    }
+}
+
+#[test]
+fn a_header_counts_only_from_a_trusted_peer() {
+    let peers = "trusted-peers: {addresses: [10.0.0.0/8]}";
+    let (nginx, xfcc) = (escaped(&pem("web")), format!("Cert=\"{}\"", escaped(&pem("web"))));
+    let injected = format!("{xfcc};URI=x,Cert=\"{}\"", escaped(&pem("cart")));
+    let base64 = rfc9440("web");
+    let table = [
+        ("", vec![("client-cert", base64.as_str())], "10.1.2.3", "allow"),
+        ("", vec![("client-cert", base64.as_str())], "11.1.2.3", "untrusted-peer"),
+        ("", vec![("client-cert", base64.as_str())], "", "untrusted-peer"),
+        ("", vec![], "10.1.2.3", "no-certificate"),
+        ("", vec![("client-cert", &base64), ("Client-Cert", &base64)], "10.1.2.3", "malformed-certificate"),
+        ("", vec![("client-cert", ":AAAA:")], "10.1.2.3", "malformed-certificate"),
+        ("", vec![("client-cert", "web")], "10.1.2.3", "malformed-certificate"),
+        ("header: x-cert, format: escaped-pem, ", vec![("x-cert", nginx.as_str())], "10.1.2.3", "allow"),
+        ("format: xfcc, ", vec![("x-forwarded-client-cert", xfcc.as_str())], "10.1.2.3", "allow"),
+        ("format: xfcc, ", vec![("x-forwarded-client-cert", &injected)], "10.1.2.3", "malformed-certificate"),
+    ];
+    for (format, extra, peer, answer) in table {
+        let guard = guard(&format!("from: header, {format}{peers}"));
+        let headers = [&GET[..], &extra].concat();
+        let host = Scripted::new(Gateway::Apisix, AT, &headers).with("realip_remote_addr", peer);
+        assert_eq!(ask(&guard, &host), answer, "{format} {extra:?} {peer}");
+        let host = Scripted::new(Gateway::Envoy, AT, &headers).with("source.address", format!("{peer}:4711"));
+        assert_eq!(ask(&guard, &host), answer, "{format} {extra:?} {peer} in Envoy");
+    }
+}
+
+#[test]
+fn apisix_vouches_with_success_alone() {
+    let guard = guard("from: apisix");
+    let request = |verify: &str| {
+        Scripted::new(Gateway::Apisix, AT, &GET)
+            .with("ssl_client_verify", verify)
+            .with("ssl_client_raw_cert", pem("web"))
+    };
+    for (verify, answer) in [
+        ("SUCCESS", "allow"),
+        ("NONE", "no-certificate"),
+        ("", "no-certificate"),
+        ("FAILED:self-signed certificate", "unverified-certificate"),
+        ("success", "unverified-certificate"),
+        ("SUCCESS", "allow"),
+    ] {
+        assert_eq!(ask(&guard, &request(verify)), answer, "{verify}");
+    }
+    // over plain HTTP the variables are absent
+    let mut plain = request("SUCCESS");
+    plain.properties.retain(|name, _| !name.starts_with("ssl_"));
+    assert_eq!(ask(&guard, &plain), "no-certificate");
+}
+
+#[test]
+fn every_error_of_the_host_denies() {
+    for gateway in [Gateway::Envoy, Gateway::Apisix] {
+        let from = if gateway == Gateway::Envoy { "from: envoy" } else { "from: apisix" };
+        for call in [
+            "proxy_get_property",
+            "proxy_get_header_map_pairs",
+            "proxy_replace_header_map_value",
+            "proxy_remove_header_map_value",
+            "now",
+        ] {
+            for status in [2, 3, 4, 7, 10, 12, 99] {
+                let headers = [&GET[..], &[("x_client", "admin")]].concat();
+                let mut host =
+                    Scripted::new(gateway, AT, &headers).with_certificate(&pem("web"), &digest("web"));
+                host.broken = Some((call, status));
+                assert_eq!(ask(&guard(from), &host), "host-error", "{gateway:?} {call} {status}");
+            }
+        }
+    }
+    // a denial that cannot be sent does not pass either
+    let mut host = Scripted::new(Gateway::Envoy, AT, &GET);
+    host.broken = Some(("proxy_send_local_response", 10));
+    assert_eq!(guard("from: envoy").on_request(&host), Verdict::Answered);
+}
+
+#[test]
+fn audit_mode_lets_pass_without_identity() {
+    let config = format!("mode: audit\ncertificate: {{from: envoy}}\n{WHO}");
+    let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+    let headers =
+        [&GET[..], &[("x-client", "admin"), ("X_CLIENT", "admin"), ("client-cert", ":forged:")]].concat();
+    let host = Scripted::new(Gateway::Envoy, AT, &headers);
+    assert_eq!(ask(&guard, &host), "allow");
+    assert_eq!(
+        host.upstream("x-client").len()
+            + host.upstream("x_client").len()
+            + host.upstream("client-cert").len(),
+        0
+    );
+    assert_eq!(host.counts.borrow().keys().collect::<Vec<_>>(), ["audit.no-certificate"]);
+    assert!(host.logged.borrow()[0].contains("would deny reason=no-certificate"));
+}
+
+#[test]
+fn arbitrary_bytes_never_pass_and_never_panic() {
+    let mut source = Seeded::new("arbitrary bytes");
+    let guards = [
+        guard("from: envoy"),
+        guard("from: envoy-xfcc"),
+        guard("from: apisix"),
+        guard("from: header, format: xfcc, trusted-peers: {addresses: [10.0.0.0/8]}"),
+        guard("from: header, trusted-peers: {addresses: [10.0.0.0/8]}"),
+    ];
+    let good = pem("web");
+    for round in 0..3000usize {
+        let bytes = source.bytes(round % 300);
+        // half of them a certificate with something broken in it
+        let mut text = good.clone().into_bytes();
+        if let (true, Some(byte)) = (round % 2 == 0, bytes.first()) {
+            let at = round * 7 % text.len();
+            text[at] = *byte;
+        } else {
+            text.clone_from(&bytes);
+        }
+        for (index, guard) in guards.iter().enumerate() {
+            let gateway = if index == 2 { Gateway::Apisix } else { Gateway::Envoy };
+            let host = Scripted::new(gateway, AT, &GET)
+                .with_certificate("", &digest("cart"))
+                .with("connection.peer_certificate", &text)
+                .with("ssl_client_raw_cert", &bytes)
+                .with("source.address", "10.0.0.1:1");
+            for name in ["x-forwarded-client-cert", "client-cert", "x_client"] {
+                host.headers.borrow_mut().push((name.as_bytes().to_vec(), text.clone()));
+            }
+            host.headers.borrow_mut()[2].1 = [b"/", &bytes[..]].concat();
+            assert_ne!(ask(guard, &host), "allow", "round {round}");
+        }
+    }
+}
