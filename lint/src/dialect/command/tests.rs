@@ -319,3 +319,85 @@ fn passwords_and_keys_are_marked() {
         assert_eq!(marked, expected, "{line}");
     }
 }
+
+#[test]
+fn any_command_line_comes_to_an_end() {
+    let pieces = [
+        "curl",
+        "openssl s_client",
+        "etcdctl",
+        " ",
+        "-",
+        "--",
+        "-E",
+        "--cert",
+        "--resolve",
+        "a:1:",
+        "[",
+        "]",
+        "::",
+        "https://",
+        "'",
+        "\"",
+        "$(",
+        ")",
+        "=(",
+        "`",
+        "\\",
+        "\n",
+        "#",
+        "=",
+        ",",
+        "k8s:",
+        "-K conf",
+        "--next",
+        "-connect",
+        "é",
+        "{",
+        "}",
+        "<",
+        ">",
+        "&",
+        ";",
+        "|",
+        "$",
+        "ETCDCTL_CACERT=",
+        "env",
+        "sudo",
+        "--tls-max",
+        "9",
+        "%",
+        "*",
+    ];
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    for _ in 0..3_000 {
+        let mut line = String::new();
+        for _ in 0..24 {
+            // xorshift: the same lines every time
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            line.push_str(pieces[(state % pieces.len() as u64) as usize]);
+        }
+        let document = parse(&Text::excerpt(FILE, 0, line.as_bytes()));
+        let open = |_: &Located<String>| Lookup::Unseen(String::new());
+        for command in &document.commands {
+            if let Some(Client::Curl(curl)) = read(command, &open) {
+                curl.transfers.iter().for_each(|transfer| drop((transfer.connect_to(), transfer.path())));
+            }
+        }
+        for span in secrets(&document) {
+            assert!(span.start <= span.end && span.end as usize <= line.len(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_long_command_line_takes_no_more_than_its_length() {
+    for piece in ["\\", "$(", "'a'", "a ", "\\ ", "-k ", "=("] {
+        let line = format!("curl {}", piece.repeat(50_000));
+        let begun = std::time::Instant::now();
+        parse(&Text::excerpt(FILE, 0, line.as_bytes()));
+        assert!(begun.elapsed().as_secs() < 2, "{piece}");
+    }
+}
