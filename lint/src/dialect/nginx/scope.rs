@@ -118,6 +118,12 @@ impl<'d> Scope<'d> {
         })
     }
 
+    /// The first directive of the innermost block whose name starts so.
+    pub(super) fn own_with_prefix(&self, prefix: &str) -> Option<Span> {
+        let (name, directives) = self.levels.last()?.by_name.range(prefix..).next()?;
+        name.starts_with(prefix).then(|| directives.first().map(|directive| directive.span)).flatten()
+    }
+
     /// Includes left in this block and those around it, whose files lie outside the sources and may say more.
     ///
     /// A pattern outside of servers (`include conf.d/*.conf`) brings other servers, and is not counted.

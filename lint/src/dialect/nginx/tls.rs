@@ -75,8 +75,10 @@ pub struct UpstreamTls {
     pub ciphers: Option<Located<String>>,
     /// `*_ssl_conf_command`s that change the handshake in a way not modelled.
     pub other_commands: Vec<Located<String>>,
-    /// The first `*_ssl_*` directive written for it, if any.
+    /// The first `*_ssl_*` directive in force, if any.
     pub written: Option<Span>,
+    /// The first `*_ssl_*` directive of the very block that passes, if any.
+    pub written_here: Option<Span>,
 }
 
 impl ServerTls {
@@ -124,6 +126,7 @@ impl UpstreamTls {
             ciphers: commands.ciphers.or_else(|| scope.word(&name("ciphers"))),
             other_commands: commands.other,
             written: scope.first_with_prefix(&format!("{family}_ssl_")),
+            written_here: scope.own_with_prefix(&format!("{family}_ssl_")),
         }
     }
 }

@@ -4,7 +4,6 @@ use super::nginx::configurations;
 use crate::dialect::nginx::{Location, NginxConfig, Pass, PassKind};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
-use crate::source::Span;
 
 rule! {
     /// TLS settings for an upstream stand beside a pass that does not speak TLS.
@@ -34,16 +33,12 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for (program, config) in configurations(subject) {
         // settings of an outer block may be meant for other passes
-        let used: BTreeSet<Span> = passes(config)
-            .filter(|(_, pass)| pass.tls || pass.written.value.contains('$'))
-            .filter_map(|(location, _)| location.tls.written)
-            .collect();
+        let used = passes(config).any(|(_, pass)| pass.tls || pass.written.value.contains('$'));
         let mut told = BTreeSet::new();
         for (location, pass) in passes(config) {
-            let Some(written) = location.tls.written.filter(|_| !pass.tls && pass.unix.is_none()) else {
-                continue;
-            };
-            if pass.kind == PassKind::Plain || pass.written.value.contains('$') || used.contains(&written) {
+            let written = if used { location.tls.written_here } else { location.tls.written };
+            let Some(written) = written.filter(|_| !pass.tls && pass.unix.is_none()) else { continue };
+            if pass.kind == PassKind::Plain || pass.written.value.contains('$') {
                 continue;
             }
             if told.insert(written) {
