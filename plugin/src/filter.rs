@@ -79,10 +79,9 @@ impl Guard {
     fn presented(&self, host: &impl Host) -> Result<Rc<Known>, Absence> {
         let key = presented::key(host, &self.config.policy.source)?;
         let digest = key.digest;
-        if let Ok(mut cache) = self.known.try_borrow_mut() {
-            if let Some(known) = cache.find(&digest) {
-                return Ok(known);
-            }
+        let known = self.known.try_borrow_mut().ok().and_then(|mut cache| cache.find(&digest));
+        if let Some(known) = known {
+            return Ok(known);
         }
         if self.config.verifies_connections() {
             self.verified(host, digest)?;

@@ -80,10 +80,8 @@ impl PolicyError {
     pub(super) fn from_yaml(error: &serde_yaml::Error) -> Self {
         let location = error.location();
         let mut message = error.to_string();
-        if location.is_some() {
-            if let Some(end) = message.rfind(" at line ") {
-                message.truncate(end);
-            }
+        if let (Some(_), Some(end)) = (&location, message.rfind(" at line ")) {
+            message.truncate(end);
         }
         let mut quoted = message.split('`').skip(1).step_by(2);
         let help = if message.contains("unknown field") || message.contains("unknown variant") {

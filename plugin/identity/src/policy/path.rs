@@ -62,8 +62,7 @@ fn decode(path: &str) -> Result<String, Ambiguity> {
     let mut decoded = String::with_capacity(path.len());
     let mut pieces = path.split('%');
     decoded.push_str(pieces.next().unwrap_or_default());
-    let mut pieces = pieces.peekable();
-    while let Some(piece) = pieces.next() {
+    for piece in pieces {
         let digits = piece.get(..2).ok_or(Ambiguity::BrokenEscape)?;
         if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Ambiguity::BrokenEscape);

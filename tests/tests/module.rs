@@ -1,0 +1,85 @@
+//! The finished modules: what they import and export, held against what each gateway has.
+
+use std::path::{Path, PathBuf};
+
+/// What wasm-nginx-module 0.6.4 declares of `env`: the SDK's 32, none of the four metric functions.
+const APISIX: [&str; 32] = [
+    "proxy_add_header_map_value",
+    "proxy_call_foreign_function",
+    "proxy_close_stream",
+    "proxy_continue_stream",
+    "proxy_dequeue_shared_queue",
+    "proxy_done",
+    "proxy_enqueue_shared_queue",
+    "proxy_get_buffer_bytes",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_get_header_map_pairs",
+    "proxy_get_header_map_value",
+    "proxy_get_property",
+    "proxy_get_shared_data",
+    "proxy_get_status",
+    "proxy_grpc_call",
+    "proxy_grpc_cancel",
+    "proxy_grpc_close",
+    "proxy_grpc_send",
+    "proxy_grpc_stream",
+    "proxy_http_call",
+    "proxy_log",
+    "proxy_register_shared_queue",
+    "proxy_remove_header_map_value",
+    "proxy_replace_header_map_value",
+    "proxy_resolve_shared_queue",
+    "proxy_send_local_response",
+    "proxy_set_buffer_bytes",
+    "proxy_set_effective_context",
+    "proxy_set_header_map_pairs",
+    "proxy_set_property",
+    "proxy_set_shared_data",
+    "proxy_set_tick_period_milliseconds",
+];
+
+/// What Envoy has beside those and the filter uses.
+const ENVOY: [&str; 2] = ["proxy_define_metric", "proxy_increment_metric"];
+
+fn module(name: &str) -> walrus::Module {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let path = target.join("dist").join(name);
+    walrus::Module::from_file(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}: run cargo run --release -p mtls-tests --bin dist", path.display())
+    })
+}
+
+#[test]
+fn a_module_imports_only_what_its_gateway_has() {
+    for (name, more) in [("mtls_guard.wasm", &ENVOY[..]), ("mtls_guard_apisix.wasm", &[])] {
+        let module = module(name);
+        for import in module.imports.iter() {
+            let known = APISIX.contains(&import.name.as_str()) || more.contains(&import.name.as_str());
+            assert!(import.module == "env" && known, "{name} imports {}.{}", import.module, import.name);
+        }
+        for needed in more {
+            assert!(module.imports.iter().any(|import| import.name == *needed), "{name} lacks {needed}");
+        }
+    }
+}
+
+#[test]
+fn a_module_exports_the_abi_and_no_callback_that_does_nothing() {
+    for name in ["mtls_guard.wasm", "mtls_guard_apisix.wasm"] {
+        let module = module(name);
+        let mut exports: Vec<&str> = module.exports.iter().map(|export| export.name.as_str()).collect();
+        exports.sort_unstable();
+        let expected = [
+            "_initialize",
+            "malloc",
+            "memory",
+            "proxy_abi_version_0_2_1",
+            "proxy_on_configure",
+            "proxy_on_context_create",
+            "proxy_on_delete",
+            "proxy_on_request_headers",
+        ];
+        assert_eq!(exports, expected, "{name}");
+    }
+}
