@@ -101,7 +101,14 @@ pub fn openssl(said: &str) -> End {
     if let Some(at) = said.find("HTTP/1.1 ") {
         return End::status(said.get(at + 9..at + 12)).unwrap_or_else(End::unclear);
     }
-    let unreadable = ["Could not ", "unable to load", "Unable to load", "error setting", "Error setting"];
+    let unreadable = [
+        "Could not ",
+        "unable to load",
+        "Unable to load",
+        "error setting",
+        "Error setting",
+        "Private key does not match",
+    ];
     if unreadable.iter().any(|mark| said.contains(mark)) || said.contains("key values mismatch") {
         return End::config("client");
     }
