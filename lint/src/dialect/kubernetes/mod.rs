@@ -78,10 +78,20 @@ pub struct Other {
 
 /// Whether a document is a Kubernetes object (or a list of them).
 pub fn recognises(document: Node<'_>) -> bool {
+    if is_kustomization(document) {
+        return true;
+    }
     let word = |key: &str| document.get(key).and_then(Node::as_str).is_some_and(|text| !text.is_empty());
     word("apiVersion")
         && word("kind")
         && (document.get("metadata").is_some() || document.get("items").is_some())
+}
+
+/// Whether a document is a kustomization, which often says nothing of its kind.
+fn is_kustomization(document: Node<'_>) -> bool {
+    let kind = document.get("kind").and_then(Node::as_str);
+    let generates = document.get("secretGenerator").is_some() || document.get("configMapGenerator").is_some();
+    kind == Some("Kustomization") || kind.is_none() && generates
 }
 
 /// The objects of a document: itself, or the items of a `List` (nested ones too).
@@ -111,8 +121,18 @@ pub fn group_kind<'d>(object: Node<'d>) -> Option<(&'d str, &'d str, &'d str)> {
 impl Fragment {
     /// Takes in one object (not a list), whatever its kind.
     pub fn read(&mut self, object: Node<'_>) {
-        let Some((group, kind, _)) = group_kind(object) else { return };
         let metadata = Metadata::read(object);
+        if is_kustomization(object) {
+            let api_version = text(object, "apiVersion").map(|version| version.value);
+            self.others.push(Other {
+                api_version: api_version.unwrap_or_else(|| "kustomize.config.k8s.io/v1beta1".to_owned()),
+                kind: "Kustomization".to_owned(),
+                metadata,
+                writes: Vec::new(),
+            });
+            return;
+        }
+        let Some((group, kind, _)) = group_kind(object) else { return };
         match (group, kind) {
             (
                 "" | "apps" | "extensions" | "batch",

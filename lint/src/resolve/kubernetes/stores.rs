@@ -67,7 +67,11 @@ impl Creators {
         for other in &fragment.others {
             let group = other.api_version.split_once('/').map_or("", |(group, _)| group);
             if APPLICATIONS.contains(&other.kind.as_str()) && group.contains('.') {
-                let title = format!("{} {}", other.kind, other.metadata.path());
+                let unnamed = other.metadata.name.value.starts_with('(');
+                let title = match unnamed {
+                    true => format!("a {}", other.kind),
+                    false => format!("{} {}", other.kind, other.metadata.path()),
+                };
                 creators.anything.get_or_insert(title);
             }
             // Kubernetes' own kinds write no Secrets; those of operators may

@@ -285,6 +285,11 @@ fn what_others_may_make_is_unseen() {
             "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: h, namespace: demo}\nspec: {}",
             "may be made by HelmRelease",
         ),
+        ("secretGenerator: [{name: nobody, files: [tls.crt]}]", "may be made by a Kustomization"),
+        (
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization",
+            "may be made by a Kustomization",
+        ),
         (
             "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j, namespace: demo}\nspec: {template: {spec: {containers: [{name: c, args: [--secret-name=nobody]}]}}}",
             "may be made by Job demo/j",
