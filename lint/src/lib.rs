@@ -15,6 +15,7 @@ pub mod dialect;
 pub mod explain;
 pub mod finding;
 pub mod handshake;
+pub mod inspect;
 pub mod render;
 pub mod report;
 pub mod resolve;

@@ -2,5 +2,6 @@
 
 pub mod command;
 pub mod nginx;
+pub mod pem;
 pub mod url;
 pub mod yaml;

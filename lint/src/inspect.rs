@@ -1,0 +1,511 @@
+//! `mtls-lint inspect`: what certificate files hold, in which order, what belongs together, and who refuses them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::handshake::UnixSeconds;
+use crate::source::{Span, Text};
+use crate::stack::certificate::{Certificate, GeneralName, KeyUsage, usage_name};
+use crate::stack::crl::RevocationList;
+use crate::stack::load::{Problem, looks_like};
+use crate::stack::private_key::PrivateKey;
+use crate::stack::signatures::{Signatures, Signed};
+use crate::stack::{KeyType, boringssl, go, openssl};
+use crate::syntax::pem;
+use crate::time::{format, format_day};
+
+/// What files hold.
+#[derive(Debug)]
+pub struct Inspection {
+    /// One for each file, in the order given.
+    pub files: Vec<Inspected>,
+}
+
+/// What one file holds.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The path as given.
+    pub path: String,
+    /// Its parts, in their order.
+    pub items: Vec<Item>,
+    /// What is wrong with it, or worth knowing.
+    pub remarks: Vec<Remark>,
+}
+
+/// A part of a file.
+#[derive(Debug)]
+pub struct Item {
+    /// Where it stands.
+    pub span: Span,
+    /// What it is.
+    pub what: What,
+    /// Who issued it, or whose key it is, among the files: path and number within the file, from 1.
+    pub belongs_to: Option<(String, usize)>,
+}
+
+/// What a part of a file is.
+#[derive(Debug)]
+pub enum What {
+    /// A certificate.
+    Certificate(Arc<Certificate>),
+    /// A private key; only its public half is known here. None: encrypted.
+    Key(Option<PrivateKey>),
+    /// A revocation list.
+    List(Box<RevocationList>),
+    /// A block with another label, or whose content is not what its label says.
+    Other(String),
+}
+
+/// Something to say of a file.
+#[derive(Debug)]
+pub struct Remark {
+    /// It is wrong, and not only worth knowing.
+    pub wrong: bool,
+    /// What.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// Looks at files, together and one by one.
+pub fn inspect(files: &[(String, Text)], at: UnixSeconds) -> Inspection {
+    let mut inspected: Vec<Inspected> = files.iter().map(|(path, text)| read(path, text)).collect();
+    let signatures = Signatures::default();
+    relate(&mut inspected, &signatures);
+    for (file, (_, text)) in inspected.iter_mut().zip(files) {
+        judge(file, text, at);
+    }
+    Inspection { files: inspected }
+}
+
+fn read(path: &str, text: &Text) -> Inspected {
+    let mut file = Inspected { path: path.to_owned(), items: Vec::new(), remarks: Vec::new() };
+    for block in pem::blocks(text.bytes()) {
+        let span = text.span(block.range.clone());
+        let what = match &block.content {
+            Err(damage) => {
+                let message = match damage {
+                    pem::Damage::NoEnd => {
+                        format!("the block {} has no line -----END {}-----", block.label, block.label)
+                    }
+                    pem::Damage::Base64 => format!("the block {} is not base64", block.label),
+                };
+                file.remarks.push(Remark { wrong: true, message, span });
+                What::Other(block.label.clone())
+            }
+            Ok(der) => item(&block, der, span),
+        };
+        if block.indented {
+            let message =
+                "the BEGIN line does not start its line, so that no program sees the block".to_owned();
+            file.remarks.push(Remark { wrong: true, message, span });
+        }
+        file.items.push(Item { span, what, belongs_to: None });
+    }
+    if file.items.is_empty() {
+        whole(&mut file, text);
+    }
+    file
+}
+
+fn item(block: &pem::Block, der: &[u8], span: Span) -> What {
+    let label = block.label.as_str();
+    if label.ends_with("PRIVATE KEY") {
+        if label == "ENCRYPTED PRIVATE KEY" || block.encrypted {
+            return What::Key(None);
+        }
+        return PrivateKey::read(label, der)
+            .map_or_else(|| What::Other(label.to_owned()), |key| What::Key(Some(key)));
+    }
+    if openssl::pem::is_trusted_certificate(label)
+        && let Ok(certificate) = Certificate::read(der, span)
+    {
+        return What::Certificate(Arc::new(certificate));
+    }
+    if label == "X509 CRL"
+        && let Some(list) = RevocationList::read(der, span)
+    {
+        return What::List(Box::new(list));
+    }
+    What::Other(label.to_owned())
+}
+
+/// A file without a block: DER is named, everything else is called what it looks like.
+fn whole(file: &mut Inspected, text: &Text) {
+    let span = text.full_span();
+    if let Ok(certificate) = Certificate::read(text.bytes(), span) {
+        file.items.push(Item { span, what: What::Certificate(Arc::new(certificate)), belongs_to: None });
+        let message = format!(
+            "the file is DER, and servers read PEM; write: openssl x509 -inform DER -in {0} -out {0}.pem",
+            file.path
+        );
+        file.remarks.push(Remark { wrong: true, message, span });
+        return;
+    }
+    let message = format!("the file {}", looks_like(text.bytes()));
+    file.remarks.push(Remark { wrong: true, message, span });
+}
+
+/// Who issued whom, and whose key is whose.
+fn relate(files: &mut [Inspected], signatures: &Signatures) {
+    let mut certificates: Vec<(String, usize, Arc<Certificate>)> = Vec::new();
+    for file in files.iter() {
+        for (index, item) in file.items.iter().enumerate() {
+            if let What::Certificate(certificate) = &item.what {
+                certificates.push((file.path.clone(), index + 1, Arc::clone(certificate)));
+            }
+        }
+    }
+    for file in files {
+        let path = file.path.clone();
+        for item in &mut file.items {
+            // one of the same file before one of another
+            let mut candidates: Vec<&(String, usize, Arc<Certificate>)> = certificates.iter().collect();
+            candidates.sort_by_key(|(other, _, _)| *other != path);
+            let owner = match &item.what {
+                What::Certificate(certificate) => candidates.into_iter().find(|(_, _, issuer)| {
+                    issuer.subject.canonical == certificate.issuer.canonical
+                        && issuer.digest != certificate.digest
+                        && signatures.signed(certificate, issuer) == Signed::Yes
+                }),
+                What::Key(Some(key)) => candidates
+                    .into_iter()
+                    .find(|(_, _, certificate)| key.belongs_to(certificate) == Some(true)),
+                What::Key(None) | What::List(_) | What::Other(_) => None,
+            };
+            item.belongs_to = owner.map(|(path, number, _)| (path.clone(), *number));
+        }
+    }
+}
+
+fn judge(file: &mut Inspected, text: &Text, at: UnixSeconds) {
+    let certificates: Vec<Arc<Certificate>> = file
+        .items
+        .iter()
+        .filter_map(|item| match &item.what {
+            What::Certificate(certificate) => Some(Arc::clone(certificate)),
+            _ => None,
+        })
+        .collect();
+    for certificate in &certificates {
+        let mut wrong =
+            |message: String| file.remarks.push(Remark { wrong: true, message, span: certificate.span });
+        if certificate.not_after < at {
+            wrong(format!("{} expired on {}", certificate.shown, format_day(certificate.not_after)));
+        }
+        if certificate.not_before > at {
+            wrong(format!("{} is valid from {} on", certificate.shown, format_day(certificate.not_before)));
+        }
+        if let Some(oid) = &certificate.duplicate_extension {
+            wrong(format!("{} has the extension {oid} twice", certificate.shown));
+        }
+        if !openssl::self_signed(certificate) && !openssl::level::signature_allowed(certificate, 1) {
+            let digest = openssl::level::digest_name(certificate);
+            wrong(format!("{} is signed with {digest}, which OpenSSL and Go refuse", certificate.shown));
+        }
+        if !openssl::level::key_allowed(certificate.key.kind, 2) {
+            wrong(format!(
+                "{} has the key {}, which Debian's OpenSSL refuses",
+                certificate.shown, certificate.key.kind
+            ));
+        }
+    }
+    order(file);
+    keys(file);
+    refusals(file, text, &certificates);
+}
+
+/// Whether each certificate is followed by its issuer.
+fn order(file: &mut Inspected) {
+    let issuers: Vec<(usize, Span, String, Option<usize>, bool)> = file
+        .items
+        .iter()
+        .enumerate()
+        .filter_map(|(index, item)| match &item.what {
+            What::Certificate(certificate) => {
+                let here = item
+                    .belongs_to
+                    .as_ref()
+                    .filter(|(path, _)| *path == file.path)
+                    .map(|(_, number)| *number);
+                Some((
+                    index + 1,
+                    item.span,
+                    certificate.shown.clone(),
+                    here,
+                    certificate.is_ca() || certificate.is_self_issued(),
+                ))
+            }
+            _ => None,
+        })
+        .collect();
+    // a bundle of CAs has no order
+    if issuers.iter().all(|(_, _, _, _, ca)| *ca) {
+        return;
+    }
+    for pair in issuers.windows(2) {
+        let [(_, _, shown, issuer, _), (next, span, other, _, _)] = pair else { continue };
+        match issuer {
+            Some(number) if number == next => {}
+            Some(number) => file.remarks.push(Remark {
+                wrong: true,
+                message: format!("{shown} was issued by number {number}, but {other} follows it; put issuers right after what they issued"),
+                span: *span,
+            }),
+            None => file.remarks.push(Remark {
+                wrong: false,
+                message: format!("{other} did not issue {shown}, which it follows, and is sent for nothing"),
+                span: *span,
+            }),
+        }
+    }
+}
+
+/// A key must belong to the first certificate.
+fn keys(file: &mut Inspected) {
+    let first =
+        file.items.iter().position(|item| matches!(item.what, What::Certificate(_))).map(|index| index + 1);
+    let mut remarks = Vec::new();
+    for item in &file.items {
+        match (&item.what, &item.belongs_to, first) {
+            (What::Key(None), _, _) => {
+                remarks.push((false, "the private key is encrypted".to_owned(), item.span))
+            }
+            (What::Key(Some(_)), Some((path, number)), Some(first))
+                if *path == file.path && *number != first =>
+            {
+                remarks.push((
+                    true,
+                    format!("the private key belongs to number {number}, but programs take number {first} for its certificate"),
+                    item.span,
+                ));
+            }
+            (What::Key(Some(_)), None, _) => remarks.push((
+                first.is_some(),
+                "the private key belongs to none of the certificates in these files".to_owned(),
+                item.span,
+            )),
+            _ => {}
+        }
+    }
+    file.remarks.extend(remarks.into_iter().map(|(wrong, message, span)| Remark { wrong, message, span }));
+}
+
+/// Which programs refuse the file for what it seems to be.
+fn refusals(file: &mut Inspected, text: &Text, certificates: &[Arc<Certificate>]) {
+    let has_key = file.items.iter().any(|item| matches!(item.what, What::Key(_)));
+    let mut found: Vec<(&str, Problem)> = Vec::new();
+    if !certificates.is_empty() {
+        let bundle =
+            certificates.iter().all(|certificate| certificate.is_ca() || certificate.is_self_issued());
+        let checks: [(&str, Option<Problem>); 3] = if bundle {
+            [
+                ("OpenSSL (nginx, curl, APISIX)", openssl::load::anchors(text).err()),
+                ("Go (etcd)", go::load::anchors(text).err()),
+                ("Envoy", boringssl::load::anchors(text).err()),
+            ]
+        } else {
+            [
+                ("OpenSSL (nginx, curl, APISIX)", openssl::load::chain(text).err()),
+                ("Go (etcd)", go::load::chain(text).err()),
+                ("Envoy", boringssl::load::chain(text).err()),
+            ]
+        };
+        found.extend(checks.into_iter().filter_map(|(who, problem)| Some((who, problem?))));
+        if bundle && go::load::anchors(text).is_ok_and(|read| read.len() < certificates.len()) {
+            let span = text.full_span();
+            let message =
+                "Go (etcd) reads fewer certificates of the file than there are, and says nothing".to_owned();
+            file.remarks.push(Remark { wrong: true, message, span });
+        }
+    } else if has_key {
+        let checks = [
+            ("OpenSSL (nginx, curl, APISIX)", openssl::load::private_key(text, false).err()),
+            ("Go (etcd)", go::load::private_key(text).err()),
+            ("Envoy", boringssl::load::private_key(text, false).err()),
+        ];
+        found.extend(checks.into_iter().filter_map(|(who, problem)| Some((who, problem?))));
+    }
+    for (who, problem) in found {
+        let message = format!("{who} refuses it: the file {}", problem.message);
+        file.remarks.push(Remark { wrong: true, message, span: problem.span });
+    }
+}
+
+impl Inspection {
+    /// Something is wrong with a file.
+    pub fn is_wrong(&self) -> bool {
+        self.files.iter().any(|file| file.remarks.iter().any(|remark| remark.wrong))
+    }
+
+    /// As a person reads it.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for file in &self.files {
+            out.push_str(&format!("{}\n", file.path));
+            for (index, item) in file.items.iter().enumerate() {
+                out.push_str(&format!("  {}. {}\n", index + 1, item.headline()));
+                for line in item.details() {
+                    out.push_str(&format!("     {line}\n"));
+                }
+            }
+            for remark in &file.remarks {
+                out.push_str(&format!(
+                    "  {}: {}\n",
+                    if remark.wrong { "wrong" } else { "note" },
+                    remark.message
+                ));
+            }
+        }
+        out
+    }
+
+    /// As JSON, version 1.
+    pub fn json(&self) -> Value {
+        let files: Vec<Value> = self
+            .files
+            .iter()
+            .map(|file| {
+                let items: Vec<Value> = file.items.iter().map(Item::json).collect();
+                let remarks: Vec<Value> = file
+                    .remarks
+                    .iter()
+                    .map(|remark| {
+                        json!({"wrong": remark.wrong, "message": remark.message,
+                               "start": remark.span.start, "end": remark.span.end})
+                    })
+                    .collect();
+                json!({"file": file.path, "items": items, "remarks": remarks})
+            })
+            .collect();
+        json!({"version": 1, "files": files})
+    }
+}
+
+impl Item {
+    fn headline(&self) -> String {
+        match &self.what {
+            What::Certificate(certificate) => {
+                let kind = if openssl::self_signed(certificate) {
+                    if certificate.is_ca() { "root certificate" } else { "self-signed certificate" }
+                } else if certificate.is_ca() {
+                    "intermediate certificate"
+                } else {
+                    "end-entity certificate"
+                };
+                format!("{kind} {}", certificate.shown)
+            }
+            What::Key(Some(key)) => {
+                format!(
+                    "private key, {}",
+                    key.kind().map_or_else(|| "of an unknown kind".to_owned(), |kind| kind.to_string())
+                )
+            }
+            What::Key(None) => "private key, encrypted".to_owned(),
+            What::List(list) => format!("revocation list of {}", list.issuer.text),
+            What::Other(label) => format!("block {label}"),
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let owner = self.belongs_to.as_ref().map(|(path, number)| format!("number {number} in {path}"));
+        match &self.what {
+            What::Certificate(certificate) => {
+                if !openssl::self_signed(certificate) {
+                    lines.push(match owner {
+                        Some(owner) => format!("issued by {}: {owner}", certificate.issuer.text),
+                        None => {
+                            format!("issued by {}, which is not among these files", certificate.issuer.text)
+                        }
+                    });
+                }
+                lines.push(format!(
+                    "valid {} to {}",
+                    format_day(certificate.not_before),
+                    format_day(certificate.not_after)
+                ));
+                lines.push(format!(
+                    "key {}, signed with {}",
+                    certificate.key.kind,
+                    openssl::level::digest_name(certificate)
+                ));
+                if certificate.alternative_names.is_some() {
+                    lines.push(format!("names {}", certificate.shown_names()));
+                }
+                if let Some(bits) = certificate.key_usage {
+                    lines.push(format!("key usage {}", KeyUsage::names(bits)));
+                }
+                if let Some(usages) = &certificate.extended_key_usage {
+                    let names: Vec<&str> = usages.iter().map(|oid| usage_name(oid)).collect();
+                    lines.push(format!("extended key usage {}", names.join(", ")));
+                }
+            }
+            What::Key(_) => lines.extend(owner.map(|owner| format!("belongs to {owner}"))),
+            What::List(list) => {
+                lines.push(format!("{} certificates revoked", list.revoked.len()));
+                lines.extend(list.next_update.map(|next| format!("to be renewed by {}", format_day(next))));
+            }
+            What::Other(_) => {}
+        }
+        lines
+    }
+
+    fn json(&self) -> Value {
+        let belongs_to =
+            self.belongs_to.as_ref().map(|(path, number)| json!({"file": path, "number": number}));
+        match &self.what {
+            What::Certificate(certificate) => {
+                let names: Vec<String> = certificate.names().iter().map(GeneralName::shown).collect();
+                let usages: Option<Vec<&str>> = certificate
+                    .extended_key_usage
+                    .as_ref()
+                    .map(|usages| usages.iter().map(|oid| usage_name(oid)).collect());
+                json!({"kind": "certificate", "subject": certificate.subject.text, "issuer": certificate.issuer.text,
+                       "not_before": format(certificate.not_before), "not_after": format(certificate.not_after),
+                       "key": certificate.key.kind.to_string(), "ca": certificate.is_ca(),
+                       "self_signed": openssl::self_signed(certificate), "names": names,
+                       "key_usage": certificate.key_usage.map(KeyUsage::names), "extended_key_usage": usages,
+                       "sha256": hex(&certificate.digest), "issued_by": belongs_to})
+            }
+            What::Key(key) => {
+                let kind: Option<KeyType> = key.as_ref().and_then(PrivateKey::kind);
+                json!({"kind": "private-key", "key": kind.map(|kind| kind.to_string()), "encrypted": key.is_none(),
+                       "belongs_to": belongs_to})
+            }
+            What::List(list) => json!({"kind": "revocation-list", "issuer": list.issuer.text,
+                                       "revoked": list.revoked.len(), "next_update": list.next_update.map(format)}),
+            What::Other(label) => json!({"kind": "other", "label": label}),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FileId;
+
+    fn of(text: &str) -> Inspection {
+        let text = Text::excerpt(FileId(0), 0, text.as_bytes());
+        inspect(&[("a.pem".to_owned(), text)], 1_795_392_000)
+    }
+
+    #[test]
+    fn what_is_no_pem_is_called_what_it_looks_like() {
+        for (text, part) in [
+            ("", "is empty"),
+            ("hello", "has no line starting with -----BEGIN"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n", "has no line -----END"),
+            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "is not base64"),
+        ] {
+            let found = of(text);
+            assert!(found.is_wrong(), "{text}");
+            assert!(found.text().contains(part), "{text}: {}", found.text());
+        }
+    }
+}

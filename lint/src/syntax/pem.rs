@@ -1,0 +1,92 @@
+//! PEM without a verdict: every block that a person would see, indented ones, broken ones and those of unknown labels
+//! included. What a program reads of it is for `stack`.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// A block between BEGIN and END.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// `CERTIFICATE`.
+    pub label: String,
+    /// From BEGIN to the end of the END line (or of the text).
+    pub range: Range<usize>,
+    /// What it holds, or what is wrong with it.
+    pub content: Result<Vec<u8>, Damage>,
+    /// `Proc-Type: 4,ENCRYPTED` stands in it.
+    pub encrypted: bool,
+    /// BEGIN does not start its line.
+    pub indented: bool,
+}
+
+/// Why a block holds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// There is no END line with its label.
+    NoEnd,
+    /// Its body is not base64.
+    Base64,
+}
+
+const BEGIN: &str = "-----BEGIN ";
+
+/// The blocks of a text, in order.
+pub fn blocks(bytes: &[u8]) -> Vec<Block> {
+    let text = String::from_utf8_lossy(bytes);
+    // positions must be those of the bytes: what is no UTF-8 has no PEM to speak of beyond it
+    let text = if text.len() == bytes.len() { text.as_ref() } else { "" };
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find(BEGIN)) {
+        let start = at + found;
+        at = start + BEGIN.len();
+        let line_start = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |line| line + 1);
+        let lead = text.get(line_start..start).unwrap_or_default().trim_start_matches('\u{feff}');
+        let Some(label) = text.get(at..).and_then(|rest| rest.split("-----").next()) else { break };
+        if label.contains('\n') {
+            continue;
+        }
+        at += label.len() + "-----".len();
+        let end = format!("-----END {label}-----");
+        let rest = text.get(at..).unwrap_or_default();
+        let until = rest.find(BEGIN).unwrap_or(rest.len());
+        let body = rest.get(..until).unwrap_or_default();
+        let (body, length, closed) = match body.find(&end) {
+            Some(stop) => (body.get(..stop).unwrap_or_default(), stop + end.len(), true),
+            None => (body, until, false),
+        };
+        let encrypted = body.contains("ENCRYPTED");
+        let lines = body.lines().filter(|line| !line.contains(':'));
+        let base64: String = lines.flat_map(str::chars).filter(|c| !c.is_ascii_whitespace()).collect();
+        let content =
+            if closed { STANDARD.decode(base64).map_err(|_| Damage::Base64) } else { Err(Damage::NoEnd) };
+        let range = start..at + length;
+        at = range.end;
+        blocks.push(Block { label: label.to_owned(), range, content, encrypted, indented: !lead.is_empty() });
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_blocks_are_seen_too() {
+        let text = "x\n-----BEGIN A-----\nAAAA\n-----END A-----\n  -----BEGIN B-----\n!!\n-----END B-----\n-----BEGIN C-----\nAAAA\n";
+        let found: Vec<_> = blocks(text.as_bytes())
+            .into_iter()
+            .map(|block| (block.label, block.content.map(|der| der.len()), block.indented))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("A".to_owned(), Ok(3), false),
+                ("B".to_owned(), Err(Damage::Base64), true),
+                ("C".to_owned(), Err(Damage::NoEnd), false),
+            ]
+        );
+    }
+}
