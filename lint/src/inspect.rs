@@ -213,7 +213,10 @@ fn judge(file: &mut Inspected, text: &Text, at: UnixSeconds) {
     }
     order(file);
     keys(file);
-    refusals(file, text, &certificates);
+    // DER was named as such
+    if text.bytes().is_ascii() || !pem::blocks(text.bytes()).is_empty() {
+        refusals(file, text, &certificates);
+    }
 }
 
 /// Whether each certificate is followed by its issuer.
@@ -249,10 +252,11 @@ fn order(file: &mut Inspected) {
         match issuer {
             Some(number) if number == next => {}
             Some(number) => file.remarks.push(Remark {
-                wrong: true,
+                wrong: false,
                 message: format!("{shown} was issued by number {number}, but {other} follows it; put issuers right after what they issued"),
                 span: *span,
             }),
+            None if issuers.iter().any(|(_, _, _, issuer, _)| issuer == &Some(*next)) => {}
             None => file.remarks.push(Remark {
                 wrong: false,
                 message: format!("{other} did not issue {shown}, which it follows, and is sent for nothing"),

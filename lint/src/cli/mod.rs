@@ -1,5 +1,6 @@
 //! Arguments in, text out, exit status.
 
+mod inspect;
 mod load;
 
 use std::io::{self, IsTerminal, Read, Write};
@@ -29,6 +30,8 @@ enum Command {
     Check(Check),
     /// Every TLS connection of the deployment, or the connections that COMMAND would open
     Predict(Predict),
+    /// Certificates, keys, bundles: what they are, in which order, whether they belong together
+    Inspect(inspect::Inspect),
     /// The rule's page
     Explain {
         /// A rule's id, or a line from a log
@@ -146,6 +149,7 @@ pub fn run() -> ExitCode {
     let status = match cli.command {
         Command::Check(arguments) => check(&arguments),
         Command::Predict(arguments) => predict(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Explain { what } => explain(&what),
         Command::Rules => print(&rules(), FINE),
         Command::Completions { shell } => {

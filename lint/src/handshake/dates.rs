@@ -1,7 +1,5 @@
 //! When a connection that completes first breaks, by dates alone.
 
-use std::collections::BTreeSet;
-
 use super::files::Shelf;
 use super::{Outcome, UnixSeconds, judge};
 use crate::deployment::Connection;
@@ -17,17 +15,12 @@ pub fn breaks_at(
     connection: &Connection,
     at: UnixSeconds,
 ) -> Option<(UnixSeconds, String)> {
-    let own = Shelf::new(shelf.deployment);
-    // read what this connection reads, and nothing else
-    judge(&own, connection, at);
-    let mut moments = BTreeSet::new();
-    for certificate in own.certificates() {
-        moments.insert(certificate.not_before);
-        moments.insert(certificate.not_after.saturating_add(1));
-    }
-    moments.extend(own.list_moments());
+    // what it takes for the programs to start is read already, and does not look at dates
+    shelf.take_moments();
+    judge(shelf, connection, at);
+    let moments = shelf.take_moments();
     for moment in moments.into_iter().filter(|moment| *moment > at).take(MOST_MOMENTS) {
-        let then = judge(&own, connection, moment);
+        let then = judge(shelf, connection, moment);
         if then.outcome != Outcome::Completes && then.outcome != Outcome::Undetermined {
             let why = then.why.first().map(|why| why.message.clone()).unwrap_or_default();
             return Some((moment, why));

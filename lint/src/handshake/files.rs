@@ -1,7 +1,7 @@
 //! Files as the programs of a connection load them, each read once.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::outcome::{Step, Stop, unknown};
@@ -30,11 +30,14 @@ pub struct Shelf<'d> {
     pub deployment: &'d Deployment,
     /// Signature checks.
     pub signatures: Signatures,
-    chains: RefCell<HashMap<(Reader, Span, usize), Result<Loaded, Problem>>>,
+    chains: RefCell<HashMap<FileKey, Result<Loaded, Problem>>>,
     planned: RefCell<HashMap<PlannedId, Arc<Certificate>>>,
     started: RefCell<HashMap<(ProgramId, Side), Step>>,
-    moments: RefCell<Vec<UnixSeconds>>,
+    moments: RefCell<BTreeSet<UnixSeconds>>,
 }
+
+/// A file as it is read: who reads it, where it was written, how long it is.
+type FileKey = (Reader, Span, usize);
 
 /// Who reads a file, and as what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,19 +151,9 @@ impl<'d> Shelf<'d> {
         step
     }
 
-    /// Moments at which revocation lists that were read begin or cease to be valid.
-    pub fn list_moments(&self) -> Vec<UnixSeconds> {
-        self.moments.borrow().clone()
-    }
-
-    /// Certificates of everything that was read so far.
-    pub fn certificates(&self) -> Vec<Arc<Certificate>> {
-        let chains = self.chains.borrow();
-        chains
-            .values()
-            .filter_map(|loaded| loaded.as_ref().ok())
-            .flat_map(|loaded| loaded.certificates.clone())
-            .collect()
+    /// Moments at which something that was read since the last call begins or ceases to be valid.
+    pub fn take_moments(&self) -> BTreeSet<UnixSeconds> {
+        self.moments.take()
     }
 
     /// A planned certificate as the stacks see it.
@@ -259,6 +252,7 @@ impl<'d> Shelf<'d> {
     fn parse(&self, reader: Reader, text: &Text) -> Result<Loaded, Problem> {
         let key = (reader, text.full_span(), text.bytes().len());
         if let Some(known) = self.chains.borrow().get(&key) {
+            self.note_moments(known);
             return known.clone();
         }
         let plain = |certificates| Loaded { certificates, junk: false };
@@ -273,8 +267,17 @@ impl<'d> Shelf<'d> {
             Reader::EnvoyChain => boringssl::load::chain(text).map(plain),
             Reader::EnvoyAnchors => boringssl::load::anchors(text).map(plain),
         };
+        self.note_moments(&loaded);
         self.chains.borrow_mut().insert(key, loaded.clone());
         loaded
+    }
+
+    fn note_moments(&self, loaded: &Result<Loaded, Problem>) {
+        let mut moments = self.moments.borrow_mut();
+        for certificate in loaded.iter().flat_map(|loaded| &loaded.certificates) {
+            moments.insert(certificate.not_before);
+            moments.insert(certificate.not_after.saturating_add(1));
+        }
     }
 
     /// Loads a certificate and its key as a program with this stack does; `security_level` is the level in force
@@ -499,7 +502,7 @@ impl<'d> Shelf<'d> {
         }
         let mut moments = self.moments.borrow_mut();
         for list in &lists.lists {
-            moments.push(list.this_update);
+            moments.insert(list.this_update);
             moments.extend(list.next_update.map(|next| next.saturating_add(1)));
         }
         Ok(lists)

@@ -1,0 +1,54 @@
+//! `mtls-lint inspect FILE…`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use mtls_lint::handshake::UnixSeconds;
+use mtls_lint::inspect::inspect;
+use mtls_lint::source::{FileId, Text};
+
+use super::{FINE, FOUND, INCOMPLETE, now, print};
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Files with certificates, keys, bundles or revocation lists; they are looked at together
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The time to judge at, RFC 3339; default: now
+    #[arg(long, value_name = "TIME", value_parser = mtls_lint::time::parse)]
+    at: Option<UnixSeconds>,
+    /// How to print
+    #[arg(long, default_value = "human", value_enum)]
+    format: Printed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Printed {
+    Human,
+    Json,
+}
+
+pub fn run(arguments: &Inspect) -> u8 {
+    let mut files = Vec::new();
+    let mut complete = true;
+    for (index, path) in arguments.files.iter().enumerate() {
+        match std::fs::read(path) {
+            Ok(bytes) => {
+                let id = FileId(u32::try_from(index).unwrap_or(u32::MAX));
+                files.push((path.display().to_string(), Text::whole(id, Arc::new(bytes))));
+            }
+            Err(error) => {
+                eprintln!("{} was not read: {error}", path.display());
+                complete = false;
+            }
+        }
+    }
+    let inspection = inspect(&files, arguments.at.unwrap_or_else(now));
+    let text = match arguments.format {
+        Printed::Human => inspection.text(),
+        Printed::Json => format!("{:#}\n", inspection.json()),
+    };
+    let status = print(&text, if inspection.is_wrong() { FOUND } else { FINE });
+    if complete { status } else { INCOMPLETE }
+}
