@@ -4,6 +4,42 @@
 //! ```text
 //! Host → presented → Certificate → Policy::recognise (cached) → Policy::decide → host action
 //! ```
+//!
+//! ## In Envoy
+//! ```yaml
+//! http_filters:
+//!   - name: mtls-guard
+//!     typed_config:
+//!       "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+//!       config:
+//!         name: mtls-guard
+//!         root_id: mtls-guard
+//!         failure_policy: FAIL_RELOAD
+//!         configuration:             # a StringValue: a Struct would arrive as binary
+//!           "@type": type.googleapis.com/google.protobuf.StringValue
+//!           value: |
+//!             certificate: {from: envoy}
+//!             identities: {web: {spiffe: spiffe://example.org/ns/shop/sa/web}}
+//!             rules: [{path: /orders/**, allow: web}]
+//!         vm_config:
+//!           runtime: envoy.wasm.runtime.v8
+//!           code: {local: {filename: /etc/envoy/mtls_guard.wasm}}
+//! ```
+//!
+//! ## In APISIX
+//! ```yaml
+//! # config.yaml
+//! wasm:
+//!   plugins:
+//!     - {name: mtls_guard, priority: 7999, file: /usr/local/apisix/mtls_guard_apisix.wasm}
+//! # a route
+//! plugins:
+//!   mtls_guard:
+//!     conf: |
+//!       certificate: {from: apisix}
+//!       identities: {web: {spiffe: spiffe://example.org/ns/shop/sa/web}}
+//!       rules: [{path: /orders/**, allow: web}]
+//! ```
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod config;
