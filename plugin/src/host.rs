@@ -418,7 +418,8 @@ mod tests {
         let pairs: Vec<_> = map.iter().collect();
         assert_eq!(pairs, [(&b":path"[..], &b"/a"[..]), (b"x", b""), (b"X-Y", "\u{ff}".as_bytes())]);
         assert_eq!(map.first("x-y"), Some("\u{ff}".as_bytes()));
-        for length in 0..map.0.len() {
+        // the last byte is the NUL after the last value, which nobody reads
+        for length in 0..map.0.len() - 1 {
             let cut = HeaderMap::new(map.0.get(..length).unwrap().to_vec());
             assert!(cut.iter().count() < 3, "{length}");
         }
