@@ -345,7 +345,7 @@ impl<'s, 'd> Wire<'s, 'd> {
                 .stop());
         }
         if !*tls.verify.value() {
-            return Ok(None);
+            return unverified_names(tls, us).map_or(Ok(None), Err);
         }
         if us.program.versions.stack == Stack::BoringSsl
             && trusts_nobody(&loaded.anchors)
@@ -796,4 +796,19 @@ fn trust_label<T>(trust: &[Trust], otherwise: &Setting<T>) -> Option<Label> {
         None => otherwise.span(),
     };
     Some(Label { span, message: "the verifier's trust is configured here".to_owned() })
+}
+
+/// etcd looks for the names that it demands in verified paths. Its gateway, which dials without verifying, has none, so
+/// that no certificate whatever satisfies it (`TLSInfo.baseConfig`; seen with 3.4.23).
+fn unverified_names(tls: &ClientTls, us: Party<'_>) -> Option<Stop> {
+    let Stack::Go(_) = us.program.versions.stack else { return None };
+    let name = tls.checks.names.iter().find(|check| !matches!(check.value, NameCheck::San { .. }))?;
+    let message = "etcd demands a name of its clients' certificates, and looks for it in verified paths: its own gateway, which verifies nobody, never has one".to_owned();
+    let label = Label { span: name.span, message: "demanded here".to_owned() };
+    let reason = why(Mistake::NameNotAllowed, message, vec![label]);
+    Some(
+        End::new(Outcome::HandshakeFails, Side::Client, reason)
+            .seen("client certificate authentication failed")
+            .stop(),
+    )
 }

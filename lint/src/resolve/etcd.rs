@@ -743,6 +743,43 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_that_has_names_demanded_of_it_answers_503() {
+        let pki = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/pki");
+        let read = |name: &str| std::fs::read(format!("{pki}/{name}")).unwrap();
+        for (setting, path, expected) in [
+            ("", "/v3/kv/range", "completes"),
+            ("ETCD_CLIENT_CERT_ALLOWED_HOSTNAME=client.example.test\n", "/v3/kv/range", "request-rejected"),
+            ("ETCD_CLIENT_CERT_ALLOWED_HOSTNAME=client.example.test\n", "/health", "completes"),
+        ] {
+            let mut sources = Sources::default();
+            sources.root = true;
+            let text = format!(
+                "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:2379\nETCD_ADVERTISE_CLIENT_URLS=https://e.test:2379\n\
+                 ETCD_CERT_FILE=/s.pem\nETCD_KEY_FILE=/s.key\nETCD_TRUSTED_CA_FILE=/ca.pem\n{setting}"
+            );
+            sources.add("etcd.env", text);
+            // no usage: it serves, and passes as a client
+            for (path, name) in
+                [("s.pem", "client-no-usage.pem"), ("s.key", "client-no-usage.key"), ("ca.pem", "ca.pem")]
+            {
+                sources.add(path, read(name));
+            }
+            let url = format!("https://127.0.0.1:2379{path}");
+            let command =
+                ["curl", "-k", "--cert", "/s.pem", "--key", "/s.key", &url].map(str::to_owned).to_vec();
+            let options = crate::Options {
+                at: 1_795_392_000,
+                assume: Assume::default(),
+                expires_within: 0,
+                command: Some(command),
+            };
+            let report = crate::lint(&sources, &options);
+            let outcome = report.connections[0].prediction.outcome.name();
+            assert_eq!(outcome, expected, "{setting}{path}: {:?}", report.connections[0].prediction.why);
+        }
+    }
+
+    #[test]
     fn images_of_bitnami_are_told_by_owner_and_name() {
         for (image, expected) in [
             ("bitnami/etcd:3.5.7", true),
