@@ -3,6 +3,7 @@
 //! Nothing is looked up here: a Secret's name stays a name. Objects of other groups are kept by name, and
 //! their dialects read them from the same [`Node`], so that a manifest is parsed once and its tree dropped.
 
+mod pod;
 mod service;
 mod store;
 mod workload;
@@ -144,7 +145,7 @@ impl Fragment {
                 | "CronJob"
                 | "ReplicaSet"
                 | "ReplicationController",
-            ) => match workload::read(object, metadata) {
+            ) => match pod::workload(object, metadata) {
                 Some(workload) => self.workloads.push(workload),
                 None => self.problems.push(problem(
                     object.span(),

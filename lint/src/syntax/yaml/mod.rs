@@ -10,6 +10,7 @@ mod json;
 mod problem;
 mod read;
 mod scalar;
+mod stream;
 
 use crate::source::{Span, Text};
 
@@ -119,7 +120,7 @@ pub fn parse(text: &Text) -> Parsed {
 /// Parses the documents of a text one after the other, so that each tree can be dropped before the next
 /// is built.
 pub fn parse_each(text: &Text, problems: &mut Vec<Problem>, take: impl FnMut(Document)) {
-    read::stream(text, problems, take);
+    stream::documents(text, problems, take);
 }
 
 impl Document {
