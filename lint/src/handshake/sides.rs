@@ -220,6 +220,11 @@ fn loads_at_start(program: &Program, listener: &Listener) -> bool {
 fn refused(program: &Program, side: Side, refusal: &Refusal) -> Stop {
     let end = End::new(Outcome::ConfigRejected, side, Why::from(refusal));
     match &refusal.log {
+        // a whole line, as APISIX or its nginx prints it
+        Some(log) if program.kind == ProgramKind::Apisix => match side {
+            Side::Client => end.seen(log.clone()).stop(),
+            Side::Server => end.logged(log.clone()).stop(),
+        },
         Some(log) => printed(program, side, end, log),
         None => end.stop(),
     }

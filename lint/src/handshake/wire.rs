@@ -697,7 +697,8 @@ impl<'s, 'd> Wire<'s, 'd> {
             labels,
         );
         let log = match (server.kind, server.versions.stack) {
-            (ProgramKind::Nginx, _) => {
+            // APISIX's Admin API, and its data plane under a snippet, are nginx's own
+            (ProgramKind::Nginx, _) | (ProgramKind::Apisix, _) if outcome == Outcome::RequestRejected => {
                 "client sent no required SSL certificate while reading client request headers"
             }
             (_, Stack::Go(_)) => "tls: client didn't provide a certificate",
@@ -706,7 +707,7 @@ impl<'s, 'd> Wire<'s, 'd> {
         };
         let mut end = End::new(outcome, Side::Server, reason).logged(log);
         end.client_sees =
-            self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, true));
+            self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, true, outcome));
         end.stop()
     }
 
@@ -715,9 +716,9 @@ impl<'s, 'd> Wire<'s, 'd> {
         let (_, server, _) = self.server;
         let label = trust_label(&context.client_auth.trust, &context.client_auth.mode);
         let mut end = End::new(outcome, Side::Server, Why::fault(fault, label))
-            .logged(words::server_refuses(server, fault));
+            .logged(words::server_refuses(server, fault, outcome));
         end.client_sees =
-            self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, false));
+            self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, false, outcome));
         end.stop()
     }
 

@@ -1,5 +1,6 @@
 //! What each program prints when a certificate is refused, as observed.
 
+use super::Outcome;
 use crate::deployment::{Program, ProgramKind, Stack};
 use crate::stack::{Fault, Purpose, go};
 
@@ -32,9 +33,10 @@ pub fn client_refuses(client: &Program, fault: &Fault) -> Option<String> {
 }
 
 /// What a server that refuses the client's certificate logs.
-pub fn server_refuses(server: &Program, fault: &Fault) -> String {
+pub fn server_refuses(server: &Program, fault: &Fault, outcome: Outcome) -> String {
     match (server.kind, server.versions.stack) {
-        (ProgramKind::Nginx, _) => format!(
+        // what is judged with the request is judged by nginx itself
+        (ProgramKind::Nginx, _) | (ProgramKind::Apisix, _) if outcome == Outcome::RequestRejected => format!(
             "client SSL certificate verify error: ({}:{}) while reading client request headers",
             fault.number.unwrap_or(0),
             fault.text
@@ -75,13 +77,20 @@ fn envoy(fault: &Fault, _: Purpose) -> String {
 }
 
 /// What a client sees when a server of this kind refuses its certificate; None where it varies.
-pub fn client_is_refused(client: &Program, server: &Program, missing: bool) -> Option<String> {
+pub fn client_is_refused(
+    client: &Program,
+    server: &Program,
+    missing: bool,
+    outcome: Outcome,
+) -> Option<String> {
     match (server.kind, client.kind) {
-        (ProgramKind::Nginx, _) => Some(if missing {
-            "400 No required SSL certificate was sent".to_owned()
-        } else {
-            "400 The SSL certificate error".to_owned()
-        }),
+        (ProgramKind::Nginx | ProgramKind::Apisix, _) if outcome == Outcome::RequestRejected => {
+            Some(if missing {
+                "400 No required SSL certificate was sent".to_owned()
+            } else {
+                "400 The SSL certificate error".to_owned()
+            })
+        }
         (ProgramKind::Etcd, ProgramKind::Etcdctl) => Some("context deadline exceeded".to_owned()),
         (ProgramKind::Etcd, ProgramKind::Etcd) => Some("remote error: tls: bad certificate".to_owned()),
         (ProgramKind::Apisix, ProgramKind::Curl) if missing => {
