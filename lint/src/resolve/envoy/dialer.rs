@@ -239,8 +239,14 @@ impl Loader<'_, '_, '_> {
         if common.custom_handshaker.is_some() {
             dialer.unseen.push("a custom handshaker does TLS".to_owned());
         }
+        let is_true =
+            |flag: &Option<Located<bool>>| flag.as_ref().filter(|flag| flag.value).map(|flag| flag.span);
         let sni = server_name(cluster, endpoint, tls, host);
-        if sni.unknown {
+        if sni.unknown
+            || (is_true(&cluster.auto_san_validation).is_some()
+                && upstream_name(cluster, endpoint, host).unknown
+                && *host != UpstreamHost::Stream)
+        {
             dialer.unseen.push("the name it sends comes from a header or path of the request".to_owned());
         }
         let trust = validation.as_ref().map(|effective| self.trust(effective)).unwrap_or_default();
@@ -248,15 +254,17 @@ impl Loader<'_, '_, '_> {
             validation.as_ref().map(|effective| self.checks(&effective.context)).unwrap_or_default();
         // max_verify_depth has no effect upstream (facts, section 1, "Depth")
         checks.depth = None;
-        let is_true =
-            |flag: &Option<Located<bool>>| flag.as_ref().filter(|flag| flag.value).map(|flag| flag.span);
-        let named_by = names_sni
-            .map(|flag| flag.span)
-            .or_else(|| is_true(&cluster.auto_san_validation).filter(|_| sni.from_host));
-        let reference = match (named_by, &sni.name, sni.from_request) {
-            (Some(span), Some(name), _) => Some(Located::new(name.clone(), span)),
-            (Some(span), None, true) => Some(Located::new(String::new(), span)),
-            _ => None,
+        let host_name = is_true(&cluster.auto_san_validation).filter(|_| *host != UpstreamHost::Stream);
+        let upstream_name = upstream_name(cluster, endpoint, host);
+        let reference = if let Some(span) = host_name {
+            if upstream_name.from_request && !sni.from_request && sni.name.is_some() {
+                dialer.unseen.push(
+                    "the name it compares comes from the request, the name it sends does not".to_owned(),
+                );
+            }
+            upstream_name.known().map(|name| Located::new(name, span))
+        } else {
+            names_sni.and_then(|flag| sni.known().map(|name| Located::new(name, flag.span)))
         };
         if reference.is_some() {
             // the name that is sent takes the place of the configured matchers
@@ -271,6 +279,10 @@ impl Loader<'_, '_, '_> {
                 || !context.names.is_empty();
             found.unseen.is_some() || (checks_something && context.accept_untrusted.is_none())
         });
+        // auto_san_validation makes BoringSSL verify even where Envoy's own validator has nothing to do: without
+        // anchors that always fails (seen with 1.40.0)
+        let waves_through = validation.as_ref().is_some_and(|found| found.context.accept_untrusted.is_some());
+        let verifies = verifies || (host_name.is_some() && !waves_through);
         fatal.append(&mut followed.fatal);
         dialer.refusals.append(&mut followed.local);
         dialer.unseen.append(&mut followed.unseen);
@@ -278,7 +290,7 @@ impl Loader<'_, '_, '_> {
             credential,
             verify: match &validation {
                 Some(found) => Setting::Given(Located::new(verifies, found.context.span)),
-                None => Setting::Default { value: false, parent: common.span },
+                None => Setting::Default { value: verifies, parent: common.span },
             },
             trust,
             server_name: sni.name.or(sni.from_request.then(String::new)),
@@ -289,7 +301,7 @@ impl Loader<'_, '_, '_> {
             ciphers: secret::ciphers(common),
             sends_end_entity_only: false,
             tolerates_failure: false,
-            names_from_request: sni.from_request,
+            names_from_request: sni.from_request || (host_name.is_some() && upstream_name.from_request),
             unfit_credential: UnfitCredential::Refused,
             reads_unprivileged: false,
             span: tls.span,
@@ -297,49 +309,55 @@ impl Loader<'_, '_, '_> {
     }
 }
 
+/// A name that a cluster sends or compares.
+#[derive(Default)]
 struct Sni {
     name: Option<String>,
     /// It is the Host header of the request.
     from_request: bool,
-    /// `auto_sni` chose it.
-    from_host: bool,
     unknown: bool,
+}
+
+impl Sni {
+    /// The name; empty where the request will tell it.
+    fn known(&self) -> Option<String> {
+        self.name.clone().or_else(|| self.from_request.then(String::new))
+    }
 }
 
 /// The name a cluster sends: `auto_sni`'s for HTTP requests, else `auto_host_sni`'s, else `sni`.
 fn server_name(cluster: &Cluster, endpoint: &ClusterEndpoint, tls: &UpstreamTls, host: &UpstreamHost) -> Sni {
     let is_true = |flag: &Option<Located<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
-    let mut sni = Sni { name: None, from_request: false, from_host: false, unknown: false };
-    let endpoint_name = || {
-        let dns =
-            matches!(cluster.discovery, Discovery::Dns { .. }).then(|| endpoint.address.host.value.clone());
-        endpoint.hostname.as_ref().map(|name| name.value.clone()).or(dns)
-    };
+    let is_name = |name: &String| name.parse::<std::net::IpAddr>().is_err();
     if is_true(&cluster.auto_sni) && *host != UpstreamHost::Stream {
-        sni.from_host = true;
-        let name = match host {
-            _ if cluster.auto_sni_header.is_some() => None,
-            UpstreamHost::Literal(name) => Some(without_port(name).to_owned()),
-            UpstreamHost::Endpoint => endpoint_name(),
-            UpstreamHost::Client => {
-                sni.from_request = true;
-                None
-            }
-            UpstreamHost::Unknown | UpstreamHost::Stream => None,
-        };
-        sni.unknown = name.is_none() && !sni.from_request;
+        let mut sni = upstream_name(cluster, endpoint, host);
         // an address is no server name (RFC 6066 3)
-        sni.name = name.filter(|name| name.parse::<std::net::IpAddr>().is_err());
+        sni.name = sni.name.filter(is_name);
         return sni;
     }
-    if is_true(&tls.auto_host_sni) {
-        sni.name = endpoint_name().filter(|name| name.parse::<std::net::IpAddr>().is_err());
-        if sni.name.is_some() {
-            return sni;
-        }
-    }
-    sni.name = tls.sni.as_ref().map(|name| name.value.clone());
-    sni
+    let endpoints =
+        is_true(&tls.auto_host_sni).then(|| endpoint_name(cluster, endpoint)).flatten().filter(is_name);
+    let name = endpoints.or_else(|| tls.sni.as_ref().map(|name| name.value.clone()));
+    Sni { name, ..Sni::default() }
+}
+
+/// The host that the cluster sees in the request.
+fn upstream_name(cluster: &Cluster, endpoint: &ClusterEndpoint, host: &UpstreamHost) -> Sni {
+    let name = match host {
+        _ if cluster.auto_sni_header.is_some() => None,
+        UpstreamHost::Literal(name) => Some(without_port(name).to_owned()),
+        UpstreamHost::Endpoint => endpoint_name(cluster, endpoint),
+        UpstreamHost::Client => return Sni { from_request: true, ..Sni::default() },
+        UpstreamHost::Unknown | UpstreamHost::Stream => None,
+    };
+    Sni { unknown: name.is_none(), name, from_request: false }
+}
+
+/// An endpoint's `hostname`, else the name by which it was resolved.
+fn endpoint_name(cluster: &Cluster, endpoint: &ClusterEndpoint) -> Option<String> {
+    let resolved =
+        matches!(cluster.discovery, Discovery::Dns { .. }).then(|| endpoint.address.host.value.clone());
+    endpoint.hostname.as_ref().map(|name| name.value.clone()).or(resolved)
 }
 
 fn without_port(host: &str) -> &str {
