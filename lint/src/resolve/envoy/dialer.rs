@@ -7,7 +7,7 @@ use super::secret::{self, Followed};
 use super::{Loader, shown};
 use crate::deployment::{
     ClientTls, Dialer, DialerPurpose, PathPattern, Program, Protocol, RouteMatch, Setting, Speaks, Target,
-    UnfitCredential,
+    Trust, UnfitCredential,
 };
 use crate::dialect::envoy::{
     Cluster, ClusterEndpoint, Discovery, EnvoyConfig, FilterChain, NetworkFilterKind, Route, RouteAction,
@@ -282,6 +282,11 @@ impl Loader<'_, '_, '_> {
         // auto_san_validation makes BoringSSL verify even where Envoy's own validator has nothing to do: without
         // anchors that always fails (seen with 1.40.0)
         let waves_through = validation.as_ref().is_some_and(|found| found.context.accept_untrusted.is_some());
+        let mut trust = trust;
+        if let Some(span) = host_name.filter(|_| !verifies && !waves_through) {
+            // its store is empty; the system's stands for it, which does not know a private issuer either
+            trust.push(Trust::System(span));
+        }
         let verifies = verifies || (host_name.is_some() && !waves_through);
         fatal.append(&mut followed.fatal);
         dialer.refusals.append(&mut followed.local);

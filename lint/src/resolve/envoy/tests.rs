@@ -312,6 +312,21 @@ fn the_name_sent_and_the_name_compared_follow_from_cluster_and_route() {
     }
 }
 
+/// Observed with Envoy 1.40.0: 503 for every certificate.
+#[test]
+fn comparing_the_host_without_anchors_verifies_and_never_succeeds() {
+    const OPTIONS: &str = "    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        '@type': type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {http_protocol_options: {}}
+        upstream_http_protocol_options: {auto_sni: true, auto_san_validation: true}
+";
+    let program = envoy(&upstream("", OPTIONS, ""));
+    let tls = program.dialers[0].tls.as_ref().expect("TLS");
+    assert!(*tls.verify.value());
+    assert!(matches!(tls.trust[..], [Trust::System(_)]));
+}
+
 #[test]
 fn a_client_verifies_only_with_anchors_or_pins() {
     for (validation, verifies) in [
