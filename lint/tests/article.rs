@@ -1,5 +1,7 @@
 //! The article's deployment, and variants of it that are one edit away: what is predicted of each.
 
+#![expect(clippy::unwrap_used, reason = "the functions around the tests are tests too")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

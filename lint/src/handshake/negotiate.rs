@@ -175,27 +175,25 @@ fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) 
         return Err(end.logged(log).stop());
     }
     let tls13 = version == Protocol::Tls13;
-    if server.is_openssl().is_some() {
-        if !tls13 && !signs(first) && matches!(first.key.kind, KeyType::Ec(_)) {
-            let (mistake, message) = match &first.duplicate_extension {
-                Some(oid) => (
-                    Mistake::MalformedCertificate,
-                    format!(
-                        "{} has the extension {oid} twice; OpenSSL loads it and finds no use for it in TLS 1.2",
-                        first.shown
-                    ),
+    if server.is_openssl().is_some() && !tls13 && !signs(first) && matches!(first.key.kind, KeyType::Ec(_)) {
+        let (mistake, message) = match &first.duplicate_extension {
+            Some(oid) => (
+                Mistake::MalformedCertificate,
+                format!(
+                    "{} has the extension {oid} twice; OpenSSL loads it and finds no use for it in TLS 1.2",
+                    first.shown
                 ),
-                None => (
-                    Mistake::UnsuitableKeyUsage,
-                    format!(
-                        "{} has the key usage {}, but an EC certificate needs digitalSignature in TLS 1.2",
-                        first.shown,
-                        KeyUsage::names(first.key_usage.unwrap_or(0))
-                    ),
+            ),
+            None => (
+                Mistake::UnsuitableKeyUsage,
+                format!(
+                    "{} has the key usage {}, but an EC certificate needs digitalSignature in TLS 1.2",
+                    first.shown,
+                    KeyUsage::names(first.key_usage.unwrap_or(0))
                 ),
-            };
-            return Err(fail(Side::Server, mistake, message, "no shared cipher"));
-        }
+            ),
+        };
+        return Err(fail(Side::Server, mistake, message, "no shared cipher"));
     }
     if !tls13 {
         for (party, side) in [(server, Side::Server), (client, Side::Server)] {

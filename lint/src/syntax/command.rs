@@ -66,11 +66,11 @@ pub fn parse(text: &Text) -> Document {
 ///
 /// Also gives the text to which the spans refer.
 pub fn from_words(words: &[String], file: FileId) -> (Document, String) {
-    if let [line] = words {
-        if line.contains(char::is_whitespace) {
-            let document = parse(&Text::excerpt(file, 0, line.as_bytes()));
-            return (document, line.clone());
-        }
+    if let [line] = words
+        && line.contains(char::is_whitespace)
+    {
+        let document = parse(&Text::excerpt(file, 0, line.as_bytes()));
+        return (document, line.clone());
     }
     let mut rendered = String::new();
     let mut command = Command::default();

@@ -87,8 +87,8 @@ struct Parser<'t> {
 /// What ended the words of a directive.
 enum End {
     Semicolon,
-    BlockStart,
-    BlockEnd,
+    BlockOpen,
+    BlockClose,
     File,
 }
 
@@ -108,7 +108,7 @@ impl Parser<'_> {
                     let directive = self.directive(&words, None, self.position);
                     self.current.extend(directive);
                 }
-                End::BlockStart if words.is_empty() => {
+                End::BlockOpen if words.is_empty() => {
                     self.unexpected("{", "write the name of a block before it");
                     // read on as if it had one, so that its end is not taken for another's
                     let here = self.text.span(self.position.saturating_sub(1)..self.position);
@@ -121,7 +121,7 @@ impl Parser<'_> {
                         end_line: 0,
                     });
                 }
-                End::BlockStart => {
+                End::BlockOpen => {
                     if words.first().is_some_and(|name| name.value.ends_with(b"_by_lua_block")) {
                         self.lua_block(words);
                     } else if self.open.len() >= MAX_DEPTH {
@@ -135,7 +135,7 @@ impl Parser<'_> {
                         self.open_block(directive);
                     }
                 }
-                End::BlockEnd => {
+                End::BlockClose => {
                     if let Some(last) = words.last() {
                         let place = last.start..last.end;
                         self.problem(
@@ -256,11 +256,11 @@ impl Parser<'_> {
                 }
                 b'{' => {
                     self.position += 1;
-                    return (words, End::BlockStart);
+                    return (words, End::BlockOpen);
                 }
                 b'}' => {
                     self.position += 1;
-                    return (words, End::BlockEnd);
+                    return (words, End::BlockClose);
                 }
                 b'"' | b'\'' => words.push(self.quoted(byte)),
                 _ => words.push(self.bare()),

@@ -243,8 +243,8 @@ impl Reader<'_> {
         words: &mut impl Iterator<Item = &'a Argument>,
         depth: usize,
     ) -> bool {
-        let mut letters = word.text.value.char_indices().skip(1);
-        while let Some((at, letter)) = letters.next() {
+        let letters = word.text.value.char_indices().skip(1);
+        for (at, letter) in letters {
             let Some(option) = curl_options::short(letter) else {
                 self.unknown(&format!("-{letter}"));
                 return false;

@@ -55,10 +55,10 @@ pub fn secrets(document: &Document) -> Vec<Span> {
                 spans.extend(after(word, Some(option.len())));
             }
             let header = word.text.strip_prefix("-H").unwrap_or(&word.text);
-            if let Some((name, _)) = header.split_once(':') {
-                if HEADERS.iter().any(|known| name.trim().eq_ignore_ascii_case(known)) {
-                    spans.extend(after(word, word.text.find(':')));
-                }
+            if let Some((name, _)) = header.split_once(':')
+                && HEADERS.iter().any(|known| name.trim().eq_ignore_ascii_case(known))
+            {
+                spans.extend(after(word, word.text.find(':')));
             }
         }
     }

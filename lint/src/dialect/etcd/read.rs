@@ -125,18 +125,18 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
         .filter(|text| text.span == start.parent)
         .map(|text| text.span);
     let listens_explicitly = listen_client_urls.is_some();
-    if start.file.is_none() && advertise_client_urls.is_none() {
-        if let Some(listen) = &listen_client_urls {
-            refusals.push(refusal(
-                ADVERTISE_MISSING.to_owned(),
-                listen.span(),
-                "give advertise-client-urls too: the URL by which clients reach this member",
-                Some(
-                    "--advertise-client-urls is required when --listen-client-urls is set explicitly"
-                        .to_owned(),
-                ),
-            ));
-        }
+    if start.file.is_none()
+        && advertise_client_urls.is_none()
+        && let Some(listen) = &listen_client_urls
+    {
+        refusals.push(refusal(
+            ADVERTISE_MISSING.to_owned(),
+            listen.span(),
+            "give advertise-client-urls too: the URL by which clients reach this member",
+            Some(
+                "--advertise-client-urls is required when --listen-client-urls is set explicitly".to_owned(),
+            ),
+        ));
     }
     let name = match given.text("name") {
         Some(name) => Setting::Given(name),

@@ -535,10 +535,10 @@ fn collect_sets(block: &[Directive], sets: &mut BTreeMap<String, Option<Located<
                     }
                 })
                 .or_insert(value);
-        } else if directive.name.value.starts_with("set_by_") || directive.name.value == "map" {
-            if let Some(name) = directive.arguments.first() {
-                sets.insert(name.value.trim_start_matches('$').to_owned(), None);
-            }
+        } else if (directive.name.value.starts_with("set_by_") || directive.name.value == "map")
+            && let Some(name) = directive.arguments.first()
+        {
+            sets.insert(name.value.trim_start_matches('$').to_owned(), None);
         }
         if let Some(inner) = &directive.block {
             collect_sets(inner, sets);

@@ -218,15 +218,15 @@ impl Given<'_> {
     /// things that nginx takes there.
     fn file(&self, path: &Located<String>) -> FileRef {
         let unseen = |why: String| FileRef { path: path.clone(), content: Lookup::Unseen(why), mode: None };
-        if let Some(inline) = path.value.strip_prefix("data:") {
-            if !inline.contains('$') {
-                let text = Text::opaque(path.span, inline.as_bytes());
-                return FileRef {
-                    path: Located::new("data:…".to_owned(), path.span),
-                    content: Lookup::Found(Content::Bytes(text)),
-                    mode: None,
-                };
-            }
+        if let Some(inline) = path.value.strip_prefix("data:")
+            && !inline.contains('$')
+        {
+            let text = Text::opaque(path.span, inline.as_bytes());
+            return FileRef {
+                path: Located::new("data:…".to_owned(), path.span),
+                content: Lookup::Found(Content::Bytes(text)),
+                mode: None,
+            };
         }
         if path.value.contains('$') {
             return unseen(format!("{} holds variables, known only per connection", path.value));

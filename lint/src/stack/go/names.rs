@@ -127,7 +127,7 @@ fn labels(name: &str) -> Option<Vec<&str>> {
     if name.is_empty() {
         return Some(Vec::new());
     }
-    labels.iter().all(|label| fine(label)).then_some(labels)
+    labels.iter().all(fine).then_some(labels)
 }
 
 #[cfg(test)]

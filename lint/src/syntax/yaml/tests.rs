@@ -244,7 +244,7 @@ fn hostile_input_is_bounded() {
     let parsed = parse(&source(&laughs).1);
     assert_eq!(parsed.problems.len(), 1);
     assert!(parsed.problems[0].message.contains("multiply"), "{:?}", parsed.problems);
-    for text in ["[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000), "a:\n".repeat(1)] {
+    for text in ["[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000), "a:\n".to_owned()] {
         let parsed = parse(&source(&text).1);
         assert!(parsed.problems.len() <= 1);
     }
