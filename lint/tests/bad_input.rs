@@ -1,5 +1,7 @@
 //! Input that is not what it claims: one clear message, exit status 2, and the rest is still checked.
 
+#![expect(clippy::unwrap_used, reason = "the functions around the tests are tests too")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,6 +2,8 @@
 //!
 //! `MTLS_UPDATE=1 cargo test -p mtls-lint --test readme` writes the output of today into the README.
 
+#![expect(clippy::unwrap_used, reason = "the functions around the tests are tests too")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,13 +34,13 @@ fn output(line: &str) -> String {
 /// The README as it should be: every command followed by its output, the table of rules up to date.
 fn expected(readme: &str) -> String {
     let mut out = String::new();
-    let mut lines = readme.lines().peekable();
+    let mut lines = readme.lines();
     while let Some(line) = lines.next() {
         let _ = writeln!(out, "{line}");
         if line != "```console" {
             continue;
         }
-        while let Some(line) = lines.next() {
+        for line in lines.by_ref() {
             if line == "```" {
                 let _ = writeln!(out, "{line}");
                 break;

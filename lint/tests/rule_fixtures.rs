@@ -1,5 +1,7 @@
 //! Every folder of fixtures/rules holds deployments on which a rule must speak, alone, and others on which none may.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the functions around the tests are tests too")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
