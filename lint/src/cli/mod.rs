@@ -1,5 +1,6 @@
 //! Arguments in, text out, exit status.
 
+mod decide;
 mod inspect;
 mod load;
 
@@ -32,6 +33,8 @@ enum Command {
     Predict(Predict),
     /// Certificates, keys, bundles: what they are, in which order, whether they belong together
     Inspect(inspect::Inspect),
+    /// What the filter would answer to a request
+    Decide(decide::Decide),
     /// The rule's page
     Explain {
         /// A rule's id, or a line from a log
@@ -150,6 +153,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check(&arguments),
         Command::Predict(arguments) => predict(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Decide(arguments) => decide::run(&arguments),
         Command::Explain { what } => explain(&what),
         Command::Rules => print(&rules(), FINE),
         Command::Completions { shell } => {
