@@ -29,7 +29,8 @@ fn an_identity_with_a_rule_is_allowed() {
     let arguments =
         ["--certificate", certificate, "--request", "GET https://shop.test/orders", "--format", "json"];
     let (status, out, errors) = decide("allow", POLICY, &arguments);
-    let answer: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {errors}"));
+    let answer: serde_json::Value =
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {errors}"));
     assert_eq!((status, &answer["version"], &answer["decision"]), (0, &1.into(), &"allow".into()));
     assert_eq!((&answer["identity"], &answer["rule"]), (&"web".into(), &"all".into()));
 }

@@ -85,3 +85,52 @@ fn the_readme_shows_what_happens() {
     );
     assert!(readme.contains(TABLE_START), "the README has a table of rules");
 }
+
+/// The fenced block that follows a marker.
+fn block<'r>(readme: &'r str, marker: &str) -> &'r str {
+    let after = readme.split_once(marker).unwrap_or_else(|| panic!("the README has no {marker}")).1;
+    after.split_once("```yaml\n").and_then(|(_, rest)| rest.split_once("```\n")).unwrap().0
+}
+
+#[test]
+fn the_envoy_example_is_read_whole_and_without_a_finding() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut sources = mtls_lint::source::Sources::default();
+    sources.add("envoy.yaml", block(&readme, "<!-- envoy.yaml -->"));
+    let options = mtls_lint::Options {
+        at: 1_795_392_000,
+        assume: mtls_lint::assume::Assume::default(),
+        expires_within: 0,
+        command: None,
+    };
+    let report = mtls_lint::lint(&sources, &options);
+    assert_eq!(report.incomplete, Vec::new());
+    let findings: Vec<_> = report.findings.iter().map(|finding| (finding.rule, &finding.message)).collect();
+    assert_eq!(findings, Vec::new());
+    assert_eq!(report.connections.len(), 1);
+}
+
+#[test]
+fn every_policy_of_the_readme_is_one() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let whole =
+        readme.split("```yaml\n# policy.yaml\n").nth(1).and_then(|rest| rest.split("```\n").next()).unwrap();
+    let mut policies = vec![whole.to_owned()];
+    // policies within a block scalar: from `certificate:` to the last line that is as deep
+    for (at, _) in readme.match_indices("certificate: {from: ").skip(1) {
+        let line = readme[..at].rfind('\n').map_or(0, |end| end + 1);
+        let indent = at - line;
+        let lines =
+            readme[line..].lines().take_while(|text| text.len() > indent && text[..indent].trim().is_empty());
+        let text: String = lines.map(|text| format!("{}\n", &text[indent..])).collect();
+        if indent > 0 && text.contains("rules:") {
+            policies.push(text);
+        }
+    }
+    assert_eq!(policies.len(), 3);
+    for policy in policies {
+        if let Err(error) = mtls_identity::policy::Policy::parse(&policy) {
+            panic!("{error}\n{policy}");
+        }
+    }
+}
