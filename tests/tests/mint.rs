@@ -111,7 +111,12 @@ fn the_committed_pki_is_what_the_mint_makes() {
         assert_eq!(&committed, text, "{name}: run `cargo run -p mtls-tests --bin mint`");
     }
     for entry in std::fs::read_dir(&folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            // minted by another table, with a test of its own
+            continue;
+        }
+        let name = entry.file_name().into_string().unwrap();
         assert!(minted.contains_key(&name), "fixtures/pki/{name} is not minted: it would be edited by hand");
     }
 }
