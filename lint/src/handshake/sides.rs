@@ -233,7 +233,12 @@ fn refused(program: &Program, side: Side, refusal: &Refusal) -> Stop {
 /// A file that stops a program.
 pub fn refused_file(program: &Program, side: Side, problem: Refused) -> Stop {
     let words = problem.words.clone();
-    let end = End::new(Outcome::ConfigRejected, side, Why::from(problem));
+    // etcdctl reads its files when it dials; these two refusals are recorded as failures of the connection, unlike
+    // its other ones (seen with 3.4 and 3.5)
+    let dialing = program.kind == ProgramKind::Etcdctl
+        && (words.contains("PEM inputs may have been switched") || words.contains("x509: malformed"));
+    let outcome = if dialing { Outcome::HandshakeFails } else { Outcome::ConfigRejected };
+    let end = End::new(outcome, side, Why::from(problem));
     printed(program, side, end, &words)
 }
 
