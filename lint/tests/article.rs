@@ -208,3 +208,33 @@ fn variants_that_are_one_edit_away() {
         insta::assert_snapshot!(format!("variant-{}", variant.name), connections(&judge(&files, None)));
     }
 }
+
+/// A Secret whose files are real ones.
+fn secret(name: &str, certificate: &str, key: &str, authority: &str) -> String {
+    use base64::Engine as _;
+    let pki = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/pki");
+    let encoded =
+        |file: &str| base64::engine::general_purpose::STANDARD.encode(std::fs::read(pki.join(file)).unwrap());
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\n  namespace: demo\ntype: kubernetes.io/tls\ndata:\n  \
+         tls.crt: {}\n  tls.key: {}\n  ca.crt: {}\n---\n",
+        encoded(certificate),
+        encoded(key),
+        encoded(authority)
+    )
+}
+
+#[test]
+fn a_certificate_that_was_issued_counts_and_may_have_expired() {
+    let mut files = fixture("apisix-mtls-article");
+    let etcd = secret("etcd-tls", "server-expired.pem", "server-expired.key", "ca.pem");
+    let gateway = secret("gateway-client-tls", "client.pem", "client.key", "ca.pem");
+    files.push(("7-secrets.yaml".to_owned(), format!("{etcd}{gateway}")));
+    let report = judge(&files, None);
+    let connection = report.connections.iter().find(|connection| connection.url == "https://etcd:2379").unwrap();
+    let rules: Vec<&str> = connection.prediction.why.iter().map(|why| why.rule).collect();
+    assert_eq!(rules.first(), Some(&"expired-certificate"), "{}", connections(&report));
+    assert_eq!(connection.prediction.rejected_by, Some(Side::Client));
+    let finding = report.findings.iter().find(|finding| finding.rule == "expired-certificate").unwrap();
+    assert_eq!(report.files.path(finding.labels[0].span.file), "7-secrets.yaml");
+}

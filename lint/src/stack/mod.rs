@@ -86,10 +86,13 @@ pub(crate) mod say {
 
     /// Which certificate of a path this is.
     pub fn which(depth: usize, certificate: &Certificate) -> String {
-        if depth == 0 {
-            format!("the certificate {}", certificate.shown)
-        } else {
-            format!("the issuing certificate {}", certificate.shown)
+        // a planned one is called by its resource: `Certificate tls/etcd`
+        let planned = certificate.shown.starts_with("Certificate ");
+        match (depth, planned) {
+            (0, true) => certificate.shown.clone(),
+            (0, false) => format!("the certificate {}", certificate.shown),
+            (_, true) => format!("the issuing {}", certificate.shown),
+            (_, false) => format!("the issuing certificate {}", certificate.shown),
         }
     }
 
