@@ -231,7 +231,8 @@ fn a_certificate_that_was_issued_counts_and_may_have_expired() {
     let gateway = secret("gateway-client-tls", "client.pem", "client.key", "ca.pem");
     files.push(("7-secrets.yaml".to_owned(), format!("{etcd}{gateway}")));
     let report = judge(&files, None);
-    let connection = report.connections.iter().find(|connection| connection.url == "https://etcd:2379").unwrap();
+    let connection =
+        report.connections.iter().find(|connection| connection.url == "https://etcd:2379").unwrap();
     let rules: Vec<&str> = connection.prediction.why.iter().map(|why| why.rule).collect();
     assert_eq!(rules.first(), Some(&"expired-certificate"), "{}", connections(&report));
     assert_eq!(connection.prediction.rejected_by, Some(Side::Client));

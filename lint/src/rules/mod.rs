@@ -253,6 +253,11 @@ impl<'a> Subject<'a> {
     /// Reports what already bears this rule's name: predictions that give it as their first reason, and configuration
     /// that programs refuse. One finding for one place, however many connections break on it.
     pub fn named(&self, rule: &Rule, findings: &mut Vec<Finding>) {
+        self.named_on(rule, findings, |_| true);
+    }
+
+    /// The same, of predictions on some connections only: on the others a sharper rule speaks.
+    pub fn named_on(&self, rule: &Rule, findings: &mut Vec<Finding>, speaks: impl Fn(&Connection) -> bool) {
         let mut places = BTreeSet::new();
         for (program, refusal) in self.refusals().filter(|(_, refusal)| refusal.rule == rule.id) {
             if places.insert(refusal.labels.first().map(|label| label.span)) {
@@ -264,8 +269,13 @@ impl<'a> Subject<'a> {
                 findings.push(rule.finding(message, help, labels));
             }
         }
-        for why in self.predictions.iter().filter_map(|prediction| prediction.why.first()) {
-            if why.rule == rule.id && places.insert(why.labels.first().map(|label| label.span)) {
+        let predictions = self.deployment.connections.iter().zip(self.predictions);
+        for (connection, prediction) in predictions {
+            let Some(why) = prediction.why.first().filter(|why| why.rule == rule.id && speaks(connection))
+            else {
+                continue;
+            };
+            if places.insert(why.labels.first().map(|label| label.span)) {
                 findings.push(rule.finding(why.message.clone(), why.help.clone(), why.labels.clone()));
             }
         }

@@ -1,3 +1,4 @@
+use crate::deployment::DialerPurpose;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -26,5 +27,8 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    // what etcd demands of its own gateway is the self-refusing-gateway's
+    subject.named_on(&RULE, findings, |connection| {
+        subject.dialer_of(connection).is_none_or(|(_, dialer)| dialer.purpose != DialerPurpose::Gateway)
+    });
 }
