@@ -50,6 +50,24 @@ fn each_kind_of_bad_file_is_named_with_its_place_and_the_rest_is_checked() {
         ("quote", "a.yaml", b"apiVersion: v1\nkind: \"Service\nmetadata: {}\n", "a.yaml:2:"),
         ("binary", "a.yaml", b"apiVersion: v1\n\xff\xfe\x00", "a.yaml:2:1: this is no text"),
         ("empty", "a.yaml", b"", "a.yaml: the file is empty"),
+        (
+            "cut",
+            "a.pem",
+            b"text\n-----BEGIN CERTIFICATE-----\nMIIB\n",
+            "a.pem:2:1: the CERTIFICATE block has no END",
+        ),
+        (
+            "body",
+            "a.pem",
+            b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
+            "a.pem:1:1: the body of the CERTIFICATE block is not base64",
+        ),
+        (
+            "include",
+            "nginx.conf",
+            b"events {}\nhttp { include more.conf; }\n",
+            "nginx.conf:2:16: the included file",
+        ),
         ("braces", "a.json", b"{\"apiVersion\": \"v1\", ", "a.json:1:"),
         (
             "base64",

@@ -14,7 +14,7 @@ use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
 use crate::dialect::{envoy, etcd, kubernetes, nginx};
 use crate::finding::Incomplete;
 use crate::source::{FileContent, FileId, Sources, Text};
-use crate::syntax::yaml;
+use crate::syntax::{pem, yaml};
 
 /// What the sources hold.
 #[derive(Debug, Default)]
@@ -53,6 +53,8 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
                             .to_owned(),
                 });
             }
+            // beneath --root only what a program loads is its business
+            Form::Other if !sources.root => damaged_blocks(notes, sources, &text),
             Form::Other => {}
         }
     }
@@ -176,6 +178,32 @@ fn is_whole(text: &Text) -> bool {
         directive.block.is_some()
             && matches!(directive.name.value.as_str(), "events" | "http" | "stream" | "mail")
     })
+}
+
+/// PEM blocks that no program could read; what else a file holds waits until a program refers to it.
+fn damaged_blocks(notes: &mut Notes, sources: &Sources, text: &Text) {
+    let alone = sources.file(FileId(1)).is_none();
+    let blocks = pem::blocks(text.bytes());
+    if blocks.is_empty() && alone {
+        let message = "this is neither configuration that is read here nor PEM; inspect FILE says what a \
+                       certificate in another form is";
+        incomplete(notes, sources, text, message);
+    }
+    for block in blocks {
+        let Err(damage) = block.content else { continue };
+        let message = match damage {
+            pem::Damage::NoEnd => format!(
+                "the {} block has no END line of its own: the file is cut off, or lines are glued; copy it again",
+                block.label
+            ),
+            pem::Damage::Base64 => {
+                format!("the body of the {} block is not base64; copy it again", block.label)
+            }
+        };
+        let file = sources.path(text.file()).to_owned();
+        let first_line = block.range.start..block.range.end.min(block.range.start + "-----BEGIN".len());
+        notes.incomplete.push(Incomplete { file, span: Some(text.span(first_line)), message });
+    }
 }
 
 fn incomplete(notes: &mut Notes, sources: &Sources, text: &Text, message: &str) {

@@ -238,7 +238,19 @@ impl<'g, 'n> Loader<'g, 'n> {
             }
             Lookup::Unseen(_) => {
                 let name = full.rsplit('/').next().unwrap_or_default();
-                if !STOCK_FILES.contains(&name) {
+                let stock = STOCK_FILES.contains(&name);
+                // beside the configuration it would stand among the given paths
+                if !stock && is_loose(self.given.machine) && !path.value.starts_with('/') {
+                    self.notes.incomplete.push(Incomplete {
+                        file: self.given.world.index.sources.path(path.span.file).to_owned(),
+                        span: Some(path.span),
+                        message: format!(
+                            "the included file {} is not among the given paths: give it too, or correct the path",
+                            path.value
+                        ),
+                    });
+                }
+                if !stock {
                     into.push(directive);
                 }
             }
