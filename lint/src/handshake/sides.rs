@@ -233,11 +233,11 @@ fn refused(program: &Program, side: Side, refusal: &Refusal) -> Stop {
 /// A file that stops a program.
 pub fn refused_file(program: &Program, side: Side, problem: Refused) -> Stop {
     let words = problem.words.clone();
-    // etcdctl reads its files when it dials; these two refusals are recorded as failures of the connection, unlike
-    // its other ones (seen with 3.4 and 3.5)
-    let dialing = program.kind == ProgramKind::Etcdctl
+    // by our own words these two are refused configuration like etcdctl's other ones; the recorded observations
+    // (etcdctl 3.4 and 3.5) count them as failed handshakes, and the prediction follows the recording
+    let counted_otherwise = program.kind == ProgramKind::Etcdctl
         && (words.contains("PEM inputs may have been switched") || words.contains("x509: malformed"));
-    let outcome = if dialing { Outcome::HandshakeFails } else { Outcome::ConfigRejected };
+    let outcome = if counted_otherwise { Outcome::HandshakeFails } else { Outcome::ConfigRejected };
     let end = End::new(outcome, side, Why::from(problem));
     printed(program, side, end, &words)
 }

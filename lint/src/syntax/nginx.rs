@@ -512,7 +512,6 @@ fn lua_end(bytes: &[u8], start: usize) -> Option<usize> {
 }
 
 /// For `[[` or `[==[` at an offset: the offset past its end (None inside: never closed). None: no long bracket.
-#[allow(clippy::option_option)]
 fn long_bracket_end(bytes: &[u8], at: usize) -> Option<Option<usize>> {
     let rest = bytes.get(at + 1..)?;
     let level = rest.iter().take_while(|&&byte| byte == b'=').count();
