@@ -37,6 +37,26 @@ pub struct Finding {
     pub help: Option<String>,
     /// The first label is the primary one; the others are related places in any file.
     pub labels: Vec<Label>,
+    /// The one certain edit that remedies it, where there is one; help alone otherwise.
+    pub fix: Option<Fix>,
+}
+
+/// A remedy that needs no knowledge beyond the sources: applied whole or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, as an order: "add `client auth` to usages".
+    pub title: String,
+    /// Edits that do not overlap, in any files, in any order.
+    pub edits: Vec<Edit>,
+}
+
+/// One replacement of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced; empty: text is inserted there.
+    pub span: Span,
+    /// What stands there afterwards.
+    pub text: String,
 }
 
 /// A place and what it has to do with the mistake.

@@ -302,7 +302,7 @@ fn is_advice(message: &str) -> bool {
 impl Rule {
     /// A finding of this rule; the first label is the primary one.
     pub fn finding(&self, message: String, help: Option<String>, labels: Vec<Label>) -> Finding {
-        Finding { rule: self.id, severity: self.severity, message, help, labels }
+        Finding { rule: self.id, severity: self.severity, message, help, labels, fix: None }
     }
 
     /// The rule's page as Markdown.
