@@ -1,12 +1,17 @@
 //! Every folder of fixtures/rules holds deployments on which a rule must speak, alone, and others on which none may.
+//!
+//! A case that has a folder `etc` stands for a machine, as `--root` reads one. What the rule says of its bad cases is
+//! kept as a snapshot, as the operator reads it.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the functions around the tests are tests too")]
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use mtls_lint::source::Sources;
-use mtls_lint::{Options, assume::Assume, lint, rules};
+use mtls_lint::{Options, assume::Assume, lint, render, rules};
 
 /// 2026-11-23T00:00:00Z
 const AT: i64 = 1_795_392_000;
@@ -20,6 +25,7 @@ fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
         let rule = name(&folder);
         assert!(rules::find(&rule).is_some(), "fixtures/rules/{rule} belongs to no rule");
         let (mut bad, mut good) = (false, false);
+        let mut said = String::new();
         for case in folders(&folder) {
             let expected = match name(&case).split('-').next() {
                 Some("bad") => {
@@ -34,6 +40,7 @@ fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
             };
             cases += 1;
             let mut sources = Sources::default();
+            sources.root = case.join("etc").is_dir();
             add(&mut sources, &case, &case);
             let options =
                 Options { at: AT, assume: Assume::default(), expires_within: 30 * 86_400, command: None };
@@ -43,11 +50,46 @@ fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
             if found != wanted || !report.incomplete.is_empty() {
                 wrong.push(format!("{rule}/{}: {found:?} {:?}", name(&case), report.incomplete));
             }
+            if expected.is_some() {
+                let style = render::terminal::Style { color: false, width: 110 };
+                let text = render::terminal::check(&report, style);
+                // the count in the last line is told elsewhere
+                let (findings, _) = text.trim_end().rsplit_once('\n').unwrap();
+                writeln!(said, "── {}\n{}", name(&case), findings.trim_end()).unwrap();
+            }
         }
         assert!(bad && good, "fixtures/rules/{rule} needs a bad-… and a good-… case");
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("rule-{rule}"), said);
+        });
     }
     assert!(cases > 0);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn certificates_are_those_of_the_mint() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    let minted: BTreeMap<String, PathBuf> =
+        files(&fixtures.join("pki")).map(|path| (name(&path), path)).collect();
+    for rule in folders(&fixtures.join("rules")) {
+        for case in folders(&rule) {
+            let mut pending = vec![case];
+            while let Some(folder) = pending.pop() {
+                pending.extend(folders(&folder));
+                for file in files(&folder) {
+                    if let Some(original) = minted.get(&name(&file)) {
+                        let same = fs::read(&file).unwrap() == fs::read(original).unwrap();
+                        assert!(same, "{} differs from {}", file.display(), original.display());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
 }
 
 fn folders(parent: &Path) -> Vec<PathBuf> {
