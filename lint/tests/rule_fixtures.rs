@@ -1,6 +1,7 @@
 //! Every folder of fixtures/rules holds deployments on which a rule must speak, alone, and others on which none may.
 //!
-//! A case that has a folder `etc` stands for a machine, as `--root` reads one. What the rule says of its bad cases is
+//! A case that has a folder `etc` stands for a machine, as `--root` reads one; a file `command.txt` holds the command
+//! whose connections are judged. What the rule says of its bad cases is
 //! kept as a snapshot, as the operator reads it.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the functions around the tests are tests too")]
@@ -15,6 +16,8 @@ use mtls_lint::{Options, assume::Assume, lint, render, rules};
 
 /// 2026-11-23T00:00:00Z
 const AT: i64 = 1_795_392_000;
+
+const COMMAND: &str = "command.txt";
 
 #[test]
 fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
@@ -42,8 +45,9 @@ fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
             let mut sources = Sources::default();
             sources.root = case.join("etc").is_dir();
             add(&mut sources, &case, &case);
-            let options =
-                Options { at: AT, assume: Assume::default(), expires_within: 30 * 86_400, command: None };
+            let command = fs::read_to_string(case.join(COMMAND)).ok();
+            let command = command.map(|line| line.split_whitespace().map(str::to_owned).collect());
+            let options = Options { at: AT, assume: Assume::default(), expires_within: 30 * 86_400, command };
             let report = lint(&sources, &options);
             let found: Vec<&str> = report.findings.iter().map(|finding| finding.rule).collect();
             let wanted: Vec<&str> = expected.iter().map(|rule| rule.as_str()).collect();
@@ -107,7 +111,7 @@ fn add(sources: &mut Sources, root: &Path, folder: &Path) {
     for path in entries {
         if path.is_dir() {
             add(sources, root, &path);
-        } else {
+        } else if name(&path) != COMMAND {
             let shown = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
             sources.add(shown, fs::read(&path).unwrap());
         }

@@ -1,6 +1,6 @@
 //! Files as the programs of a connection load them, each read once.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -34,6 +34,7 @@ pub struct Shelf<'d> {
     planned: RefCell<HashMap<PlannedId, Arc<Certificate>>>,
     started: RefCell<HashMap<(ProgramId, Side), Step>>,
     moments: RefCell<BTreeSet<UnixSeconds>>,
+    known: OnceCell<Certificates>,
 }
 
 /// A file as it is read: who reads it, where it was written, how long it is.
@@ -135,7 +136,42 @@ impl<'d> Shelf<'d> {
             planned: RefCell::default(),
             started: RefCell::default(),
             moments: RefCell::default(),
+            known: OnceCell::new(),
         }
+    }
+
+    /// The CA certificates in all files that programs load, each once; read when first asked for.
+    pub(super) fn known(&self) -> &Certificates {
+        self.known.get_or_init(|| {
+            let programs = &self.deployment.programs;
+            let contexts =
+                programs.iter().flat_map(|program| &program.listeners).flat_map(|listener| &listener.tls);
+            let contexts = contexts.flat_map(|tls| &tls.contexts);
+            let clients =
+                programs.iter().flat_map(|program| &program.dialers).filter_map(|dialer| dialer.tls.as_ref());
+            let credentials = contexts
+                .clone()
+                .flat_map(|context| &context.credentials)
+                .chain(clients.clone().flat_map(|tls| &tls.credential));
+            let trust = contexts
+                .flat_map(|context| &context.client_auth.trust)
+                .chain(clients.flat_map(|tls| &tls.trust));
+            let bundles = trust.filter_map(|trust| match trust {
+                Trust::File { file, .. } => Some(file),
+                Trust::System(_) => None,
+            });
+            let files = credentials.map(|credential| &credential.certificate).chain(bundles);
+            let mut certificates = Certificates::new();
+            let mut seen = BTreeSet::new();
+            for file in files {
+                let Ok(Ok(loaded)) = self.read(Reader::OpensslChain, file) else { continue };
+                let authorities = loaded.certificates.into_iter().filter(|certificate| {
+                    certificate.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
+                });
+                certificates.extend(authorities.filter(|certificate| seen.insert(certificate.digest)));
+            }
+            certificates
+        })
     }
 
     /// Whether a program starts, found out once.

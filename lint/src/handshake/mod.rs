@@ -3,6 +3,7 @@
 mod apisix;
 mod dates;
 mod files;
+mod nearest;
 mod negotiate;
 mod outcome;
 mod request;

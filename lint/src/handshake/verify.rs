@@ -62,7 +62,9 @@ impl Shelf<'_> {
             (Some(a), Some(b)) => a.mistake == b.mistake,
             _ => false,
         };
-        decide(&self.signatures, ask, same).map_err(unknown)
+        let mut judgement = decide(&self.signatures, ask, same).map_err(unknown)?;
+        judgement.fault = judgement.fault.map(|fault| self.nearest_cause(case, fault));
+        Ok(judgement)
     }
 }
 

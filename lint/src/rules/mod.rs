@@ -67,7 +67,6 @@ pub const RULES: &[Rule] = &[
     connection::address_not_allowed::RULE,
     connection::foreign_peer_address::RULE,
     connection::gateway_disabled::RULE,
-    connection::gateway_refused::RULE,
     connection::host_differs_from_server_name::RULE,
     connection::missing_client_certificate::RULE,
     connection::name_mismatch::RULE,
@@ -183,7 +182,11 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 pub fn run(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in RULES {
+        let first = findings.len();
         (rule.check)(subject, &mut findings);
+        for finding in findings.iter_mut().skip(first).filter(|finding| finding.help.is_none()) {
+            finding.help = rule.remedy();
+        }
     }
     findings
 }
@@ -269,16 +272,47 @@ impl<'a> Subject<'a> {
                 findings.push(rule.finding(message, help, labels));
             }
         }
+        // the place, its finding, and how many connections break on it
+        let mut told: Vec<(Option<Span>, Finding, usize)> = Vec::new();
         let predictions = self.deployment.connections.iter().zip(self.predictions);
         for (connection, prediction) in predictions {
             let Some(why) = prediction.why.first().filter(|why| why.rule == rule.id && speaks(connection))
             else {
                 continue;
             };
-            if places.insert(why.labels.first().map(|label| label.span)) {
-                findings.push(rule.finding(why.message.clone(), why.help.clone(), why.labels.clone()));
+            let place = why.labels.first().map(|label| label.span);
+            if let Some((_, _, times)) = told.iter_mut().find(|(known, ..)| *known == place) {
+                *times += 1;
+            } else if places.insert(place) {
+                let mut finding = rule.finding(why.message.clone(), why.help.clone(), why.labels.clone());
+                // a label that only repeats the message tells instead what comes of it
+                if let Some(label) = finding.labels.first_mut().filter(|label| label.message == why.message) {
+                    label.message = self.consequence(connection);
+                }
+                told.push((place, finding, 1));
             }
         }
+        for (_, mut finding, times) in told {
+            if let Some(label) = finding.labels.first_mut().filter(|label| label.message.starts_with(BREAKS))
+            {
+                match times {
+                    1 => {}
+                    2 => label.message.push_str(", and one more connection"),
+                    more => label.message.push_str(&format!(", and {} more connections", more - 1)),
+                }
+            }
+            findings.push(finding);
+        }
+    }
+
+    /// Which connection breaks, as a label says it.
+    fn consequence(&self, connection: &Connection) -> String {
+        let client = self.dialer_of(connection).map_or("its clients", |(program, _)| program.name.as_str());
+        let server = match connection.server {
+            Lookup::Found(server) => self.listener(server).map(|(program, _)| program.name.as_str()),
+            Lookup::Missing(_) | Lookup::Unseen(_) => connection.server_label.as_deref(),
+        };
+        format!("{BREAKS}{client} → {}", server.unwrap_or(connection.url.as_str()))
     }
 
     /// Everything that programs refuse of their configuration.
@@ -294,15 +328,30 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// How a label begins that tells which connections break.
+const BREAKS: &str = "breaks ";
+
 /// Whether a label says what to do rather than what is there.
 fn is_advice(message: &str) -> bool {
     ["write ", "add ", "keep ", "leave ", "give ", "put "].iter().any(|verb| message.starts_with(verb))
 }
 
 impl Rule {
-    /// A finding of this rule; the first label is the primary one.
+    /// A finding of this rule; the first label is the primary one. Without help of its own it gets the page's.
     pub fn finding(&self, message: String, help: Option<String>, labels: Vec<Label>) -> Finding {
         Finding { rule: self.id, severity: self.severity, message, help, labels, fix: None }
+    }
+
+    /// The first paragraph under "How to fix", in one line, with the text to write where it announces one.
+    fn remedy(&self) -> Option<String> {
+        let page = self.page();
+        let section = page.split("## How to fix").nth(1)?.split("\n## ").next()?.trim();
+        let mut paragraphs = section.split("\n\n");
+        let first = paragraphs.next()?.lines().collect::<Vec<_>>().join(" ");
+        let announced = first.ends_with(':').then(|| paragraphs.next()).flatten();
+        let text = announced.map(|text| text.lines().filter(|line| !line.starts_with("```")));
+        Some(text.map_or(first.clone(), |lines| format!("{first}\n{}", lines.collect::<Vec<_>>().join("\n"))))
+            .filter(|remedy| !remedy.is_empty())
     }
 
     /// The rule's page as Markdown.

@@ -104,7 +104,7 @@ mistakes! {
     /// Host and SNI name two virtual servers, where the server insists on one.
     HostDiffersFromServerName => "host-differs-from-server-name",
     /// etcd's gateway cannot use the server certificate as client certificate.
-    GatewayRefused => "gateway-refused",
+    GatewayRefused => "self-refusing-gateway",
     /// etcd's gRPC gateway is off.
     GatewayDisabled => "gateway-disabled",
     /// The caller's address is not let in.

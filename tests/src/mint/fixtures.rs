@@ -8,6 +8,7 @@
 //! | `decisions/` | what fixtures/decisions asks about, see [`super::decisions`] |
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::certificate::General;
 use super::plan::{EXPIRED, Item, NOT_YET, Plan, Revocations, Role};
@@ -53,7 +54,21 @@ const TABLE: &[(&str, Role, &[&str], Change)] = &[
         vary(p, CONSTRAINTS, "dns constraint violated");
     }),
     ("server-unknown-critical", Role::Server, &[SERVER], |p| vary(p, ODDITIES, "unknown critical extension")),
+    ("server-spoilt", Role::Server, &[SERVER], |p| vary(p, SIGNATURES, "signature spoilt")),
+    ("server-negative-serial", Role::Server, &[SERVER], |p| vary(p, ODDITIES, "serial negative")),
+    ("server-nameless", Role::Server, &[], |p| p.leaf.subject = super::certificate::Name::default()),
+    ("server-path-length", Role::Server, &[SERVER], |p| {
+        own_root(p);
+        vary(p, AUTHORITIES, "root path length 0, one intermediate");
+    }),
+    ("server-intermediate-trusted", Role::Server, &[SERVER], |p| {
+        own_root(p);
+        vary(p, PATHS, "intermediate trusted alone, chain sent");
+    }),
     ("peer", Role::Peer, &[SERVER], |_| ()),
+    ("peer-elsewhere", Role::Peer, &["127.0.0.2"], |_| ()),
+    ("peer-here", Role::Peer, &[SERVER, "127.0.0.2"], |_| ()),
+    ("client-chain-two", Role::Client, &["client.example.test"], |p| p.intermediates(2)),
     ("client", Role::Client, &["client.example.test"], |_| ()),
     ("client-chain", Role::Client, &["client.example.test"], |p| p.intermediates(1)),
     ("client-expired", Role::Client, &["client.example.test"], |p| p.leaf.validity = EXPIRED),
@@ -123,7 +138,11 @@ fn plan(name: &str, role: Role, names: &[&str]) -> Plan {
     let general = |name: &&str| match name {
         uri if uri.contains("://") => General::Uri((*uri).to_owned()),
         email if email.contains('@') => General::Email((*email).to_owned()),
-        dns => General::Dns((*dns).to_owned()),
+        name => match name.parse() {
+            Ok(IpAddr::V4(address)) => General::Ip(address.octets().to_vec()),
+            Ok(IpAddr::V6(address)) => General::Ip(address.octets().to_vec()),
+            Err(_) => General::Dns((*name).to_owned()),
+        },
     };
     let mut plan = Plan::new(role, &format!("fixtures {name}"), name, names.iter().map(general).collect());
     plan.authority_label = AUTHORITY.to_owned();

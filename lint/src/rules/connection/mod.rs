@@ -3,7 +3,6 @@
 pub mod address_not_allowed;
 pub mod foreign_peer_address;
 pub mod gateway_disabled;
-pub mod gateway_refused;
 pub mod host_differs_from_server_name;
 pub mod missing_client_certificate;
 pub mod name_mismatch;

@@ -10,11 +10,8 @@ rule! {
     ///
     /// ## How to fix
     ///
-    /// The finding says which setting is refused, and what to write. To ask the program itself:
-    ///
-    /// - Envoy: `envoy --mode validate -c envoy.yaml`
-    /// - nginx: `nginx -t`
-    /// - APISIX: `apisix test`
+    /// Correct the marked setting, and ask the program itself before it runs: `nginx -t`, `apisix test`,
+    /// `envoy --mode validate -c envoy.yaml`.
     ///
     /// ## What you see in the logs
     ///

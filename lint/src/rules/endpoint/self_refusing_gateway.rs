@@ -3,11 +3,12 @@ use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
 rule! {
-    /// etcd compares the names of its clients' certificates, and so refuses its own JSON gateway.
+    /// etcd refuses its own JSON gateway.
     ///
-    /// The gateway under `/v3` is a client of etcd's own port. It does not verify the server, and with
-    /// `client-cert-allowed-hostname` etcd insists on names of a verified certificate in both roles: no certificate
-    /// whatever satisfies that.
+    /// The gateway under `/v3` is a client of etcd's own port and presents the server certificate there. That has to
+    /// pass as a client's: clientAuth among its usages, its CA in `trusted-ca-file`. And with
+    /// `client-cert-allowed-hostname` no certificate whatever passes: etcd then insists on names of a verified
+    /// certificate in both roles, and the gateway does not verify the server.
     ///
     /// ## Why it matters
     ///
@@ -16,18 +17,21 @@ rule! {
     ///
     /// ## How to fix
     ///
-    /// Leave `client-cert-allowed-hostname` out and give the clients a CA of their own; or, where nobody uses the
+    /// Add `client auth` to the usages of etcd's server certificate and its CA to `trusted-ca-file`; from etcd 3.6 on,
+    /// `--client-cert-file` and `--client-key-file` can name another one. Leave `client-cert-allowed-hostname` out and give the clients a CA of their own; or, where nobody uses the
     /// gateway, turn it off: `enable-grpc-gateway: false`.
     ///
     /// ## What you see in the logs
     ///
     /// - the client: `503 connection error: desc = "transport: authentication handshake failed: client certificate
     ///   authentication failed"`
+    /// - the client: `HTTP 503 {"error":"connection closed","code":14}`
     /// - etcd: `rejected connection … remote error: tls: bad certificate`
     ///
     /// ## Reference
     ///
-    /// Seen with etcd 3.4.23; <https://github.com/etcd-io/etcd/issues/15755>
+    /// Seen with etcd 3.4.23; <https://github.com/etcd-io/etcd/issues/15755>;
+    /// <https://github.com/etcd-io/etcd/issues/9785>
     "self-refusing-gateway", Warning, check
 }
 
