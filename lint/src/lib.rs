@@ -14,6 +14,7 @@ pub mod deployment;
 pub mod dialect;
 pub mod explain;
 pub mod finding;
+pub mod fix;
 pub mod handshake;
 pub mod inspect;
 pub mod render;

@@ -256,6 +256,11 @@ impl Files {
         Arc::clone(file.shown.get_or_init(|| Arc::new(file.shown())))
     }
 
+    /// The text of a file with its secrets masked and nothing cut. Empty for a file that is no text.
+    pub fn masked(&self, file: FileId) -> String {
+        self.files.get(&file).map_or_else(String::new, Rendered::masked)
+    }
+
     /// First and last place of a span.
     pub fn places(&self, span: Span) -> (Place, Place) {
         (self.place(span.file, span.start), self.place(span.file, span.end))

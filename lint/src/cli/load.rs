@@ -56,10 +56,26 @@ const NOT_READ_OF_A_MACHINE: &[&str] = &[
     "sbin",
 ];
 
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Names and bytes.
+    pub sources: Sources,
+    /// Where each file really is, in the order of the sources; None: standard input, or not read.
+    pub places: Vec<Option<PathBuf>>,
+    /// What could not be read.
+    pub incomplete: Vec<Incomplete>,
+}
+
 /// Reads every path, and the tree beneath `--root`.
-pub fn sources(paths: &[PathBuf], root: Option<&Path>) -> (Sources, Vec<Incomplete>) {
-    let mut load =
-        Load { sources: Sources::default(), seen: BTreeSet::new(), total: 0, incomplete: Vec::new() };
+pub fn sources(paths: &[PathBuf], root: Option<&Path>) -> Loaded {
+    let mut load = Load {
+        sources: Sources::default(),
+        places: Vec::new(),
+        seen: BTreeSet::new(),
+        total: 0,
+        incomplete: Vec::new(),
+    };
     if let Some(root) = root {
         load.sources.root = true;
         load.machine(root);
@@ -67,11 +83,12 @@ pub fn sources(paths: &[PathBuf], root: Option<&Path>) -> (Sources, Vec<Incomple
     for path in paths {
         load.path(path, root);
     }
-    (load.sources, load.incomplete)
+    Loaded { sources: load.sources, places: load.places, incomplete: load.incomplete }
 }
 
 struct Load {
     sources: Sources,
+    places: Vec<Option<PathBuf>>,
     /// Names already given: a file named twice is read once.
     seen: BTreeSet<String>,
     total: u64,
@@ -100,7 +117,7 @@ impl Load {
         let given = path.to_string_lossy().into_owned();
         if given == "-" {
             match super::standard_input() {
-                Ok(bytes) => self.add("-".to_owned(), bytes, None),
+                Ok(bytes) => self.add("-".to_owned(), bytes, None, None),
                 Err(error) => self.fail("-", explain(&error)),
             }
             return;
@@ -217,7 +234,7 @@ impl Load {
             return self.not_read(name, "the input is too large".to_owned(), Some(mode));
         }
         match fs::read(path) {
-            Ok(bytes) => self.add(name, bytes, Some(mode)),
+            Ok(bytes) => self.add(name, bytes, Some(mode), Some(path)),
             Err(error) => {
                 self.fail(&name, explain(&error));
                 self.not_read(name, explain(&error), Some(mode));
@@ -225,11 +242,12 @@ impl Load {
         }
     }
 
-    fn add(&mut self, name: String, bytes: Vec<u8>, mode: Option<u32>) {
+    fn add(&mut self, name: String, bytes: Vec<u8>, mode: Option<u32>, place: Option<&Path>) {
         self.total = self.total.saturating_add(bytes.len() as u64);
         if self.seen.insert(name.clone()) {
             let mode = mode.map(|mode| mode & 0o7777);
             self.sources.push(SourceFile { path: name, content: FileContent::Bytes(Arc::new(bytes)), mode });
+            self.places.push(place.map(Path::to_path_buf));
         }
     }
 
@@ -237,6 +255,7 @@ impl Load {
         if self.seen.insert(name.clone()) {
             let mode = mode.map(|mode| mode & 0o7777);
             self.sources.push(SourceFile { path: name, content: FileContent::NotRead(why), mode });
+            self.places.push(None);
         }
     }
 }

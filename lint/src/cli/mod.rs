@@ -1,6 +1,7 @@
 //! Arguments in, text out, exit status.
 
 mod decide;
+mod fix;
 mod inspect;
 mod load;
 
@@ -14,6 +15,7 @@ use mtls_lint::assume::Assume;
 use mtls_lint::finding::{Incomplete, Severity};
 use mtls_lint::handshake::{Outcome, UnixSeconds};
 use mtls_lint::render;
+use mtls_lint::source::Sources;
 use mtls_lint::{Options, Report};
 
 /// Reads gateway, etcd, nginx, Kubernetes and cert-manager configuration, predicts every TLS connection
@@ -59,6 +61,12 @@ struct Check {
     /// How to print
     #[arg(long, default_value = "human", value_enum)]
     format: Format,
+    /// Make every certain edit in the files, and tell what is left
+    #[arg(long)]
+    fix: bool,
+    /// Show what --fix would change, and change nothing; status 1 if there is anything
+    #[arg(long, conflicts_with = "fix")]
+    diff: bool,
 }
 
 #[derive(Debug, Args)]
@@ -166,9 +174,25 @@ pub fn run() -> ExitCode {
 }
 
 fn check(arguments: &Check) -> u8 {
-    let report = match report(&arguments.paths, &arguments.judge, None) {
-        Ok(report) => report,
+    let loaded = match load(&arguments.paths, &arguments.judge, None) {
+        Ok(loaded) => loaded,
         Err(status) => return status,
+    };
+    if arguments.diff {
+        return fix::diff(loaded);
+    }
+    let (report, unwritten) = if arguments.fix {
+        match fix::write(loaded) {
+            Ok(written) => written,
+            Err(status) => return status,
+        }
+    } else {
+        let mut report = loaded.judge(&loaded.files.sources);
+        // where programs read the result, it carries the edits
+        if matches!(arguments.format, Format::Json | Format::Sarif) {
+            mtls_lint::fix::attach(&loaded.files.sources, &mut report, &|sources| loaded.judge(sources));
+        }
+        (report, false)
     };
     let text = match arguments.format {
         Format::Human => render::terminal::check(&report, style(arguments.judge.color)),
@@ -184,7 +208,8 @@ fn check(arguments: &Check) -> u8 {
         Deny::Never => None,
     };
     let denied = least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
-    finish(&report, &text, denied)
+    let status = finish(&report, &text, denied);
+    if unwritten { INCOMPLETE } else { status }
 }
 
 fn predict(arguments: &Predict) -> u8 {
@@ -246,8 +271,25 @@ fn rules() -> String {
     lines.collect()
 }
 
-/// Loads, lints; an Err is the exit status of a run that could not begin.
-fn report(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Result<Report, u8> {
+/// What is judged, and how.
+struct Loaded {
+    files: load::Loaded,
+    options: Options,
+}
+
+impl Loaded {
+    /// The report of these files, or of edited ones in their place.
+    fn judge(&self, sources: &Sources) -> Report {
+        let mut report = mtls_lint::lint(sources, &self.options);
+        let mut incomplete = self.files.incomplete.clone();
+        incomplete.append(&mut report.incomplete);
+        report.incomplete = incomplete;
+        report
+    }
+}
+
+/// Loads; an Err is the exit status of a run that could not begin.
+fn load(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Result<Loaded, u8> {
     let assume = Assume::parse(&judge.assume).map_err(|error| {
         note(&format!("mtls-lint: --assume: {error}"));
         INCOMPLETE
@@ -256,13 +298,15 @@ fn report(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Res
         note("mtls-lint: nothing to read; name a file or folder, - for standard input, or --root DIR");
         return Err(INCOMPLETE);
     }
-    let (sources, mut unread) = load::sources(paths, judge.root.as_deref());
+    let files = load::sources(paths, judge.root.as_deref());
     let at = judge.at.unwrap_or_else(now);
-    let options = Options { at, assume, expires_within: judge.expires_within, command };
-    let mut report = mtls_lint::lint(&sources, &options);
-    unread.append(&mut report.incomplete);
-    report.incomplete = unread;
-    Ok(report)
+    Ok(Loaded { files, options: Options { at, assume, expires_within: judge.expires_within, command } })
+}
+
+/// Loads, lints; an Err is the exit status of a run that could not begin.
+fn report(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Result<Report, u8> {
+    let loaded = load(paths, judge, command)?;
+    Ok(loaded.judge(&loaded.files.sources))
 }
 
 fn now() -> UnixSeconds {

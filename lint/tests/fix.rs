@@ -1,0 +1,223 @@
+//! What the fixes do to the fixtures, and what they leave alone.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the functions around the tests are tests too")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use mtls_lint::assume::Assume;
+use mtls_lint::source::{FileContent, FileId, Sources};
+use mtls_lint::{Options, Report, fix, lint};
+
+/// 2026-11-23T00:00:00Z
+const AT: i64 = 1_795_392_000;
+
+fn judge(sources: &Sources) -> Report {
+    let options = Options { at: AT, assume: Assume::default(), expires_within: 30 * 86_400, command: None };
+    lint(sources, &options)
+}
+
+fn text(sources: &Sources, file: FileId) -> String {
+    match &sources.file(file).unwrap().content {
+        FileContent::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
+}
+
+fn add(sources: &mut Sources, root: &Path, folder: &Path) {
+    for path in entries(folder) {
+        if path.is_dir() {
+            add(sources, root, &path);
+        } else {
+            let shown = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            sources.add(shown, fs::read(&path).unwrap());
+        }
+    }
+}
+
+fn named(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn bad_fixtures() -> Vec<(String, String, Sources)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/rules");
+    let mut found = Vec::new();
+    for rule in entries(&root).into_iter().filter(|path| path.is_dir()) {
+        for case in entries(&rule).into_iter().filter(|path| named(path).starts_with("bad-")) {
+            let mut sources = Sources::default();
+            add(&mut sources, &case, &case);
+            found.push((named(&rule), named(&case), sources));
+        }
+    }
+    found
+}
+
+fn diff(before: &Sources, after: &Sources) -> String {
+    let mut out = String::new();
+    for (file, source) in before.iter() {
+        let (old, new) = (text(before, file), text(after, file));
+        let diff = similar::TextDiff::from_lines(&old, &new);
+        let _ = write!(out, "{}", diff.unified_diff().context_radius(2).header(&source.path, &source.path));
+    }
+    out
+}
+
+#[test]
+fn after_a_fix_the_rule_is_silent_and_no_other_speaks() {
+    let (mut shown, mut help_only, mut fixed_rules) = (String::new(), Vec::new(), Vec::new());
+    for (rule, case, sources) in bad_fixtures() {
+        let fixed = fix::apply(sources.clone(), judge(&sources), &judge);
+        if fixed.applied.is_empty() {
+            help_only.push(format!("{rule}/{case}"));
+            continue;
+        }
+        let after: Vec<&str> = judge(&fixed.sources).findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(after, Vec::<&str>::new(), "{rule}/{case}");
+        // once more changes nothing
+        let again = fix::apply(fixed.sources.clone(), judge(&fixed.sources), &judge);
+        assert!(again.applied.is_empty() && again.changed.is_empty(), "{rule}/{case}");
+        let _ = writeln!(shown, "## {rule}/{case}\n{}", diff(&sources, &fixed.sources));
+        fixed_rules.push(rule);
+    }
+    fixed_rules.dedup();
+    let _ = writeln!(shown, "## help only\n{}", help_only.join("\n"));
+    insta::assert_snapshot!("fix-diffs", shown);
+    assert!(fixed_rules.len() >= 15, "{fixed_rules:?}");
+}
+
+#[test]
+fn the_edits_of_a_finding_alone_remedy_it() {
+    for (rule, case, sources) in bad_fixtures() {
+        let mut report = judge(&sources);
+        fix::attach(&sources, &mut report, &judge);
+        for finding in report.findings {
+            let Some(found) = finding.fix else { continue };
+            let edited = fix::edited(&sources, &found.edits).unwrap();
+            let left = judge(&edited).findings;
+            assert!(!left.iter().any(|left| left.rule == finding.rule), "{rule}/{case}");
+            assert!(!found.title.is_empty());
+        }
+    }
+}
+
+#[test]
+fn line_ends_of_windows_stay() {
+    for (rule, case, sources) in bad_fixtures() {
+        let mut windows = Sources::default();
+        for (file, source) in sources.iter() {
+            windows.add(source.path.clone(), text(&sources, file).replace('\n', "\r\n"));
+        }
+        let fixed = fix::apply(windows.clone(), judge(&windows), &judge);
+        for file in &fixed.changed {
+            let text = text(&fixed.sources, *file);
+            assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{rule}/{case}: {text}");
+        }
+    }
+}
+
+// --- the program -----------------------------------------------------------------------------
+
+fn run(arguments: &[&str], folder: &Path, input: &str) -> Output {
+    use std::io::Write as _;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mtls-lint"))
+        .args(arguments)
+        .args(["--at", "2026-11-23T00:00:00Z"])
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn said(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A folder of its own beneath the build's.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fix-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+const ETCD: &str = "name: m1\nlisten-client-urls: https://0.0.0.0:2379\nadvertise-client-urls: https://etcd.example.test:2379\n\
+                    client-transport-security:\n  cert-file: /etc/etcd/server.crt # ours\n  key-file: /etc/etcd/server.key\n  \
+                    trusted-ca-file: /etc/etcd/ca.crt\n  client-cert-auth: false\n";
+
+#[test]
+fn diff_shows_and_fix_writes() {
+    let folder = folder("writes");
+    let file = folder.join("etcd.conf.yml");
+    fs::write(&file, ETCD).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+
+    let (status, out, notes) = said(&run(&["check", "--diff", "."], &folder, ""));
+    assert_eq!(status, Some(1), "{notes}");
+    assert!(out.contains("-  client-cert-auth: false\n+  client-cert-auth: true\n"), "{out}");
+    assert_eq!(notes, "1 finding would be fixed in 1 file: 1 implied-client-authentication\n");
+    assert_eq!(fs::read_to_string(&file).unwrap(), ETCD);
+
+    let (status, _, notes) = said(&run(&["check", "--fix", "."], &folder, ""));
+    assert_eq!(status, Some(0), "{notes}");
+    assert_eq!(notes, "1 finding fixed in 1 file: 1 implied-client-authentication\n");
+    assert_eq!(fs::read_to_string(&file).unwrap(), ETCD.replace("false", "true"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert_eq!(entries(&folder), [file]);
+
+    let (status, out, _) = said(&run(&["check", "--diff", "."], &folder, ""));
+    assert_eq!((status, out.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn standard_input_is_shown_and_never_written() {
+    let folder = folder("input");
+    let (status, out, _) = said(&run(&["check", "--diff", "-"], &folder, ETCD));
+    assert_eq!(status, Some(1));
+    assert!(out.starts_with("--- -\n+++ -\n"), "{out}");
+    let (status, out, notes) = said(&run(&["check", "--fix", "-"], &folder, ETCD));
+    assert_eq!((status, out.as_str()), (Some(2), ""));
+    assert_eq!(notes, "mtls-lint: --fix has no file to write standard input to; --diff shows the edits\n");
+}
+
+#[test]
+fn a_link_is_not_written_through_out_of_the_paths() {
+    let folder = folder("link");
+    let elsewhere = folder.join("elsewhere");
+    let given = folder.join("given");
+    fs::create_dir_all(&elsewhere).unwrap();
+    fs::create_dir_all(&given).unwrap();
+    fs::write(elsewhere.join("etcd.conf.yml"), ETCD).unwrap();
+    let link = given.join("etcd.conf.yml");
+    std::os::unix::fs::symlink("../elsewhere/etcd.conf.yml", &link).unwrap();
+
+    // named itself, it is read, and what it leads to is not written
+    let (status, _, notes) = said(&run(&["check", "--fix", "given/etcd.conf.yml"], &folder, ""));
+    assert_eq!(status, Some(2));
+    assert!(notes.contains("is a symbolic link; name the file that it leads to"), "{notes}");
+    // within a folder, it is not even read
+    said(&run(&["check", "--fix", "given"], &folder, ""));
+    assert_eq!(fs::read_to_string(elsewhere.join("etcd.conf.yml")).unwrap(), ETCD);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+
+    // a link within the paths: the file is written once, the link stays
+    std::os::unix::fs::symlink("etcd.conf.yml", elsewhere.join("other.conf.yml")).unwrap();
+    said(&run(&["check", "--fix", "elsewhere"], &folder, ""));
+    assert_eq!(fs::read_to_string(elsewhere.join("etcd.conf.yml")).unwrap(), ETCD.replace("false", "true"));
+    assert!(fs::symlink_metadata(elsewhere.join("other.conf.yml")).unwrap().is_symlink());
+}
