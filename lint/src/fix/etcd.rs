@@ -37,8 +37,14 @@ pub fn move_into_block(site: &Site<'_>) -> Option<Fix> {
         let block = root.get(block).filter(|block| block.kind() == Kind::Mapping)?;
         let text =
             value.as_str().filter(|text| site.written(value.span()) == Some(text) && value.is_plain())?;
-        let removed = yaml::remove_line(bytes, name, value)?;
-        Some([removed, yaml::add(bytes, block, key, text, text)?])
+        let mut edits = vec![yaml::remove_line(bytes, name, value)?];
+        match block.get(key) {
+            None => edits.push(yaml::add(bytes, block, key, text, text)?),
+            // it stands there as well
+            Some(given) if given.as_str() == Some(text) => {}
+            Some(_) => return None,
+        }
+        Some(edits)
     })?;
     fix(format!("write {key} within {block}"), edits)
 }

@@ -10,8 +10,8 @@ use crate::syntax::yaml::Node;
 pub fn correct_volume(site: &Site<'_>) -> Option<Fix> {
     let span = site.finding.labels.iter().find(|label| label.message == "no volume has this name")?.span;
     let name = site.in_yaml(span, |path| {
-        let pod = path.iter().rev().find(|node| node.get("containers").is_some())?;
-        let mounted: Vec<&str> = containers(*pod)
+        let pod = path.iter().rev().find_map(|node| pod(*node))?;
+        let mounted: Vec<&str> = containers(pod)
             .flat_map(|container| container.get("volumeMounts").into_iter().flat_map(Node::items))
             .filter_map(|mount| mount.get("name")?.as_str())
             .collect();
@@ -29,8 +29,8 @@ pub fn correct_target_port(site: &Site<'_>) -> Option<Fix> {
     let names: Option<Vec<String>> = pods
         .map(|label| {
             site.in_yaml(label.span, |path| {
-                let pod = path.iter().rev().find(|node| node.get("containers").is_some())?;
-                let ports = containers(*pod)
+                let pod = path.iter().rev().find_map(|node| pod(*node))?;
+                let ports = containers(pod)
                     .flat_map(|container| container.get("ports").into_iter().flat_map(Node::items));
                 let mut names = ports.map(|port| port.get("name")?.as_str());
                 let first = names.next()??;
@@ -42,6 +42,12 @@ pub fn correct_target_port(site: &Site<'_>) -> Option<Fix> {
     names.dedup();
     let [name] = names.as_slice() else { return None };
     fix(format!("write targetPort: {name}"), [replace(site.span, name.clone())])
+}
+
+/// The specification of a Pod, of a workload's template, or itself.
+fn pod(node: Node<'_>) -> Option<Node<'_>> {
+    let ways: [&[&str]; 3] = [&[], &["spec"], &["spec", "template", "spec"]];
+    ways.iter().filter_map(|way| node.at(way)).find(|spec| spec.get("containers").is_some())
 }
 
 fn containers(pod: Node<'_>) -> impl Iterator<Item = Node<'_>> {
