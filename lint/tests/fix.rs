@@ -55,6 +55,7 @@ fn bad_fixtures() -> Vec<(String, String, Sources)> {
     for rule in entries(&root).into_iter().filter(|path| path.is_dir()) {
         for case in entries(&rule).into_iter().filter(|path| named(path).starts_with("bad-")) {
             let mut sources = Sources::default();
+            sources.root = case.join("etc").is_dir();
             add(&mut sources, &case, &case);
             found.push((named(&rule), named(&case), sources));
         }
@@ -114,6 +115,7 @@ fn the_edits_of_a_finding_alone_remedy_it() {
 fn line_ends_of_windows_stay() {
     for (rule, case, sources) in bad_fixtures() {
         let mut windows = Sources::default();
+        windows.root = sources.root;
         for (file, source) in sources.iter() {
             windows.add(source.path.clone(), text(&sources, file).replace('\n', "\r\n"));
         }
