@@ -16,6 +16,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - etcd: `rejected connection from "10.2.0.58:44986" (tls: "10.2.0.58" does not match any of DNSNames [...])`
+    /// - etcd, as logged by its versions from 3.5 on: `tls: "…" does not match any of DNSNames […]`
     ///
     /// ## Reference
     ///

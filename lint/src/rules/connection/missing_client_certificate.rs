@@ -19,6 +19,11 @@ rule! {
     /// - nginx: 400 `No required SSL certificate was sent`
     /// - etcd: `tls: client didn't provide a certificate`
     /// - the client: `alert certificate required`, `alert bad certificate`
+    /// - the client of a Go server: `remote error: tls: certificate required`
+    /// - Envoy: `PEER_DID_NOT_RETURN_A_CERTIFICATE`
+    /// - nginx and APISIX as clients: `SSL alert number 116`, in TLS 1.2 `SSL alert number 40` or `SSL alert number
+    ///   42`
+    /// - APISIX, of etcd: `no healthy etcd endpoint available, next retry after … s`
     ///
     /// ## Reference
     ///

@@ -22,6 +22,9 @@ rule! {
     /// - curl: `SSL: no alternative certificate subject name matches target host name`
     /// - nginx: `upstream SSL certificate does not match "…"`
     /// - APISIX: `certificate host mismatch`
+    /// - Go: `x509: certificate relies on legacy Common Name field, use SANs instead`
+    /// - Go: `x509: cannot validate certificate for … because it doesn't contain any IP SANs`
+    /// - Envoy: `verify SAN list`
     ///
     /// ## Reference
     ///

@@ -19,6 +19,7 @@ rule! {
     ///
     /// - etcd: `client certificate authentication failed`
     /// - Envoy: `CERTIFICATE_VERIFY_FAILED: verify SAN list`
+    /// - Envoy: `verify SAN list`
     ///
     /// ## Reference
     ///

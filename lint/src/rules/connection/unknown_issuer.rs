@@ -23,6 +23,11 @@ rule! {
     /// - etcd, etcdctl: `x509: certificate signed by unknown authority`
     /// - curl: `SSL certificate problem: unable to get local issuer certificate`
     /// - Envoy: `verify cert failed: X509_verify_cert: certificate verification error at depth 0: unable to get local issuer certificate`
+    /// - the peer of a Go program: `remote error: tls: bad certificate`
+    /// - the client of nginx, in the body of the answer 400: `The SSL certificate error`
+    /// - Envoy: `SSLV3_ALERT_CERTIFICATE_UNKNOWN`, `TLSV1_ALERT_UNKNOWN_CA`
+    /// - Java: `Path does not chain with any of the trust anchors`
+    /// - Envoy: `TLS error: …:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED`
     ///
     /// ## Reference
     ///

@@ -18,6 +18,9 @@ rule! {
     ///
     /// - APISIX: `failed to match any SSL certificate by SNI: …`, `failed to find SNI`
     /// - the client: `alert internal error`, `alert unrecognized name`
+    /// - OpenSSL: `tlsv1 unrecognized name:SSL alert number 112`, `sslv3 alert handshake failure:SSL alert number 40`
+    /// - APISIX: `failed to find any SSL certificate by SNI`
+    /// - Envoy: `no matching filter chain found`
     ///
     /// ## Reference
     ///

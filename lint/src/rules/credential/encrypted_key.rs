@@ -18,6 +18,7 @@ rule! {
     /// - nginx: `PEM_read_bio_PrivateKey() failed … bad password read`
     /// - Go: `tls: failed to parse private key`
     /// - Envoy: `BAD_PASSWORD_READ`
+    /// - Envoy: `Failed to load private key from …`
     ///
     /// ## Reference
     ///

@@ -22,6 +22,7 @@ rule! {
     /// - Go: `tls: private key does not match public key`
     /// - Envoy: `KEY_VALUES_MISMATCH`
     /// - curl: `unable to set private key file`
+    /// - APISIX: `key and cert don't match`, `failed to handle cert-key pair[1]`
     ///
     /// ## Reference
     ///

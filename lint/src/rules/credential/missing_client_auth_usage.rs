@@ -28,6 +28,7 @@ rule! {
     /// - Go: `x509: certificate specifies an incompatible key usage`
     /// - etcd's gateway: HTTP 503 `{"error":"connection closed","code":14}`
     /// - Envoy: `unsupported certificate purpose`
+    /// - the client of a Go server: `transport: authentication handshake failed: remote error: tls: bad certificate`
     ///
     /// ## Reference
     ///

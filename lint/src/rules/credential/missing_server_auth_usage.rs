@@ -27,6 +27,7 @@ rule! {
     /// - curl: `SSL certificate problem: unsuitable certificate purpose`
     /// - Go: `x509: certificate specifies an incompatible key usage`
     /// - nginx: `upstream SSL certificate verify error: (26:unsuitable certificate purpose)`
+    /// - rustls: `RequiredEKUNotFound`
     ///
     /// ## Reference
     ///

@@ -19,6 +19,7 @@ rule! {
     /// - nginx: `client SSL certificate verify error: (9:certificate is not yet valid)`
     /// - Go: `x509: certificate has expired or is not yet valid`
     /// - curl: `SSL certificate problem: certificate is not yet valid`
+    /// - OpenSSL: `certificate is not yet valid`
     ///
     /// ## Reference
     ///

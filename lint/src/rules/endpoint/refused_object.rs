@@ -31,6 +31,7 @@ rule! {
     /// - `failed to check item data of [routes] err:property "upstream" validation failed: …`
     /// - later, for each client: `failed to match any SSL certificate by SNI: …`
     /// - `missing valid end flag in file /usr/local/apisix/conf/apisix.yaml`
+    /// - APISIX: `mismatched number of certs and keys`
     ///
     /// ## Reference
     ///

@@ -23,6 +23,7 @@ rule! {
     /// - etcd: `flag provided but not defined: -…`, `'true' is not a valid flag`
     /// - etcd: `conflicting environment variable … is shadowed by corresponding command-line flag`
     /// - etcd: `cannot unmarshal string into Go struct field … of type []string`
+    /// - etcd: `AllowedCN and AllowedHostname are mutually exclusive`
     ///
     /// ## Reference
     ///

@@ -27,6 +27,7 @@ rule! {
     ///
     /// Envoy counts `listener.….no_filter_chain_match` and, at debug level, says `closing connection from …: no
     /// matching filter chain found`; the client sees `connection reset by peer`.
+    /// - Envoy: `no matching filter chain found`
     ///
     /// ## Reference
     ///

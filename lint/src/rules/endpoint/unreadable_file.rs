@@ -19,6 +19,8 @@ rule! {
     /// - nginx: `PEM_read_bio_X509_AUX() failed`, `bad base64 decode`
     /// - Go: `tls: failed to find any PEM data in certificate input`
     /// - APISIX: `Permission denied`
+    /// - Envoy: `Failed to load certificate chain from …`, `Failed to load private key from …`
+    /// - APISIX: `failed to parse cert`, `failed to parse key: PEM_read_bio_PrivateKey() failed`
     ///
     /// ## Reference
     ///

@@ -17,6 +17,8 @@ rule! {
     ///
     /// - OpenSSL: `invalid CA certificate` (24, 79), `unsuitable certificate purpose` (26)
     /// - Go: `x509: certificate is not authorized to sign other certificates`
+    /// - OpenSSL, strict: `CA cert does not include key usage extension`
+    /// - OpenSSL: `key usage does not include certificate signing`
     ///
     /// ## Reference
     ///

@@ -19,6 +19,7 @@ rule! {
     /// - nginx: `(21:unable to verify the first certificate)`
     /// - curl: `unable to get local issuer certificate`
     /// - Go: `x509: certificate signed by unknown authority`
+    /// - OpenSSL: `unable to verify the first certificate`
     ///
     /// ## Reference
     ///

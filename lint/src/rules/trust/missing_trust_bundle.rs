@@ -18,6 +18,7 @@ rule! {
     ///
     /// - APISIX: `certificate verify failed`, `20: unable to get local issuer certificate`
     /// - curl: `unable to get local issuer certificate`
+    /// - APISIX, of etcd: `all etcd nodes are unavailable`
     ///
     /// ## Reference
     ///

@@ -16,6 +16,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `no ssl_client_certificate for ssl_verify_client`, `no proxy_ssl_trusted_certificate for proxy_ssl_verify`
+    /// - nginx: `no ssl_client_certificate or ssl_trusted_certificate for ssl_verify_client`
     ///
     /// ## Reference
     ///
