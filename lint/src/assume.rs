@@ -246,7 +246,8 @@ fn go_of_etcd(version: Version) -> Version {
     }
 }
 
-const NAMES: [&str; 10] = [
+/// What can be assumed.
+pub(crate) const NAMES: [&str; 10] = [
     "nginx",
     "openssl",
     "openssl-seclevel",

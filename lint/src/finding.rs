@@ -68,6 +68,39 @@ pub struct Label {
     pub message: String,
 }
 
+/// A finding that somebody answered for: it is neither printed nor counted, and kept for who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppressed {
+    /// What was found.
+    pub finding: Finding,
+    /// By what it is suppressed.
+    pub by: Suppressor,
+    /// Why, in the words of who allowed it.
+    pub reason: String,
+}
+
+/// What keeps a finding from being reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suppressor {
+    /// A comment beside it.
+    Comment,
+    /// An ignore of mtls-lint.yaml.
+    Configuration,
+    /// The baseline.
+    Baseline,
+}
+
+impl Suppressor {
+    /// The word printed for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Comment => "comment",
+            Self::Configuration => "configuration",
+            Self::Baseline => "baseline",
+        }
+    }
+}
+
 /// Input that could not be read or understood: exit status 2, the rest is still checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incomplete {

@@ -8,12 +8,16 @@
 //! [`lint`] is the pipeline. Everything in this library is pure: files, clock, arguments and the terminal
 //! belong to `main.rs` (feature `cli`) or to the page.
 
+pub mod allowance;
 pub mod assume;
+pub mod baseline;
+pub mod config;
 pub mod decide;
 pub mod deployment;
 pub mod dialect;
 pub mod explain;
 pub mod finding;
+pub mod fingerprint;
 pub mod fix;
 pub mod handshake;
 pub mod inspect;
@@ -24,12 +28,15 @@ pub mod rules;
 pub mod selection;
 pub mod source;
 pub mod stack;
+pub mod suggestion;
 pub mod syntax;
 pub mod time;
 
 pub use report::Report;
 
+use allowance::Allowances;
 use assume::Assume;
+use config::Config;
 use handshake::UnixSeconds;
 use source::Sources;
 
@@ -46,15 +53,24 @@ pub struct Options {
     pub command: Option<Vec<String>>,
 }
 
-/// Predicts every connection of the sources and checks every rule.
+/// Predicts every connection of the sources and checks every rule; comments in the sources allow findings.
 pub fn lint(sources: &Sources, options: &Options) -> Report {
+    lint_with(sources, options, &Config::default())
+}
+
+/// The same with a configuration's ignores and levels. Its versions, durations and paths are the caller's to apply: an
+/// explicit wish of the user is stronger.
+pub fn lint_with(sources: &Sources, options: &Options, config: &Config) -> Report {
+    let allowances = Allowances::new(sources, config);
     let linked = resolve::link(sources, &options.assume, options.command.as_deref());
     let predictions = handshake::predict_all(&linked.deployment, options.at);
-    let findings = rules::run(&rules::Subject::new(
-        &linked.deployment,
-        &predictions,
-        options.at,
-        options.expires_within,
-    ));
-    Report::new(sources, linked, predictions, findings)
+    let mut subject =
+        rules::Subject::new(&linked.deployment, &predictions, options.at, options.expires_within);
+    subject.allowances = &allowances;
+    subject.complete = linked.incomplete.is_empty() && options.command.is_none();
+    let findings = rules::run(&subject);
+    let mut report = Report::new(sources, linked, predictions, findings);
+    report.suppressed = allowances.suppress(&mut report.findings, &report.deployment, options.at);
+    config.set_levels(&mut report.findings);
+    report
 }

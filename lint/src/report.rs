@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::deployment::{Connection, Deployment, Lookup, Program};
-use crate::finding::{Finding, Incomplete};
+use crate::finding::{Finding, Incomplete, Suppressed};
 use crate::handshake::Prediction;
 use crate::resolve::Linked;
 use crate::source::{FileContent, FileId, Sources, Span};
@@ -16,6 +16,8 @@ use crate::source::{FileContent, FileId, Sources, Span};
 pub struct Report {
     /// Sorted by file, offset, rule.
     pub findings: Vec<Finding>,
+    /// What was found and is allowed; sorted as findings are.
+    pub suppressed: Vec<Suppressed>,
     /// In the order of the deployment; with a command, its own first.
     pub connections: Vec<ConnectionReport>,
     /// Sorted by file and offset; not empty: exit status 2.
@@ -68,17 +70,26 @@ impl Report {
         let connections = connections
             .map(|(connection, prediction)| describe(&files, &deployment, connection, prediction))
             .collect();
-        findings.sort_by(|a, b| {
-            let place =
-                |finding: &Finding| finding.labels.first().map(|label| (label.span.file, label.span.start));
-            (place(a), a.rule, &a.message).cmp(&(place(b), b.rule, &b.message))
-        });
+        findings.sort_by(by_place);
         incomplete.sort_by(|a, b| {
             (&a.file, a.span.map(|span| span.start)).cmp(&(&b.file, b.span.map(|span| span.start)))
         });
         incomplete.dedup();
-        Self { findings, connections, incomplete, files, deployment }
+        Self { findings, suppressed: Vec::new(), connections, incomplete, files, deployment }
     }
+}
+
+impl Report {
+    /// Puts what is suppressed into the order of findings.
+    pub fn sort_suppressed(&mut self) {
+        self.suppressed.sort_by(|a, b| by_place(&a.finding, &b.finding));
+    }
+}
+
+/// The order of findings: by file, offset, rule.
+fn by_place(a: &Finding, b: &Finding) -> std::cmp::Ordering {
+    let place = |finding: &Finding| finding.labels.first().map(|label| (label.span.file, label.span.start));
+    (place(a), a.rule, &a.message).cmp(&(place(b), b.rule, &b.message))
 }
 
 fn describe(
@@ -239,9 +250,19 @@ impl Files {
         Self { files }
     }
 
+    /// The files of sources that were not linted.
+    pub fn of(sources: &Sources) -> Self {
+        Self::new(sources, None, &[])
+    }
+
     /// The path as given.
     pub fn path(&self, file: FileId) -> &str {
         self.files.get(&file).map_or("?", |file| file.path.as_str())
+    }
+
+    /// The paths of all files, as given.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.values().map(|file| file.path.as_str())
     }
 
     /// The bytes of a file; empty for one that was not read.

@@ -92,6 +92,21 @@ fn block<'r>(readme: &'r str, marker: &str) -> &'r str {
     after.split_once("```yaml\n").and_then(|(_, rest)| rest.split_once("```\n")).unwrap().0
 }
 
+/// The list of rules stands in the configuration's schema too.
+#[test]
+fn the_schema_of_the_configuration_is_the_published_one() {
+    let path = root().join("lint/schema/config.json");
+    let schema = mtls_lint::config::schema_text();
+    if std::env::var_os("MTLS_UPDATE").is_some() {
+        std::fs::write(&path, &schema).unwrap();
+    }
+    let published = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        published == schema,
+        "lint/schema/config.json is out of date; MTLS_UPDATE=1 cargo test -p mtls-lint --test readme writes it anew"
+    );
+}
+
 #[test]
 fn the_envoy_example_is_read_whole_and_without_a_finding() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();

@@ -1,8 +1,8 @@
 //! Every folder of fixtures/rules holds deployments on which a rule must speak, alone, and others on which none may.
 //!
 //! A case that has a folder `etc` stands for a machine, as `--root` reads one; a file `command.txt` holds the command
-//! whose connections are judged. What the rule says of its bad cases is
-//! kept as a snapshot, as the operator reads it.
+//! whose connections are judged; a mtls-lint.yaml holds. What the rule says of its bad cases is kept as a snapshot, as
+//! the operator reads it.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the functions around the tests are tests too")]
 
@@ -11,8 +11,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mtls_lint::config::Config;
 use mtls_lint::source::Sources;
-use mtls_lint::{Options, assume::Assume, lint, render, rules};
+use mtls_lint::{Options, assume::Assume, lint_with, render, rules};
 
 /// 2026-11-23T00:00:00Z
 const AT: i64 = 1_795_392_000;
@@ -48,7 +49,8 @@ fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
             let command = fs::read_to_string(case.join(COMMAND)).ok();
             let command = command.map(|line| line.split_whitespace().map(str::to_owned).collect());
             let options = Options { at: AT, assume: Assume::default(), expires_within: 30 * 86_400, command };
-            let report = lint(&sources, &options);
+            let config = Config::find(&sources).map(|file| Config::parse(&sources, file).unwrap());
+            let report = lint_with(&sources, &options, &config.unwrap_or_default());
             let found: Vec<&str> = report.findings.iter().map(|finding| finding.rule).collect();
             let wanted: Vec<&str> = expected.iter().map(|rule| rule.as_str()).collect();
             if found != wanted || !report.incomplete.is_empty() {

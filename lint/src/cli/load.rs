@@ -7,8 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use mtls_lint::config::Config;
 use mtls_lint::finding::Incomplete;
 use mtls_lint::source::{FileContent, SourceFile, Sources};
+
+use super::config::Configuration;
+use super::progress::Progress;
 
 /// A larger file is not read.
 pub const LARGEST_FILE: u64 = 64 << 20;
@@ -59,7 +63,7 @@ const NOT_READ_OF_A_MACHINE: &[&str] = &[
 /// What was read.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// Names and bytes.
+    /// Names and bytes; the configuration's own file stands first.
     pub sources: Sources,
     /// Where each file really is, in the order of the sources; None: standard input, or not read.
     pub places: Vec<Option<PathBuf>>,
@@ -68,11 +72,15 @@ pub struct Loaded {
 }
 
 /// Reads every path, and the tree beneath `--root`.
-pub fn sources(paths: &[PathBuf], root: Option<&Path>) -> Loaded {
+pub fn sources(paths: &[PathBuf], root: Option<&Path>, configuration: &Configuration) -> Loaded {
+    let sources = configuration.sources.clone();
     let mut load = Load {
-        sources: Sources::default(),
-        places: Vec::new(),
-        seen: BTreeSet::new(),
+        config: &configuration.config,
+        progress: Progress::begin("reading", 0),
+        // nobody edits the configuration
+        places: sources.iter().map(|_| None).collect(),
+        seen: sources.iter().map(|(_, file)| file.path.clone()).collect(),
+        sources,
         total: 0,
         incomplete: Vec::new(),
     };
@@ -86,7 +94,9 @@ pub fn sources(paths: &[PathBuf], root: Option<&Path>) -> Loaded {
     Loaded { sources: load.sources, places: load.places, incomplete: load.incomplete }
 }
 
-struct Load {
+struct Load<'c> {
+    config: &'c Config,
+    progress: Progress,
     sources: Sources,
     places: Vec<Option<PathBuf>>,
     /// Names already given: a file named twice is read once.
@@ -95,7 +105,7 @@ struct Load {
     incomplete: Vec<Incomplete>,
 }
 
-impl Load {
+impl Load<'_> {
     fn fail(&mut self, path: &str, message: impl Into<String>) {
         self.incomplete.push(Incomplete { file: path.to_owned(), span: None, message: message.into() });
     }
@@ -175,6 +185,12 @@ impl Load {
             if kind.is_dir() {
                 continue;
             }
+            if !self.config.reads(&name(&relative)) {
+                if (kind.is_file() || kind.is_symlink()) && may_be_configuration(entry.path()) {
+                    self.not_read(name(&relative), "mtls-lint.yaml leaves it out".to_owned(), None);
+                }
+                continue;
+            }
             if kind.is_symlink() {
                 self.link(entry.path(), top, name(&relative), machine);
                 continue;
@@ -244,6 +260,7 @@ impl Load {
 
     fn add(&mut self, name: String, bytes: Vec<u8>, mode: Option<u32>, place: Option<&Path>) {
         self.total = self.total.saturating_add(bytes.len() as u64);
+        self.progress.file();
         if self.seen.insert(name.clone()) {
             let mode = mode.map(|mode| mode & 0o7777);
             self.sources.push(SourceFile { path: name, content: FileContent::Bytes(Arc::new(bytes)), mode });
@@ -303,7 +320,7 @@ fn confined(path: &Path, top: &Path) -> Option<PathBuf> {
 }
 
 /// What is wrong and what to do, without the operating system's number.
-fn explain(error: &io::Error) -> String {
+pub fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "does not exist; check the path".to_owned(),
         io::ErrorKind::PermissionDenied => {

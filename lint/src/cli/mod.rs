@@ -1,9 +1,13 @@
 //! Arguments in, text out, exit status.
 
+mod baseline;
+mod config;
 mod decide;
 mod fix;
 mod inspect;
 mod load;
+mod man;
+mod progress;
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -12,9 +16,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use mtls_lint::assume::Assume;
+use mtls_lint::config::{Config, Deny as Least};
 use mtls_lint::finding::{Incomplete, Severity};
 use mtls_lint::handshake::{Outcome, UnixSeconds};
 use mtls_lint::render;
+use mtls_lint::report::Files;
 use mtls_lint::source::Sources;
 use mtls_lint::{Options, Report};
 
@@ -40,6 +46,7 @@ enum Command {
     /// The rule's page
     Explain {
         /// A rule's id, or a line from a log
+        #[arg(allow_hyphen_values = true)]
         what: String,
     },
     /// The catalogue of rules
@@ -49,6 +56,24 @@ enum Command {
         /// bash, zsh, fish, elvish, powershell
         shell: clap_complete::Shell,
     },
+    /// A page of the manual, for man -l -
+    Man {
+        /// One of these commands; default: the program
+        command: Option<String>,
+    },
+    /// A JSON schema, for editors and for who reads our JSON
+    Schema {
+        /// Of mtls-lint.yaml, or of what --format json prints
+        #[arg(value_enum)]
+        what: Described,
+    },
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Described {
+    Config,
+    Output,
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +83,8 @@ struct Check {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     judge: Judge,
+    #[command(flatten)]
+    baseline: baseline::KnownFindings,
     /// How to print
     #[arg(long, default_value = "human", value_enum)]
     format: Format,
@@ -67,6 +94,9 @@ struct Check {
     /// Show what --fix would change, and change nothing; status 1 if there is anything
     #[arg(long, conflicts_with = "fix")]
     diff: bool,
+    /// Print every finding, however many are alike
+    #[arg(long)]
+    full: bool,
 }
 
 #[derive(Debug, Args)]
@@ -97,12 +127,14 @@ struct Judge {
     /// envoy=1.40.0, apisix=3.2.0, cert-manager=1.18, cluster-domain=cluster.local
     #[arg(long, value_name = "NAME=VALUE,…", value_delimiter = ',')]
     assume: Vec<String>,
-    /// How early an expiry is a warning
-    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = mtls_lint::time::parse_duration)]
-    expires_within: i64,
-    /// From which severity on findings fail the run
-    #[arg(long, value_enum, default_value = "error")]
-    deny: Deny,
+    /// How early an expiry is a warning; default: 30d
+    #[arg(long, value_name = "DURATION", value_parser = mtls_lint::time::parse_duration)]
+    expires_within: Option<i64>,
+    /// From which severity on findings fail the run; default: error
+    #[arg(long, value_enum)]
+    deny: Option<Deny>,
+    #[command(flatten)]
+    config: config::ConfigFile,
     /// Colours
     #[arg(long, value_enum, default_value = "auto")]
     color: Color,
@@ -169,6 +201,15 @@ pub fn run() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "mtls-lint", &mut script);
             print(&String::from_utf8_lossy(&script), FINE)
         }
+        Command::Man { command } => match man::page(command.as_deref()) {
+            Some(page) => print(&String::from_utf8_lossy(&page), FINE),
+            None => {
+                note("mtls-lint: there is no such command; mtls-lint help lists them");
+                INCOMPLETE
+            }
+        },
+        Command::Schema { what: Described::Output } => print(render::json::SCHEMA, FINE),
+        Command::Schema { what: Described::Config } => print(&mtls_lint::config::schema_text(), FINE),
     };
     ExitCode::from(status)
 }
@@ -178,10 +219,11 @@ fn check(arguments: &Check) -> u8 {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };
+    let deny = loaded.deny;
     if arguments.diff {
         return fix::diff(loaded);
     }
-    let (report, unwritten) = if arguments.fix {
+    let (mut report, unwritten) = if arguments.fix {
         match fix::write(loaded) {
             Ok(written) => written,
             Err(status) => return status,
@@ -194,30 +236,34 @@ fn check(arguments: &Check) -> u8 {
         }
         (report, false)
     };
+    if let Err(status) = arguments.baseline.apply(&mut report, arguments.judge.root.as_deref()) {
+        return status;
+    }
     let text = match arguments.format {
+        Format::Human if arguments.full => {
+            render::terminal::check_full(&report, style(arguments.judge.color))
+        }
         Format::Human => render::terminal::check(&report, style(arguments.judge.color)),
         Format::Json => render::json::check(&report),
         Format::Sarif => render::sarif::check(&report),
         Format::Github => render::github::check(&report),
         Format::Junit => render::junit::check(&report),
     };
-    let least = match arguments.judge.deny {
-        Deny::Error => Some(Severity::Error),
-        Deny::Warning => Some(Severity::Warning),
-        Deny::Advice => Some(Severity::Advice),
-        Deny::Never => None,
+    let denied = match deny {
+        Least::From(least) => report.findings.iter().any(|finding| finding.severity >= least),
+        Least::Never => false,
     };
-    let denied = least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
     let status = finish(&report, &text, denied);
     if unwritten { INCOMPLETE } else { status }
 }
 
 fn predict(arguments: &Predict) -> u8 {
     let command = (!arguments.command.is_empty()).then(|| arguments.command.clone());
-    let report = match report(&arguments.paths, &arguments.judge, command) {
-        Ok(report) => report,
+    let loaded = match load(&arguments.paths, &arguments.judge, command) {
+        Ok(loaded) => loaded,
         Err(status) => return status,
     };
+    let report = loaded.judge(&loaded.files.sources);
     let text = match arguments.format {
         Drawing::Human => render::terminal::predict(&report, style(arguments.judge.color)),
         Drawing::Json => render::json::predict(&report),
@@ -227,20 +273,25 @@ fn predict(arguments: &Predict) -> u8 {
     let broken = report.connections.iter().any(|connection| {
         !matches!(connection.prediction.outcome, Outcome::Completes | Outcome::Undetermined)
     });
-    finish(&report, &text, broken && arguments.judge.deny != Deny::Never)
+    finish(&report, &text, broken && loaded.deny != Least::Never)
 }
 
 /// Prints a result, names what was left out, and decides the exit status.
 fn finish(report: &Report, text: &str, found: bool) -> u8 {
     let status = print(text, if found { FOUND } else { FINE });
-    for Incomplete { file, span, message } in &report.incomplete {
+    note_incomplete(&report.files, &report.incomplete);
+    if report.incomplete.is_empty() { status } else { INCOMPLETE }
+}
+
+/// Names what could not be read or understood, each with its place.
+fn note_incomplete(files: &Files, incomplete: &[Incomplete]) {
+    for Incomplete { file, span, message } in incomplete {
         let place = span.map_or_else(String::new, |span| {
-            let (start, _) = report.files.places(span);
+            let (start, _) = files.places(span);
             format!(":{}:{}", start.line, start.column)
         });
         note(&format!("mtls-lint: {file}{place}: {message}"));
     }
-    if report.incomplete.is_empty() { status } else { INCOMPLETE }
 }
 
 fn explain(what: &str) -> u8 {
@@ -275,12 +326,17 @@ fn rules() -> String {
 struct Loaded {
     files: load::Loaded,
     options: Options,
+    config: Config,
+    /// From which severity on findings fail the run.
+    deny: Least,
 }
 
 impl Loaded {
     /// The report of these files, or of edited ones in their place.
     fn judge(&self, sources: &Sources) -> Report {
-        let mut report = mtls_lint::lint(sources, &self.options);
+        let progress = progress::Progress::begin("judging", sources.iter().count());
+        let mut report = mtls_lint::lint_with(sources, &self.options, &self.config);
+        drop(progress);
         let mut incomplete = self.files.incomplete.clone();
         incomplete.append(&mut report.incomplete);
         report.incomplete = incomplete;
@@ -290,23 +346,39 @@ impl Loaded {
 
 /// Loads; an Err is the exit status of a run that could not begin.
 fn load(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Result<Loaded, u8> {
-    let assume = Assume::parse(&judge.assume).map_err(|error| {
+    let root = judge.root.as_deref();
+    let configuration = judge.config.read(paths, root)?;
+    let config = &configuration.config;
+    // what is said last counts
+    let assume: Vec<&String> = config.assume.iter().chain(&judge.assume).collect();
+    let assume = Assume::parse(&assume).map_err(|error| {
         note(&format!("mtls-lint: --assume: {error}"));
         INCOMPLETE
     })?;
-    if paths.is_empty() && judge.root.is_none() {
+    if paths.is_empty() && root.is_none() {
         note("mtls-lint: nothing to read; name a file or folder, - for standard input, or --root DIR");
         return Err(INCOMPLETE);
     }
-    let files = load::sources(paths, judge.root.as_deref());
+    let files = load::sources(paths, root, &configuration);
     let at = judge.at.unwrap_or_else(now);
-    Ok(Loaded { files, options: Options { at, assume, expires_within: judge.expires_within, command } })
+    let expires_within = judge.expires_within.or(config.expires_within).unwrap_or(THIRTY_DAYS);
+    let deny = judge.deny.map(Deny::least).or(config.deny).unwrap_or(Least::From(Severity::Error));
+    let options = Options { at, assume, expires_within, command };
+    Ok(Loaded { files, options, config: configuration.config, deny })
 }
 
-/// Loads, lints; an Err is the exit status of a run that could not begin.
-fn report(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Result<Report, u8> {
-    let loaded = load(paths, judge, command)?;
-    Ok(loaded.judge(&loaded.files.sources))
+/// How early an expiry is a warning, unless somebody says otherwise.
+const THIRTY_DAYS: i64 = 30 * 86_400;
+
+impl Deny {
+    fn least(self) -> Least {
+        match self {
+            Self::Error => Least::From(Severity::Error),
+            Self::Warning => Least::From(Severity::Warning),
+            Self::Advice => Least::From(Severity::Advice),
+            Self::Never => Least::Never,
+        }
+    }
 }
 
 fn now() -> UnixSeconds {

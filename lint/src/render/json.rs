@@ -2,16 +2,20 @@
 
 use serde::Serialize;
 
-use crate::finding::{Finding, Incomplete, Label};
+use crate::finding::{Finding, Fix, Incomplete, Label, Suppressed};
 use crate::handshake::{Side, Why};
 use crate::report::{ConnectionReport, Files, Party, Place, Report};
 use crate::time;
 
-/// `check --format json`: findings, connections, incomplete.
+/// The schema of everything that is printed here, and of `inspect` and `decide`.
+pub const SCHEMA: &str = include_str!("../../schema/output.json");
+
+/// `check --format json`: findings, suppressed, connections, incomplete.
 pub fn check(report: &Report) -> String {
     print(&Check {
         version: 1,
         findings: report.findings.iter().map(|finding| json_finding(&report.files, finding)).collect(),
+        suppressed: report.suppressed.iter().map(|entry| json_suppressed(&report.files, entry)).collect(),
         connections: connections(report),
         incomplete: incomplete(report),
     })
@@ -41,6 +45,7 @@ fn incomplete(report: &Report) -> Vec<JsonIncomplete<'_>> {
 struct Check<'r> {
     version: u32,
     findings: Vec<JsonFinding<'r>>,
+    suppressed: Vec<JsonSuppressed<'r>>,
     connections: Vec<JsonConnection<'r>>,
     incomplete: Vec<JsonIncomplete<'r>>,
 }
@@ -60,6 +65,34 @@ struct JsonFinding<'r> {
     help: Option<&'r str>,
     url: String,
     labels: Vec<JsonLabel<'r>>,
+    fix: Option<JsonFix<'r>>,
+}
+
+#[derive(Serialize)]
+struct JsonSuppressed<'r> {
+    #[serde(flatten)]
+    finding: JsonFinding<'r>,
+    suppression: JsonSuppression<'r>,
+}
+
+#[derive(Serialize)]
+struct JsonSuppression<'r> {
+    by: &'static str,
+    reason: &'r str,
+}
+
+#[derive(Serialize)]
+struct JsonFix<'r> {
+    title: &'r str,
+    edits: Vec<JsonEdit<'r>>,
+}
+
+#[derive(Serialize)]
+struct JsonEdit<'r> {
+    file: &'r str,
+    start: JsonPlace,
+    end: JsonPlace,
+    text: &'r str,
 }
 
 #[derive(Serialize)]
@@ -141,7 +174,28 @@ fn json_finding<'r>(files: &'r Files, finding: &'r Finding) -> JsonFinding<'r> {
             .enumerate()
             .map(|(index, label)| json_label(files, label, index == 0))
             .collect(),
+        fix: finding.fix.as_ref().map(|fix| json_fix(files, fix)),
     }
+}
+
+fn json_suppressed<'r>(files: &'r Files, entry: &'r Suppressed) -> JsonSuppressed<'r> {
+    JsonSuppressed {
+        finding: json_finding(files, &entry.finding),
+        suppression: JsonSuppression { by: entry.by.name(), reason: &entry.reason },
+    }
+}
+
+fn json_fix<'r>(files: &'r Files, fix: &'r Fix) -> JsonFix<'r> {
+    let edits = fix.edits.iter().map(|edit| {
+        let (start, end) = files.places(edit.span);
+        JsonEdit {
+            file: files.path(edit.span.file),
+            start: json_place(start),
+            end: json_place(end),
+            text: &edit.text,
+        }
+    });
+    JsonFix { title: &fix.title, edits: edits.collect() }
 }
 
 fn json_label<'r>(files: &'r Files, label: &'r Label, primary: bool) -> JsonLabel<'r> {

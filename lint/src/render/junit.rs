@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Suppressed};
 use crate::report::Report;
 
 /// `check --format junit`.
@@ -12,23 +12,40 @@ pub fn check(report: &Report) -> String {
         let file = finding.labels.first().map_or("", |label| report.files.path(label.span.file));
         suites.entry(file).or_default().push(finding);
     }
+    let mut allowed: BTreeMap<&str, Vec<&Suppressed>> = BTreeMap::new();
+    for entry in &report.suppressed {
+        let file = entry.finding.labels.first().map_or("", |label| report.files.path(label.span.file));
+        suites.entry(file).or_default();
+        allowed.entry(file).or_default().push(entry);
+    }
     let failures = report.findings.len();
+    let skipped = report.suppressed.len();
     let errors = report.incomplete.len();
     // without any case, viewers show nothing at all: one case stands for a clean run
-    let clean = usize::from(failures + errors == 0);
-    let tests = failures + errors + clean;
+    let clean = usize::from(failures + errors + skipped == 0);
+    let tests = failures + errors + skipped + clean;
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     out.push_str(&format!(
-        "<testsuites name=\"mtls-lint\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">\n"
+        "<testsuites name=\"mtls-lint\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"{}>\n",
+        skips(skipped)
     ));
     for (file, findings) in suites {
-        let count = findings.len();
+        let allowed = allowed.remove(file).unwrap_or_default();
+        let (count, tests) = (findings.len(), findings.len() + allowed.len());
         out.push_str(&format!(
-            "  <testsuite name=\"{}\" tests=\"{count}\" failures=\"{count}\" errors=\"0\">\n",
-            escape(file)
+            "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{count}\" errors=\"0\"{}>\n",
+            escape(file),
+            skips(allowed.len())
         ));
         for finding in findings {
-            out.push_str(&case(report, finding, file));
+            let help = escape(finding.help.as_deref().unwrap_or_default());
+            let (severity, message) = (finding.severity.name(), escape(&finding.message));
+            let result = format!("<failure type=\"{severity}\" message=\"{message}\">{help}</failure>");
+            out.push_str(&case(report, finding, file, &result));
+        }
+        for entry in allowed {
+            let result = format!("<skipped message=\"{}\"/>", escape(&entry.reason));
+            out.push_str(&case(report, &entry.finding, file, &result));
         }
         out.push_str("  </testsuite>\n");
     }
@@ -52,17 +69,17 @@ pub fn check(report: &Report) -> String {
     out
 }
 
-fn case(report: &Report, finding: &Finding, file: &str) -> String {
+fn case(report: &Report, finding: &Finding, file: &str, result: &str) -> String {
     let line = finding.labels.first().map_or(1, |label| report.files.places(label.span).0.line);
-    let (file, message) = (escape(file), escape(&finding.message));
-    let help = escape(finding.help.as_deref().unwrap_or_default());
+    let (file, rule) = (escape(file), finding.rule);
     format!(
-        "    <testcase name=\"{} ({file}:{line})\" classname=\"{}\" file=\"{file}\" line=\"{line}\">\
-         <failure type=\"{}\" message=\"{message}\">{help}</failure></testcase>\n",
-        finding.rule,
-        finding.rule,
-        finding.severity.name()
+        "    <testcase name=\"{rule} ({file}:{line})\" classname=\"{rule}\" file=\"{file}\" line=\"{line}\">{result}</testcase>\n"
     )
+}
+
+/// The count of skipped cases, where there are any.
+fn skips(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" skipped=\"{count}\"") }
 }
 
 /// Escapes text for XML 1.0; characters that XML does not allow become U+FFFD.

@@ -2,6 +2,8 @@
 
 pub mod diagram;
 pub mod github;
+#[cfg(feature = "cli")]
+mod groups;
 pub mod json;
 pub mod junit;
 pub mod sarif;

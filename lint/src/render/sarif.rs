@@ -1,9 +1,9 @@
 //! SARIF 2.1.0, for code scanning.
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::finding::{Finding, Label, Severity};
+use crate::finding::{Finding, Fix, Label, Severity, Suppressor};
+use crate::fingerprint::fingerprint;
 use crate::report::{Files, Report};
 use crate::rules::{RULES, Rule};
 use crate::source::Span;
@@ -37,12 +37,22 @@ pub fn check(report: &Report) -> String {
 
 fn results(report: &Report) -> Vec<SarifResult> {
     let mut seen: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
-    let results = report.findings.iter().map(|finding| {
-        let print = fingerprint(&report.files, finding);
+    let reported = report.findings.iter().map(|finding| (finding, Vec::new()));
+    let suppressed = report.suppressed.iter().map(|entry| {
+        let kind = match entry.by {
+            Suppressor::Comment => "inSource",
+            Suppressor::Configuration | Suppressor::Baseline => "external",
+        };
+        let suppression = Suppression { kind, status: "accepted", justification: entry.reason.clone() };
+        (&entry.finding, vec![suppression])
+    });
+    let results = reported.chain(suppressed).map(|(finding, suppressions)| {
+        let file = finding.labels.first().map_or("", |label| report.files.path(label.span.file));
+        let print = fingerprint(&report.files, finding, file);
         // equal lines of one file are told apart by their order
         let count = seen.entry(print.clone()).or_default();
         *count += 1;
-        result(&report.files, finding, format!("{print}:{count}"))
+        result(&report.files, finding, format!("{print}:{count}"), suppressions)
     });
     results.collect()
 }
@@ -130,6 +140,38 @@ struct SarifResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     related_locations: Vec<Location>,
     partial_fingerprints: Fingerprints,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressions: Vec<Suppression>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fixes: Vec<SarifFix>,
+}
+
+#[derive(Serialize)]
+struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SarifFix {
+    description: Message,
+    artifact_changes: Vec<ArtifactChange>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactChange {
+    artifact_location: ArtifactLocation,
+    replacements: Vec<Replacement>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replacement {
+    deleted_region: Region,
+    inserted_content: Message,
 }
 
 #[derive(Serialize)]
@@ -186,7 +228,7 @@ fn notification(entry: &crate::finding::Incomplete) -> Notification {
     Notification { level: "error", message: Message { text: format!("{}: {}", entry.file, entry.message) } }
 }
 
-fn result(files: &Files, finding: &Finding, line: String) -> SarifResult {
+fn result(files: &Files, finding: &Finding, line: String, suppressions: Vec<Suppression>) -> SarifResult {
     let help = finding.help.as_ref().map_or_else(String::new, |help| format!("\n\nTo fix: {help}"));
     SarifResult {
         rule_id: finding.rule,
@@ -202,23 +244,44 @@ fn result(files: &Files, finding: &Finding, line: String) -> SarifResult {
             .map(|(index, label)| location(files, label, Some(index)))
             .collect(),
         partial_fingerprints: Fingerprints { line },
+        suppressions,
+        fixes: finding.fix.iter().map(|fix| sarif_fix(files, fix)).collect(),
+    }
+}
+
+fn sarif_fix(files: &Files, fix: &Fix) -> SarifFix {
+    let mut changes: std::collections::BTreeMap<&str, Vec<Replacement>> = std::collections::BTreeMap::new();
+    for edit in &fix.edits {
+        changes.entry(files.path(edit.span.file)).or_default().push(Replacement {
+            deleted_region: region(files, edit.span),
+            inserted_content: Message { text: edit.text.clone() },
+        });
+    }
+    let changes = changes.into_iter().map(|(file, replacements)| ArtifactChange {
+        artifact_location: ArtifactLocation { uri: uri(file) },
+        replacements,
+    });
+    SarifFix { description: Message { text: fix.title.clone() }, artifact_changes: changes.collect() }
+}
+
+fn region(files: &Files, span: Span) -> Region {
+    let (start, end) = files.places(span);
+    Region {
+        start_line: start.line,
+        start_column: start.column,
+        end_line: end.line,
+        end_column: end.column,
+        byte_offset: start.offset,
+        byte_length: end.offset.saturating_sub(start.offset),
     }
 }
 
 fn location(files: &Files, label: &Label, id: Option<usize>) -> Location {
-    let (start, end) = files.places(label.span);
     Location {
         id,
         physical_location: PhysicalLocation {
             artifact_location: ArtifactLocation { uri: uri(files.path(label.span.file)) },
-            region: Region {
-                start_line: start.line,
-                start_column: start.column,
-                end_line: end.line,
-                end_column: end.column,
-                byte_offset: start.offset,
-                byte_length: end.offset.saturating_sub(start.offset),
-            },
+            region: region(files, label.span),
         },
         message: (!label.message.is_empty()).then(|| Message { text: label.message.clone() }),
     }
@@ -235,30 +298,6 @@ fn uri(path: &str) -> String {
         }
     }
     out
-}
-
-/// What stays the same when the line moves: rule, file and the line's text.
-fn fingerprint(files: &Files, finding: &Finding) -> String {
-    let mut hash = Sha256::new();
-    hash.update(finding.rule.as_bytes());
-    if let Some(label) = finding.labels.first() {
-        hash.update([0]);
-        hash.update(files.path(label.span.file).as_bytes());
-        hash.update([0]);
-        hash.update(line(files, label.span).trim_ascii());
-    }
-    hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn line(files: &Files, span: Span) -> &[u8] {
-    let bytes = files.bytes(span.file);
-    let at = (span.start as usize).min(bytes.len());
-    let start = bytes
-        .get(..at)
-        .and_then(|before| before.iter().rposition(|byte| *byte == b'\n'))
-        .map_or(0, |at| at + 1);
-    let rest = bytes.get(start..).unwrap_or_default();
-    rest.split(|byte| *byte == b'\n').next().unwrap_or_default()
 }
 
 fn level(severity: Severity) -> &'static str {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
+use super::groups;
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::{Outcome, Side};
 use crate::report::{self, ConnectionReport, Files, Party, Report};
@@ -22,18 +23,42 @@ pub struct Style {
     pub width: usize,
 }
 
-/// `check` for people: findings, then one line that counts them.
+/// `check` for people: findings, then one line that counts them. Many findings are grouped by rule, and of each rule a
+/// few are shown.
 pub fn check(report: &Report, style: Style) -> String {
+    if report.findings.len() <= groups::MANY {
+        return check_full(report, style);
+    }
     let mut out = String::new();
-    let handler = handler(style);
+    for group in groups::groups(report) {
+        let _ = writeln!(out, "{}\n", paint(style, "1", group.title()));
+        for finding in group.shown() {
+            finding_as_text(&mut out, report, finding, style);
+        }
+        if let Some(rest) = group.rest(&report.files) {
+            let _ = writeln!(out, "{rest}\n");
+        }
+    }
+    out.push_str(&groups::table(report));
+    out.push_str(&summary(report));
+    out
+}
+
+/// `check --full` for people: every finding, in the order of the files.
+pub fn check_full(report: &Report, style: Style) -> String {
+    let mut out = String::new();
     for finding in &report.findings {
-        let shown = Shown::of(&report.files, finding);
-        // writing into a String cannot fail
-        let _ = handler.render_report(&mut out, &shown);
-        out.push('\n');
+        finding_as_text(&mut out, report, finding, style);
     }
     out.push_str(&summary(report));
     out
+}
+
+fn finding_as_text(out: &mut String, report: &Report, finding: &Finding, style: Style) {
+    let shown = Shown::of(&report.files, finding);
+    // writing into a String cannot fail
+    let _ = handler(style).render_report(out, &shown);
+    out.push('\n');
 }
 
 /// `predict` for people: a table, then what is behind each connection that is not fine.
@@ -168,13 +193,17 @@ pub fn summary(report: &Report) -> String {
             number => Some(format!("{number} {many}")),
         })
         .collect();
+    let suppressed = match report.suppressed.len() {
+        0 => String::new(),
+        number => format!("; {number} suppressed"),
+    };
     let connections = report.connections.len();
     let connections =
         if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
     if parts.is_empty() {
-        format!("no findings; {connections} predicted\n")
+        format!("no findings{suppressed}; {connections} predicted\n")
     } else {
-        format!("{}; {connections} predicted\n", parts.join(", "))
+        format!("{}{suppressed}; {connections} predicted\n", parts.join(", "))
     }
 }
 

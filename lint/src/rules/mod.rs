@@ -3,6 +3,7 @@
 //! A rule sees the deployment, the predictions and a time; it parses nothing and follows no reference.
 //! The doc comment inside `rule!` is the rule's page: rustdoc, `mtls-lint explain` and the page print it.
 
+mod allowance;
 mod connection;
 mod credential;
 mod endpoint;
@@ -12,6 +13,7 @@ mod trust;
 
 use std::collections::BTreeSet;
 
+use crate::allowance::Allowances;
 use crate::deployment::{
     ClientTls, Connection, Deployment, Dialer, Listener, Lookup, Program, ProgramId, Refusal, ServerContext,
 };
@@ -31,9 +33,15 @@ pub struct Subject<'a> {
     pub at: UnixSeconds,
     /// How early, in seconds, an expiry is a warning.
     pub expires_within: i64,
+    /// What somebody answers for.
+    pub allowances: &'a Allowances,
+    /// Whether every connection was asked for and every source understood: what was not found is not there.
+    pub complete: bool,
     /// Server contexts to which some client of the deployment has a certificate to show.
     offered: BTreeSet<Span>,
 }
+
+static NOTHING_ALLOWED: Allowances = Allowances::NONE;
 
 /// A mistake that the linter knows.
 #[derive(Debug, Clone, Copy)]
@@ -171,6 +179,10 @@ pub const RULES: &[Rule] = &[
     trust::unusable_revocation_list::RULE,
     trust::verification_without_trust::RULE,
     trust::verify_depth_exceeded::RULE,
+    allowance::expired_allowance::RULE,
+    allowance::ineffective_allowance::RULE,
+    // the last one looks at what all others found
+    allowance::unused_allowance::RULE,
 ];
 
 /// The rule of an id.
@@ -199,7 +211,15 @@ impl<'a> Subject<'a> {
         at: UnixSeconds,
         expires_within: i64,
     ) -> Self {
-        let mut subject = Self { deployment, predictions, at, expires_within, offered: BTreeSet::new() };
+        let mut subject = Self {
+            deployment,
+            predictions,
+            at,
+            expires_within,
+            allowances: &NOTHING_ALLOWED,
+            complete: true,
+            offered: BTreeSet::new(),
+        };
         let offered = deployment.connections.iter().filter_map(|connection| {
             let (_, dialer) = subject.dialer_of(connection)?;
             let tls = dialer.tls.as_ref().filter(|tls| tls.credential.is_some())?;

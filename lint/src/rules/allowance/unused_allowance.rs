@@ -1,0 +1,58 @@
+use std::collections::BTreeSet;
+
+use crate::finding::{Finding, Label};
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A comment or an entry of mtls-lint.yaml allows a finding that is not there.
+    ///
+    /// ## Why it matters
+    ///
+    /// The mistake is mended, or has moved to where the allowance does not reach. Left standing, it will one day hide a
+    /// new mistake that nobody has looked at.
+    ///
+    /// ## How to fix
+    ///
+    /// Remove the rule's id, or the whole comment or entry. A comment covers the line it ends; on a line of its own, what
+    /// follows it: the entry, the block, the certificate.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// Nothing.
+    ///
+    /// ## Reference
+    ///
+    /// The README, section Allowing a finding.
+    "unused-allowance", Advice, check
+}
+
+/// Speaks of what the other rules found: it is the last of the catalogue.
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    // what could not be read may hold what is allowed
+    if !subject.complete {
+        return;
+    }
+    let mut used: BTreeSet<(usize, &str)> = BTreeSet::new();
+    for finding in findings.iter() {
+        let covering = subject.allowances.covering(finding, subject.deployment, subject.at);
+        used.extend(covering.map(|index| (index, finding.rule)));
+    }
+    let mut unused = Vec::new();
+    for (index, allowance) in subject.allowances.iter().enumerate() {
+        if !allowance.counts(subject.at) || allowance.is_about_other_files() {
+            continue;
+        }
+        for id in &allowance.rules {
+            // an allowance of this very rule is used by what is reported here
+            if id.value == RULE.id || used.contains(&(index, id.value.as_str())) {
+                continue;
+            }
+            unused.push(RULE.finding(
+                format!("{} is allowed here, and it does not occur", id.value),
+                Some("remove it; what it was for is mended, or stands where this does not reach".to_owned()),
+                vec![Label { span: id.span, message: "allows nothing".to_owned() }],
+            ));
+        }
+    }
+    findings.append(&mut unused);
+}
