@@ -233,8 +233,13 @@ fn pinned(checks: &PathChecks, certificate: &Arc<Certificate>) -> Option<Fault> 
         text: "verify cert hash and spki".to_owned(),
         depth: 0,
         message: format!(
-            "{} has the SHA-256 {hex}, which none of the pinned hashes is",
-            say::which(0, certificate)
+            "{} matches none of the pins; they would have to hold {}",
+            say::which(0, certificate),
+            if checks.pins.iter().any(|pin| pin.value.ends_with('=')) {
+                format!("the verify_certificate_spki {spki}")
+            } else {
+                format!("the verify_certificate_hash {hex}")
+            }
         ),
         certificate: Some(Arc::clone(certificate)),
     })
