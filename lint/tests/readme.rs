@@ -126,6 +126,27 @@ fn the_envoy_example_is_read_whole_and_without_a_finding() {
 }
 
 #[test]
+fn the_recipes_are_read_whole_and_without_a_finding() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for marker in ["apisix config.yaml", "apisix route", "istio.yaml", "helm values.yaml"] {
+        let mut sources = mtls_lint::source::Sources::default();
+        let name = format!("{}.yaml", marker.split(['.', ' ']).next().unwrap());
+        sources.add(name.as_str(), block(&readme, &format!("<!-- {marker} -->")));
+        let options = mtls_lint::Options {
+            at: 1_795_392_000,
+            assume: mtls_lint::assume::Assume::default(),
+            expires_within: 0,
+            command: None,
+        };
+        let report = mtls_lint::lint(&sources, &options);
+        assert_eq!(report.incomplete, Vec::new(), "{marker}");
+        let findings: Vec<_> =
+            report.findings.iter().map(|finding| (finding.rule, &finding.message)).collect();
+        assert_eq!(findings, Vec::new(), "{marker}");
+    }
+}
+
+#[test]
 fn every_policy_of_the_readme_is_one() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let whole =
@@ -142,7 +163,7 @@ fn every_policy_of_the_readme_is_one() {
             policies.push(text);
         }
     }
-    assert_eq!(policies.len(), 3);
+    assert_eq!(policies.len(), 4);
     for policy in policies {
         if let Err(error) = mtls_identity::policy::Policy::parse(&policy) {
             panic!("{error}\n{policy}");

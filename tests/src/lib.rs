@@ -2,6 +2,9 @@
 //! the linter as a process.
 
 pub mod ask;
+pub mod cases;
+pub mod client;
+pub mod envoy;
 pub mod generate;
 pub mod hosts;
 pub mod mint;

@@ -1,104 +1,26 @@
 //! fixtures/decisions: each case asked of the policy itself, of the filter under an imitated Envoy, of the filter
 //! under an imitated APISIX, and of `decide`. All must answer alike.
 
-use std::path::{Path, PathBuf};
-
 use mtls_guard::config::Config;
 use mtls_guard::filter::{Guard, Verdict};
-use mtls_identity::certificate::{Certificate, hexadecimal};
+use mtls_identity::certificate::Certificate;
 use mtls_identity::policy::{Absence, Decision, Policy, Request};
 use mtls_lint::decide::{Question, decide};
+use mtls_tests::cases::{self, Case, Table, pem};
 use mtls_tests::hosts::{Gateway, Scripted};
 use rustls_pki_types::UnixTime;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    policy: String,
-    cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    certificate: Option<String>,
-    request: String,
-    route: Option<String>,
-    at: String,
-    expect: String,
-}
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
-}
-
-fn pem(name: &str) -> String {
-    let path = fixtures().join(format!("pki/decisions/{name}.pem"));
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Fills in `@pem NAME@`, `@sha256 NAME@` and `@key NAME@`.
-fn filled(policy: &str) -> String {
-    let mut pieces = policy.split('@');
-    let mut filled = pieces.next().unwrap().to_owned();
-    while let (Some(word), rest) = (pieces.next(), pieces.next()) {
-        match word.split_once(' ') {
-            Some(("pem", name)) => filled.push_str(&pem(name).replace('\n', "\\n")),
-            Some(("sha256", name)) => {
-                filled.push_str(&hexadecimal(&Certificate::parse_pem(&pem(name)).unwrap().sha256));
-            }
-            Some(("key", name)) => {
-                filled.push_str(&hexadecimal(&Certificate::parse_pem(&pem(name)).unwrap().public_key_sha256));
-            }
-            _ => {
-                // an @ of the policy's own
-                filled.push('@');
-                filled.push_str(word);
-                if rest.is_some() {
-                    filled.push('@');
-                }
-            }
-        }
-        filled.push_str(rest.unwrap_or_default());
-    }
-    filled
-}
-
+/// Every table with its policy as it is to be parsed.
 fn tables() -> Vec<(String, Table)> {
-    let mut tables = Vec::new();
-    for entry in std::fs::read_dir(fixtures().join("decisions")).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let mut table: Table =
-            serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        table.policy = filled(&table.policy);
-        tables.push((path.file_stem().unwrap().to_string_lossy().into_owned(), table));
-    }
-    tables.sort_by(|one, other| one.0.cmp(&other.0));
-    tables
+    let filled = |(name, table): (String, Table)| {
+        let policy = table.filled(pem);
+        (name, Table { policy, ..table })
+    };
+    cases::tables().into_iter().map(filled).collect()
 }
 
-impl Case {
-    fn at(&self) -> u64 {
-        u64::try_from(
-            mtls_lint::time::parse(&self.at).unwrap_or_else(|error| panic!("{}: {error}", self.name)),
-        )
-        .unwrap()
-    }
-
-    /// Method, host and path.
-    fn request(&self) -> (&str, &str, &str) {
-        let (method, url) = self.request.split_once(' ').unwrap();
-        match url.strip_prefix("https://") {
-            Some(rest) => {
-                let (host, path) = rest.split_at(rest.find('/').unwrap());
-                (method, host, path)
-            }
-            None => (method, "", url),
-        }
-    }
+fn at(case: &Case) -> u64 {
+    u64::try_from(case.seconds()).unwrap()
 }
 
 fn words(decision: &Decision<'_>) -> String {
@@ -122,7 +44,7 @@ fn the_policy_decides_as_the_fixtures_say() {
             let standing = certificate.as_ref().map(|certificate| policy.recognise(certificate, &[]));
             let (method, host, path) = case.request();
             let request = Request { method, host, path, route: case.route.as_deref() };
-            let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(case.at()));
+            let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(at(case)));
             let decision = policy.decide(&request, standing.as_ref().ok_or(&Absence::NoCertificate), at);
             if words(&decision) != case.expect {
                 wrong.push(format!("{file}: {}: {} instead of {}", case.name, words(&decision), case.expect));
@@ -145,7 +67,7 @@ fn decide_answers_as_the_fixtures_say() {
                 route: case.route.as_deref(),
                 ..Question::default()
             };
-            let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(case.at()));
+            let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(at(case)));
             let report =
                 decide(&question, at).unwrap_or_else(|error| panic!("{file}: {}: {error}", case.name));
             let answer = match (report.reason, &report.identity) {
@@ -195,7 +117,7 @@ fn act(guard: &Guard, gateway: Gateway, case: &Case, name: &str) {
         ("x-RULE", "forged"),
         ("other", "stays"),
     ];
-    let mut scripted = Scripted::new(gateway, case.at(), &headers);
+    let mut scripted = Scripted::new(gateway, at(case), &headers);
     if let Some(route) = &case.route {
         scripted = scripted.with("xds.route_name", route);
     }

@@ -61,6 +61,7 @@ fn what_a_library_makes_too_is_the_same_byte_for_byte() {
         issuer: Name::of("root"),
         subject: Name::of("root"),
         validity,
+        later: 0,
         extensions: vec![
             Extension::key_usage(&[usage::KEY_CERT_SIGN, usage::CRL_SIGN]),
             Extension::subject_key(&key_identifier(&authority.key)),

@@ -2,7 +2,7 @@
 
 use sha2::Digest;
 
-use super::der::{bits, boolean, midnight, named_bits, oid, sequence, tlv, unsigned};
+use super::der::{bits, boolean, midnight, moment, named_bits, oid, seconds, sequence, tlv, unsigned};
 use super::key::{Hash, Key};
 
 /// A calendar day, at whose beginning a validity starts or ends.
@@ -178,6 +178,8 @@ pub struct Draft {
     pub subject: Name,
     /// First and last moment.
     pub validity: (Day, Day),
+    /// Both are so many seconds later than that.
+    pub later: i64,
     /// In this order.
     pub extensions: Vec<Extension>,
     /// The signature's digest; by the issuer's key where not said.
@@ -198,7 +200,7 @@ impl Draft {
         parts.push(tlv(0x02, &self.serial));
         parts.push(algorithm.clone());
         parts.push(self.issuer.der());
-        parts.push(sequence(&[midnight(self.validity.0), midnight(self.validity.1)]));
+        parts.push(sequence(&[self.moment(self.validity.0), self.moment(self.validity.1)]));
         parts.push(self.subject.der());
         parts.push(public.to_vec());
         if !self.version_1 && !self.extensions.is_empty() {
@@ -211,6 +213,10 @@ impl Draft {
             *last ^= 1;
         }
         sequence(&[certificate, algorithm, bits(&signature)])
+    }
+
+    fn moment(&self, day: Day) -> Vec<u8> {
+        moment(seconds(day) + self.later)
     }
 }
 

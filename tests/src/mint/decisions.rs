@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::certificate::{Day, Draft, Extension, General, Name, purpose, usage};
+use super::der::seconds;
 use super::key::{Key, KeyKind};
 use super::pem;
 
@@ -36,10 +37,23 @@ pub fn all() -> BTreeMap<String, String> {
     );
     for (name, client) in clients() {
         let key = Key::new(client.key, &format!("decisions {name}"));
-        files.insert(format!("{name}.pem"), pem("CERTIFICATE", &client.sign(&key)));
+        files.insert(format!("{name}.pem"), pem("CERTIFICATE", &client.sign(&key, 0)));
         files.insert(format!("{name}.key"), pem("PRIVATE KEY", &key.pkcs8()));
     }
     files
+}
+
+/// One client's certificate as DER, with its key; valid so many seconds later than the file says.
+pub fn client(name: &str, later: i64) -> Option<(Vec<u8>, Key)> {
+    let (_, client) = clients().into_iter().find(|(found, _)| *found == name)?;
+    let key = Key::new(client.key, &format!("decisions {name}"));
+    Some((client.sign(&key, later), key))
+}
+
+/// When a client's certificate begins and ends to be valid, in seconds since 1970.
+pub fn validity(name: &str) -> Option<(i64, i64)> {
+    let (_, client) = clients().into_iter().find(|(found, _)| *found == name)?;
+    Some((seconds(client.validity.0), seconds(client.validity.1)))
 }
 
 fn authority_key(label: &str) -> Key {
@@ -54,6 +68,7 @@ fn authority(name: &str, label: &str, issuer: Option<&str>) -> Vec<u8> {
         issuer: Name::of(issuer.unwrap_or(name)),
         subject: Name::of(name),
         validity: ((2020, 1, 1), (2040, 1, 1)),
+        later: 0,
         extensions: vec![
             Extension::basic_constraints(true, None),
             Extension::key_usage(&[usage::KEY_CERT_SIGN, usage::CRL_SIGN]),
@@ -169,7 +184,7 @@ impl Client {
         }
     }
 
-    fn sign(&self, key: &Key) -> Vec<u8> {
+    fn sign(&self, key: &Key, later: i64) -> Vec<u8> {
         let mut extensions = vec![Extension::basic_constraints(self.authority, None)];
         extensions.extend(self.key_usage.as_ref().map(|bits| Extension::key_usage(bits)));
         extensions.extend(self.purposes.as_ref().map(|purposes| Extension::purposes(purposes)));
@@ -186,6 +201,7 @@ impl Client {
             issuer: Name::of(issuer),
             subject: self.subject.clone(),
             validity: self.validity,
+            later,
             extensions,
             hash: None,
             corrupt: false,

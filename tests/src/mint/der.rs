@@ -70,10 +70,19 @@ pub fn boolean(value: bool) -> Vec<u8> {
 }
 
 /// UTCTime until 2049, GeneralizedTime from 2050 (RFC 5280, 4.1.2.5), of a day's beginning.
-pub fn midnight((year, month, day): (u16, u8, u8)) -> Vec<u8> {
-    if year < 2050 {
-        tlv(0x17, format!("{:02}{month:02}{day:02}000000Z", year % 100))
-    } else {
-        tlv(0x18, format!("{year:04}{month:02}{day:02}000000Z"))
-    }
+pub fn midnight(day: (u16, u8, u8)) -> Vec<u8> {
+    moment(seconds(day))
+}
+
+/// The same of any second since 1970.
+pub fn moment(at: i64) -> Vec<u8> {
+    let text: String =
+        mtls_lint::time::format(at).chars().filter(|letter| !"-:T".contains(*letter)).collect();
+    if text < "2050".to_owned() { tlv(0x17, text.get(2..).unwrap_or_default()) } else { tlv(0x18, text) }
+}
+
+/// When a day begins, in seconds since 1970.
+pub fn seconds((year, month, day): (u16, u8, u8)) -> i64 {
+    mtls_lint::time::parse(&format!("{year:04}-{month:02}-{day:02}T00:00:00Z"))
+        .expect("a day of the calendar")
 }

@@ -297,6 +297,7 @@ impl Plan {
             issuer: node.issuer.clone().unwrap_or_else(|| issuer_node.subject.clone()),
             subject: node.subject.clone(),
             validity: node.validity,
+            later: 0,
             extensions,
             hash: node.hash,
             corrupt: node.corrupt,

@@ -1,0 +1,81 @@
+//! The README's examples, taken from it and run.
+
+use std::time::Duration;
+
+use mtls_guard::config::Config;
+use mtls_guard::filter::{Guard, Verdict};
+use mtls_identity::certificate::Certificate;
+use mtls_tests::cases::{fixtures, pem};
+use mtls_tests::client::request;
+use mtls_tests::envoy::{Envoy, absent, module, pki};
+use mtls_tests::hosts::{Gateway, Scripted};
+use serde_json::Value;
+
+use super::client;
+
+/// The fenced block that follows a marker.
+fn block(marker: &str) -> String {
+    let readme = std::fs::read_to_string(fixtures().join("../README.md")).unwrap();
+    let after = readme.split_once(&format!("<!-- {marker} -->\n")).unwrap_or_else(|| panic!("no {marker}")).1;
+    after.split_once("```yaml\n").and_then(|(_, rest)| rest.split_once("```\n")).unwrap().0.to_owned()
+}
+
+#[test]
+fn the_envoy_example_lets_the_shop_in_and_nobody_else() {
+    if absent() {
+        return;
+    }
+    let mut text = block("envoy.yaml");
+    for (there, here) in [
+        ("address: 0.0.0.0, port_value: 8443", "address: 127.0.0.1, port_value: 0".to_owned()),
+        ("/etc/envoy/tls/tls.crt", pki("server.pem")),
+        ("/etc/envoy/tls/tls.key", pki("server.key")),
+        ("/etc/envoy/tls/ca.crt", pki("decisions/ca.pem")),
+        ("/etc/envoy/mtls_guard.wasm", module().display().to_string()),
+    ] {
+        assert_eq!(text.matches(there).count(), 1, "{there}");
+        text = text.replace(there, &here);
+    }
+    let bootstrap: Value = serde_yaml::from_str(&text).unwrap();
+    let mut envoy = Envoy::launch("readme", bootstrap, 1);
+    envoy.wait(1);
+    let ask = |name, path| {
+        let mut connection = client(name).connect(envoy.ports[0])?;
+        connection.ask(&request("GET", "shop.test", path, "")).map(|answer| (answer.status, answer.body))
+    };
+    assert_eq!(ask(Some("web"), "/orders/7").unwrap(), (200, "hello\n".to_owned()), "{}", envoy.log());
+    for (name, path) in [("web", "/other"), ("cart", "/orders/7"), ("web", "/orders/../x")] {
+        assert_eq!(ask(Some(name), path).unwrap().0, 403, "{name} {path}");
+    }
+    // without a certificate, or with a stranger's, no handshake
+    assert!(ask(None, "/orders/7").is_err());
+    assert!(ask(Some("impostor"), "/orders/7").is_err());
+    assert_eq!(envoy.counters().get("allow"), Some(&1));
+}
+
+#[test]
+fn the_apisix_example_lets_the_shop_in_and_nobody_else() {
+    let config: Value = serde_yaml::from_str(&block("apisix config.yaml")).unwrap();
+    let route: Value = serde_yaml::from_str(&block("apisix route")).unwrap();
+    let plugin = &config["wasm"]["plugins"][0];
+    let name = plugin["name"].as_str().unwrap();
+    assert!(plugin["file"].as_str().unwrap().ends_with("/mtls_guard_apisix.wasm"));
+    assert!(plugin["priority"].is_i64());
+    let policy = route["plugins"][name]["conf"].as_str().unwrap();
+    let guard = Guard::new(Config::parse(policy.as_bytes()).unwrap());
+    let at = mtls_lint::time::parse("2026-06-01T00:00:00Z").unwrap();
+    let at = Duration::from_secs(at.unsigned_abs()).as_secs();
+    let ask = |certificate: Option<&str>, path: &str| {
+        let mut host = Scripted::new(
+            Gateway::Apisix,
+            at,
+            &[(":method", "GET"), (":authority", "shop"), (":path", path)],
+        );
+        if let Some(name) = certificate {
+            host = host.with_certificate(&pem(name), &Certificate::parse_pem(&pem(name)).unwrap().sha256);
+        }
+        guard.on_request(&host) == Verdict::Continue
+    };
+    assert!(ask(Some("web"), "/orders/7"));
+    assert!(!ask(Some("web"), "/other") && !ask(Some("cart"), "/orders/7") && !ask(None, "/orders/7"));
+}
