@@ -21,6 +21,7 @@ pub mod fingerprint;
 pub mod fix;
 pub mod handshake;
 pub mod inspect;
+pub mod lsp;
 pub mod render;
 pub mod report;
 pub mod resolve;

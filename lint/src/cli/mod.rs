@@ -6,6 +6,7 @@ mod decide;
 mod fix;
 mod inspect;
 mod load;
+mod lsp;
 mod man;
 mod progress;
 
@@ -43,6 +44,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// What the filter would answer to a request
     Decide(decide::Decide),
+    /// The Language Server Protocol over standard input and output, for editors
+    Lsp(lsp::Lsp),
     /// The rule's page
     Explain {
         /// A rule's id, or a line from a log
@@ -194,6 +197,7 @@ pub fn run() -> ExitCode {
         Command::Predict(arguments) => predict(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
+        Command::Lsp(arguments) => lsp::run(arguments),
         Command::Explain { what } => explain(&what),
         Command::Rules => print(&rules(), FINE),
         Command::Completions { shell } => {
@@ -346,6 +350,15 @@ impl Loaded {
 
 /// Loads; an Err is the exit status of a run that could not begin.
 fn load(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Result<Loaded, u8> {
+    if paths.is_empty() && judge.root.is_none() {
+        note("mtls-lint: nothing to read; name a file or folder, - for standard input, or --root DIR");
+        return Err(INCOMPLETE);
+    }
+    load_all(paths, judge, command)
+}
+
+/// The same, where there may be nothing to read.
+fn load_all(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Result<Loaded, u8> {
     let root = judge.root.as_deref();
     let configuration = judge.config.read(paths, root)?;
     let config = &configuration.config;
@@ -355,10 +368,6 @@ fn load(paths: &[PathBuf], judge: &Judge, command: Option<Vec<String>>) -> Resul
         note(&format!("mtls-lint: --assume: {error}"));
         INCOMPLETE
     })?;
-    if paths.is_empty() && root.is_none() {
-        note("mtls-lint: nothing to read; name a file or folder, - for standard input, or --root DIR");
-        return Err(INCOMPLETE);
-    }
     let files = load::sources(paths, root, &configuration);
     let at = judge.at.unwrap_or_else(now);
     let expires_within = judge.expires_within.or(config.expires_within).unwrap_or(THIRTY_DAYS);
