@@ -84,11 +84,10 @@ impl Baseline {
                 }
             }
         }
-        if let Some(findings) = root.get("findings") {
-            if !matches!(findings.kind(), Kind::Sequence | Kind::Null) {
-                mistakes
-                    .push(wrong(Some(findings.span()), "findings is a sequence; --write-baseline writes it"));
-            }
+        if let Some(findings) = root.get("findings")
+            && !matches!(findings.kind(), Kind::Sequence | Kind::Null)
+        {
+            mistakes.push(wrong(Some(findings.span()), "findings is a sequence; --write-baseline writes it"));
         }
         if mistakes.is_empty() { Ok(baseline) } else { Err(mistakes) }
     }

@@ -147,6 +147,20 @@ fn the_recipes_are_read_whole_and_without_a_finding() {
 }
 
 #[test]
+fn the_configuration_of_the_readme_is_one() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut sources = mtls_lint::source::Sources::default();
+    let file = sources.add("mtls-lint.yaml", block(&readme, "<!-- mtls-lint.yaml -->"));
+    let config = mtls_lint::config::Config::parse(&sources, file).unwrap();
+    assert_eq!((config.levels.len(), config.ignores.len(), config.paths.exclude.len()), (2, 1, 1));
+    for recipe in ["<!-- .pre-commit-config.yaml -->", "<!-- github -->", "<!-- gitlab -->"] {
+        let file = sources.add("recipe.yaml", block(&readme, recipe));
+        let parsed = mtls_lint::syntax::yaml::parse(&sources.text(file).unwrap());
+        assert!(parsed.problems.is_empty() && parsed.documents.len() == 1, "{recipe}: {:?}", parsed.problems);
+    }
+}
+
+#[test]
 fn every_policy_of_the_readme_is_one() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let whole =

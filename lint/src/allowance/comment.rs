@@ -86,10 +86,10 @@ impl Pass<'_> {
         }
         let end = at + line.len();
         let code = code(line);
-        if let Some(start) = comment_of(line) {
-            if self.comment(at + start, line.get(start..).unwrap_or_default()) {
-                self.cover(self.allowances.len() - 1, at, end);
-            }
+        if let Some(start) = comment_of(line)
+            && self.comment(at + start, line.get(start..).unwrap_or_default())
+        {
+            self.cover(self.allowances.len() - 1, at, end);
         }
         let waiting = std::mem::take(&mut self.waiting);
         for allowance in &waiting {

@@ -30,9 +30,14 @@ impl KnownFindings {
         if let Some(file) = &self.baseline {
             let gone = read(file)?.suppress(report, &folder(file));
             if gone > 0 {
-                let gone = if gone == 1 { "1 finding".to_owned() } else { format!("{gone} findings") };
                 let file = file.display();
-                note(&format!("mtls-lint: {gone} of {file} are gone; --write-baseline {file} forgets them"));
+                let gone = match gone {
+                    1 => format!("1 finding of {file} is gone; --write-baseline {file} forgets it"),
+                    number => {
+                        format!("{number} findings of {file} are gone; --write-baseline {file} forgets them")
+                    }
+                };
+                note(&format!("mtls-lint: {gone}"));
             }
         }
         if let Some(file) = &self.write_baseline {

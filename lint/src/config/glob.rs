@@ -91,10 +91,11 @@ impl Glob {
                 Token::Folders => begins,
                 Token::Is(_) | Token::Any => false,
             };
-            if passes && at.get(index).copied().unwrap_or(false) {
-                if let Some(next) = at.get_mut(index + 1) {
-                    *next = true;
-                }
+            if passes
+                && at.get(index).copied().unwrap_or(false)
+                && let Some(next) = at.get_mut(index + 1)
+            {
+                *next = true;
             }
         }
     }

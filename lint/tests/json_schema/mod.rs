@@ -56,11 +56,10 @@ impl<'s> Schema<'s> {
         let unless = |fine: bool| {
             if fine { Vec::new() } else { vec![format!("{at}: {value} is not as {keyword}: {demand} says")] }
         };
-        let list = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
         match keyword {
             "$schema" | "$id" | "title" | "description" | "default" | "definitions" => Vec::new(),
             "type" => {
-                let types = if demand.is_array() { list(demand) } else { vec![demand.clone()] };
+                let types = if demand.is_array() { list(demand) } else { std::slice::from_ref(demand) };
                 unless(types.iter().any(|name| is(value, name.as_str().unwrap())))
             }
             "enum" => unless(list(demand).contains(value)),
@@ -88,8 +87,8 @@ impl<'s> Schema<'s> {
                     }),
             ),
             "items" => {
-                let items = list(value).into_iter().enumerate();
-                items.flat_map(|(index, item)| self.check(demand, &item, &format!("{at}/{index}"))).collect()
+                let items = list(value).iter().enumerate();
+                items.flat_map(|(index, item)| self.check(demand, item, &format!("{at}/{index}"))).collect()
             }
             "required" => match value.as_object() {
                 Some(object) => {
@@ -120,6 +119,10 @@ impl<'s> Schema<'s> {
             other => panic!("the keyword {other} is not known here"),
         }
     }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 fn is(value: &Value, name: &str) -> bool {
