@@ -14,7 +14,7 @@ mod words;
 
 use crate::deployment::{Connection, Deployment, Dialer, Lookup, Program, ProgramId};
 use crate::finding::Label;
-use files::Shelf;
+pub(crate) use files::Shelf;
 use outcome::{End, Step, Stop, unknown};
 use wire::{Authenticated, Wire};
 

@@ -129,6 +129,16 @@ impl<'s> Index<'s> {
 }
 
 impl Machine {
+    /// Whether an absolute path lies in a folder that Kubernetes fills from a Secret or ConfigMap, and exchanges as a
+    /// whole.
+    pub fn is_exchanged(&self, path: &str) -> bool {
+        let Files::Container(mounts) = &self.files else { return false };
+        let full = normalise("/", path);
+        let covering = mounts.iter().filter(|mount| is_beneath(&full, &mount.path));
+        let mount = covering.max_by_key(|mount| mount.path.len());
+        mount.is_some_and(|mount| matches!(mount.content, Lookup::Found(Mounted::Folder { .. })))
+    }
+
     /// What a program finds at `path`; relative paths count from `base` (an absolute folder of this machine).
     pub fn read(&self, index: &Index<'_>, path: &Located<String>, base: &str) -> FileRef {
         let full = normalise(base, &path.value);

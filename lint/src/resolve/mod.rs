@@ -15,9 +15,9 @@ pub mod nginx;
 mod routing;
 
 use crate::assume::Assume;
-use crate::deployment::{Deployment, FileRef, Lookup, Program, ProgramKind};
-use crate::dialect::apisix::ingress::Reference;
-use crate::finding::Incomplete;
+use crate::deployment::{Deployment, FileRef, Lookup, Missing, Program, ProgramKind};
+use crate::dialect::apisix::ingress::{ApisixTls, Reference};
+use crate::finding::{Incomplete, Label};
 use crate::source::{FileId, Located, Sources, Span, Text};
 use crate::syntax;
 use connect::Switchboard;
@@ -105,13 +105,17 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
     apisix::ingress::add(&mut discovered.apisix_objects, &discovered.apisix_ingress, &|reference, keys| {
         secret_file(&cluster, reference, keys)
     });
+    let mut facts = built.facts;
+    facts
+        .missing
+        .extend(discovered.apisix_ingress.tls.iter().flat_map(|tls| unusable_secrets(&cluster, tls)));
     let world =
         World { index: Index::new(sources), assume, machines, apisix_objects: discovered.apisix_objects };
 
     let mut deployment = Deployment {
         planned: built.planned,
         programs: built.probes,
-        manifests: built.facts,
+        manifests: facts,
         ..Deployment::default()
     };
     for launch in built.launches.iter().chain(&discovered.launches) {
@@ -122,6 +126,8 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
             deployment.programs.extend(programs(&world, launch, &mut notes));
         }
     }
+    deployment.manifests.control_planes =
+        kubernetes::control_planes(&discovered.apisix_ingress.proxies, &cluster, &deployment.programs);
     // the command's own text comes after the sources
     let file = FileId(u32::try_from(sources.iter().count()).unwrap_or(u32::MAX));
     let command = command.map(|words| syntax::command::from_words(words, file));
@@ -139,6 +145,33 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
         None => switchboard.all(),
     };
     Linked { deployment, incomplete: notes.incomplete, command: command.map(|(_, text)| (file, text)) }
+}
+
+/// Secrets of an ApisixTls that are there and have none of the keys that the controller looks for: it writes no ssl
+/// object then.
+fn unusable_secrets(cluster: &Cluster, tls: &ApisixTls) -> Vec<Missing> {
+    let authority = tls.client.as_ref().and_then(|client| client.ca.as_ref());
+    let wanted: [(Option<&Reference>, &[&str]); 3] = [
+        (tls.secret.as_ref(), &apisix::ingress::CERTIFICATE),
+        (tls.secret.as_ref(), &apisix::ingress::KEY),
+        (authority, &apisix::ingress::CA),
+    ];
+    let mut unusable: Vec<Missing> = Vec::new();
+    for (reference, keys) in wanted {
+        let Some(reference) = reference else { continue };
+        let file = secret_file(cluster, reference, keys);
+        let Lookup::Missing(missing) = file.content else { continue };
+        let told =
+            unusable.iter().any(|other| other.labels.first().is_some_and(|own| own.span == file.path.span));
+        if missing.rule != "missing-key" || told {
+            continue;
+        }
+        let own = Label { span: file.path.span, message: format!("{} names it", tls.name.value) };
+        let labels = std::iter::once(own).chain(missing.labels).collect();
+        let message = format!("{} gets no ssl object: {}", tls.name.value, missing.message);
+        unusable.push(Missing { rule: missing.rule, message, labels });
+    }
+    unusable
 }
 
 /// The first of a Secret's keys that it has, as a file.

@@ -7,23 +7,27 @@ mod allowance;
 mod connection;
 mod credential;
 mod endpoint;
+mod ingress;
 mod kubernetes;
 mod policy;
 mod trust;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::allowance::Allowances;
 use crate::deployment::{
-    ClientTls, Connection, Deployment, Dialer, Listener, Lookup, Program, ProgramId, Refusal, ServerContext,
+    ClientTls, Connection, Credential, Deployment, Dialer, Listener, Lookup, PlannedId, Program, ProgramId,
+    Refusal, ServerContext, Trust,
 };
 use crate::finding::{Finding, Label, Severity};
-use crate::handshake::{Prediction, UnixSeconds};
+use crate::handshake::{Prediction, Shelf, UnixSeconds};
 use crate::selection::Selected;
 use crate::source::Span;
+use crate::stack::Certificate;
 
 /// What a rule looks at.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Subject<'a> {
     /// Everything that was found, references followed.
     pub deployment: &'a Deployment,
@@ -39,6 +43,8 @@ pub struct Subject<'a> {
     pub complete: bool,
     /// Server contexts to which some client of the deployment has a certificate to show.
     offered: BTreeSet<Span>,
+    /// Certificates that rules look into, each file read once.
+    shelf: Shelf<'a>,
 }
 
 static NOTHING_ALLOWED: Allowances = Allowances::NONE;
@@ -73,6 +79,7 @@ pub(crate) use rule;
 /// Every rule, by id.
 pub const RULES: &[Rule] = &[
     connection::address_not_allowed::RULE,
+    connection::common_name_through_gateway::RULE,
     connection::foreign_peer_address::RULE,
     connection::gateway_disabled::RULE,
     connection::host_differs_from_server_name::RULE,
@@ -107,21 +114,29 @@ pub const RULES: &[Rule] = &[
     endpoint::accepted_untrusted_certificate::RULE,
     endpoint::bypassable_client_trust::RULE,
     endpoint::clients_trusted_by_system::RULE,
+    endpoint::controller_without_client_certificate::RULE,
     endpoint::deprecated_name_check::RULE,
+    endpoint::dropped_inherited_setting::RULE,
     endpoint::duplicate_directive::RULE,
     endpoint::duplicate_server_name::RULE,
+    endpoint::host_without_certificate::RULE,
+    endpoint::ignored_upstream_verification::RULE,
     endpoint::implied_client_authentication::RULE,
     endpoint::ineffective_setting::RULE,
     endpoint::loose_name_pattern::RULE,
     endpoint::mismatched_advertised_url::RULE,
+    endpoint::mismatched_cipher_list::RULE,
     endpoint::missing_file::RULE,
     endpoint::multiline_certificate_header::RULE,
     endpoint::name_check_without_trust_anchor::RULE,
+    endpoint::one_way_peer_certificate::RULE,
     endpoint::open_admin_api::RULE,
     endpoint::open_skipped_path::RULE,
     endpoint::plaintext_admin_api::RULE,
     endpoint::plaintext_beside_client_authentication::RULE,
+    endpoint::plaintext_remote_admin_api::RULE,
     endpoint::published_admin_key::RULE,
+    endpoint::published_keyring::RULE,
     endpoint::refused_object::RULE,
     endpoint::refused_setting::RULE,
     endpoint::refused_syntax::RULE,
@@ -136,13 +151,25 @@ pub const RULES: &[Rule] = &[
     endpoint::unauthenticated_clients::RULE,
     endpoint::unchecked_optional_certificate::RULE,
     endpoint::unchecked_server_name::RULE,
+    endpoint::uncovered_advertised_name::RULE,
+    endpoint::uncovered_loopback_name::RULE,
+    endpoint::uncovered_server_name::RULE,
     endpoint::uninspected_server_name::RULE,
     endpoint::unknown_client_certificate_id::RULE,
     endpoint::unreadable_file::RULE,
     endpoint::unrequired_client_certificate::RULE,
     endpoint::unsent_server_name::RULE,
     endpoint::unused_upstream_tls::RULE,
+    endpoint::unverified_control_plane::RULE,
     endpoint::unverified_server::RULE,
+    endpoint::unwatched_discovery_file::RULE,
+    endpoint::wildcard_peer_names::RULE,
+    ingress::disputed_client_trust::RULE,
+    ingress::ineffective_annotation::RULE,
+    ingress::loose_common_name_pattern::RULE,
+    ingress::passed_through_client_authentication::RULE,
+    ingress::secret_without_trust_bundle::RULE,
+    ingress::unqualified_secret_name::RULE,
     kubernetes::issuer_without_ca::RULE,
     kubernetes::literal_password::RULE,
     kubernetes::missing_config_map::RULE,
@@ -157,13 +184,19 @@ pub const RULES: &[Rule] = &[
     kubernetes::unmounted_path::RULE,
     policy::client_certificate_header_without_certificate::RULE,
     policy::disabled_filter::RULE,
+    policy::exempted_policy_rule::RULE,
     policy::fail_open_filter::RULE,
     policy::forgeable_client_certificate_header::RULE,
     policy::identity_check_without_certificate::RULE,
     policy::kept_client_certificate_header::RULE,
+    policy::missing_filter_module::RULE,
     policy::policy_for_another_gateway::RULE,
     policy::refused_policy::RULE,
     policy::shadowed_policy_rule::RULE,
+    policy::unguarded_listener::RULE,
+    policy::unreachable_identity::RULE,
+    policy::unregistered_filter::RULE,
+    policy::untrusted_policy_anchor::RULE,
     policy::unvouched_certificate::RULE,
     trust::empty_trust_bundle::RULE,
     trust::invalid_signature::RULE,
@@ -175,6 +208,8 @@ pub const RULES: &[Rule] = &[
     trust::path_length_exceeded::RULE,
     trust::pin_mismatch::RULE,
     trust::revoked_certificate::RULE,
+    trust::rootless_trust_bundle::RULE,
+    trust::unreachable_issuer::RULE,
     trust::untrusted_self_signed_certificate::RULE,
     trust::unusable_revocation_list::RULE,
     trust::verification_without_trust::RULE,
@@ -219,6 +254,7 @@ impl<'a> Subject<'a> {
             allowances: &NOTHING_ALLOWED,
             complete: true,
             offered: BTreeSet::new(),
+            shelf: Shelf::new(deployment),
         };
         let offered = deployment.connections.iter().filter_map(|connection| {
             let (_, dialer) = subject.dialer_of(connection)?;
@@ -273,6 +309,36 @@ impl<'a> Subject<'a> {
         self.offered.contains(&context.span)
     }
 
+    /// The certificates of a credential as a program presents them, the end-entity certificate first; none where they
+    /// are not seen, or refused.
+    pub fn presented(&self, program: &Program, credential: &Credential) -> Vec<Arc<Certificate>> {
+        let pair = self.shelf.pair(credential, &program.versions, 0, "own");
+        pair.map(|pair| pair.chain.certificates).unwrap_or_default()
+    }
+
+    /// A certificate that cert-manager will issue.
+    pub fn planned(&self, id: PlannedId) -> Option<Arc<Certificate>> {
+        self.shelf.planned(id)
+    }
+
+    /// The whole of what a program trusts; None where some of it is not seen, refused, or the system's.
+    pub fn trusted(&self, program: &Program, trust: &[Trust]) -> Option<Vec<Arc<Certificate>>> {
+        let anchors = self.shelf.anchors(trust, &program.versions, program.versions.program).ok()?;
+        let whole = anchors.unseen.is_empty() && !anchors.system && !anchors.certificates.is_empty();
+        whole.then_some(anchors.certificates)
+    }
+
+    /// Whether a prediction about a program, as client or server, fails for one of these reasons.
+    pub fn is_predicted(&self, program: &Program, rules: &[&str]) -> bool {
+        let place = self.deployment.programs.iter().position(|other| std::ptr::eq(other, program));
+        self.deployment.connections.iter().zip(self.predictions).any(|(connection, prediction)| {
+            let sides = [connection.client.map(|(id, _)| id), connection.server.found().map(|(id, _)| *id)];
+            sides.contains(&place)
+                && place.is_some()
+                && prediction.why.iter().any(|why| rules.contains(&why.rule))
+        })
+    }
+
     /// Reports what already bears this rule's name: predictions that give it as their first reason, and configuration
     /// that programs refuse. One finding for one place, however many connections break on it.
     pub fn named(&self, rule: &Rule, findings: &mut Vec<Finding>) {
@@ -290,6 +356,11 @@ impl<'a> Subject<'a> {
                 let help = labels.first_mut().filter(|label| is_advice(&label.message));
                 let help = help.map(|label| std::mem::replace(&mut label.message, "refused".to_owned()));
                 findings.push(rule.finding(message, help, labels));
+            }
+        }
+        for missing in self.deployment.manifests.missing.iter().filter(|missing| missing.rule == rule.id) {
+            if places.insert(missing.labels.first().map(|label| label.span)) {
+                findings.push(rule.finding(missing.message.clone(), None, missing.labels.clone()));
             }
         }
         // the place, its finding, and how many connections break on it

@@ -15,6 +15,21 @@ pub struct Fragment {
     pub upstreams: Vec<ApisixUpstream>,
     /// The rules of ApisixRoute.
     pub routes: Vec<ApisixRoute>,
+    /// GatewayProxy.
+    pub proxies: Vec<GatewayProxy>,
+}
+
+/// Where the controller sends configuration: the Admin API of an APISIX.
+#[derive(Debug, Clone)]
+pub struct GatewayProxy {
+    /// `GatewayProxy edge/apisix`.
+    pub name: Located<String>,
+    /// Its namespace; None: `default`.
+    pub namespace: Option<String>,
+    /// `spec.provider.controlPlane.endpoints`.
+    pub endpoints: Vec<Located<String>>,
+    /// `spec.provider.controlPlane.tlsVerify`.
+    pub verify: Option<Located<bool>>,
 }
 
 /// A name of an object in a namespace.
@@ -122,6 +137,7 @@ impl Fragment {
             Some("ApisixTls") => self.tls.push(tls(object)),
             Some("ApisixUpstream") => self.upstreams.extend(upstream(object)),
             Some("ApisixRoute") => routes(object, &mut self.routes),
+            Some("GatewayProxy") => self.proxies.push(proxy(object)),
             _ => {}
         }
         true
@@ -175,6 +191,17 @@ fn tls(object: Node<'_>) -> ApisixTls {
         secret: reference(get("secret"), from.as_ref()),
         client,
         span: object.span(),
+    }
+}
+
+fn proxy(object: Node<'_>) -> GatewayProxy {
+    let plane = object.at(&["spec", "provider", "controlPlane"]);
+    let verify = plane.and_then(|plane| plane.get("tlsVerify"));
+    GatewayProxy {
+        name: name(object, "GatewayProxy"),
+        namespace: namespace(object),
+        endpoints: texts(plane.and_then(|plane| plane.get("endpoints"))),
+        verify: verify.and_then(|node| Some(Located::new(node.as_bool()?, node.span()))),
     }
 }
 

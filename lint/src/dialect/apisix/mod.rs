@@ -9,6 +9,8 @@ pub mod objects;
 pub mod request;
 pub mod values;
 
+use crate::deployment::FileRef;
+
 pub use config::Config;
 pub use objects::Objects;
 pub use values::{Environment, NO_ENVIRONMENT};
@@ -20,4 +22,6 @@ pub struct Facts {
     pub config: Config,
     /// Routes, upstreams, ssl objects and the like, as far as they were seen.
     pub objects: Objects,
+    /// The modules of `wasm.plugins`, as they are found.
+    pub modules: Vec<FileRef>,
 }

@@ -50,6 +50,8 @@ pub struct EnvoyConfig {
     pub node: Option<Located<String>>,
     /// Whether `node.id` and `node.cluster` are given: discovery files need both.
     pub has_node: (bool, bool),
+    /// Discovery files in mounted folders that are not watched, as `resolve` finds them.
+    pub unwatched: Vec<Located<String>>,
     /// What Envoy refuses to parse or to accept.
     pub problems: Vec<Problem>,
     /// The whole bootstrap.
@@ -68,6 +70,31 @@ pub enum ConfigSource {
     },
     /// A management server: its answers lie outside the sources.
     Remote(Span),
+}
+
+impl EnvoyConfig {
+    /// Every discovery source of listeners, clusters, endpoints and secrets.
+    pub fn sources(&self) -> impl Iterator<Item = &ConfigSource> {
+        let server = self
+            .listeners
+            .iter()
+            .flat_map(|listener| listener.chains())
+            .filter_map(|chain| Some(&chain.transport.tls()?.common));
+        let client = self.clusters.iter().filter_map(|cluster| Some(&cluster.transport.tls()?.common));
+        let secrets = server.chain(client).flat_map(|common| {
+            let validation = match &common.validation {
+                Validation::Secret(secret) | Validation::Combined { secret, .. } => Some(secret),
+                Validation::Absent | Validation::Inline(_) | Validation::Provider(_) => None,
+            };
+            common.certificate_secrets.iter().chain(validation)
+        });
+        let endpoints = self.clusters.iter().filter_map(|cluster| match &cluster.discovery {
+            Discovery::Eds { source, .. } => source.as_ref(),
+            _ => None,
+        });
+        let own = self.listener_discovery.iter().chain(&self.cluster_discovery);
+        own.chain(endpoints).chain(secrets.filter_map(|secret| secret.source.as_ref()))
+    }
 }
 
 impl ConfigSource {
@@ -142,6 +169,7 @@ pub fn read(root: Node<'_>) -> EnvoyConfig {
             .message("node")
             .map_or((false, false), |node| (node.string("id").is_some(), node.string("cluster").is_some())),
         node: message.message("node").and_then(|node| node.string("id").or_else(|| node.string("cluster"))),
+        unwatched: Vec::new(),
         problems: check::check(root, "envoy.config.bootstrap.v3.Bootstrap"),
         span: root.span(),
     }

@@ -33,12 +33,23 @@ pub struct NginxConfig {
     pub upstreams: Vec<Upstream>,
     /// `map` blocks whose source mentions a client certificate: the variable they set.
     pub maps: Vec<Map>,
+    /// TLS commands of an outer block that an inner block replaces.
+    pub dropped: Vec<Dropped>,
     /// What nginx refuses, in the order in which it notices; the first is what it prints.
     pub refusals: Vec<Noticed>,
     /// What could not be judged; completes "undetermined because …".
     pub unseen: Vec<String>,
     /// What is taken for granted of files that nobody saw, for the reader of a report.
     pub assumed: Vec<String>,
+}
+
+/// A TLS command that is not inherited, for the inner block has commands of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// The outer directive: `ssl_conf_command MinProtocol TLSv1.3`.
+    pub setting: Located<String>,
+    /// The first of the inner ones.
+    pub by: Span,
 }
 
 /// A refusal, and where nginx stands when it notices.

@@ -7,7 +7,7 @@ use super::listen::{self, Listen, ListenAddress};
 use super::location::{Check, Header, Location, Matcher, Pass, PassKind, variables};
 use super::scope::{Origins, Scope};
 use super::tls::{ServerTls, UpstreamTls};
-use super::{Map, NginxConfig, Server, Snippet, Subsystem};
+use super::{Dropped, Map, NginxConfig, Server, Snippet, Subsystem};
 use crate::deployment::{Refusal, Version};
 use crate::finding::Label;
 use crate::source::{FileId, Located, Span, Text};
@@ -234,6 +234,7 @@ impl<'o> Reader<'o> {
         subsystem: Subsystem,
         locations: Vec<Location>,
     ) {
+        self.note_dropped(scope, "ssl_conf_command");
         let tls = ServerTls::read(scope, self.version);
         let block = directive.block.as_deref().unwrap_or_default();
         let mut listens: Vec<Listen> = Vec::new();
@@ -306,6 +307,25 @@ impl<'o> Reader<'o> {
         self.config.servers.push(server);
     }
 
+    /// Bounds of protocol and cipher that an outer block sets by command, and that this block's commands replace.
+    fn note_dropped(&mut self, scope: &Scope<'_>, name: &str) {
+        let Some((outer, own)) = scope.replaced(name) else { return };
+        let command = |directive: &Directive| {
+            directive.arguments.first().map(|word| word.value.to_ascii_lowercase()).unwrap_or_default()
+        };
+        let Some(by) = own.first().map(|directive| directive.span) else { return };
+        for directive in outer {
+            let bound = command(directive);
+            let bounds = ["minprotocol", "maxprotocol", "cipherstring", "ciphersuites"];
+            if !bounds.contains(&bound.as_str()) || own.iter().any(|other| command(other) == bound) {
+                continue;
+            }
+            let words: Vec<&str> = directive.arguments.iter().map(|word| word.value.as_str()).collect();
+            let setting = Located::new(format!("{name} {}", words.join(" ")), directive.span);
+            self.config.dropped.push(Dropped { setting, by });
+        }
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn location(
         &mut self,
@@ -341,6 +361,7 @@ impl<'o> Reader<'o> {
             }
         }
         let family = pass.as_ref().map_or("proxy", |pass: &Pass| pass.kind.family());
+        self.note_dropped(scope, &format!("{family}_ssl_conf_command"));
         let tls = UpstreamTls::read(scope, family, self.version);
         if let Some(pass) = &pass {
             // a target with variables may turn out to be https: nginx prepares for it

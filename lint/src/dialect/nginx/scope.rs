@@ -69,6 +69,14 @@ impl<'d> Scope<'d> {
         self.levels.iter().rev().find_map(|level| level.by_name.get(name)).map_or(&[], Vec::as_slice)
     }
 
+    /// Directives of a name in the outer blocks, and those of this very block that replace them.
+    pub(super) fn replaced(&self, name: &str) -> Option<(&[&'d Directive], &[&'d Directive])> {
+        let (own, outer) = self.levels.split_last()?;
+        let own = own.by_name.get(name)?;
+        let outer = outer.iter().rev().find_map(|level| level.by_name.get(name))?;
+        Some((outer, own))
+    }
+
     /// The directive in force.
     pub(super) fn last(&self, name: &str) -> Option<&'d Directive> {
         self.all(name).first().copied()

@@ -12,9 +12,9 @@ use crate::source::Located;
 pub type Secrets<'s> = dyn Fn(&Reference, &[&str]) -> FileRef + 's;
 
 /// Names of keys in Secrets, as the controller looks for them (internal/ssl/util.go).
-const CERTIFICATE: [&str; 2] = ["tls.crt", "cert"];
-const KEY: [&str; 2] = ["tls.key", "key"];
-const CA: [&str; 2] = ["ca.crt", "cert"];
+pub(in crate::resolve) const CERTIFICATE: [&str; 2] = ["tls.crt", "cert"];
+pub(in crate::resolve) const KEY: [&str; 2] = ["tls.key", "key"];
+pub(in crate::resolve) const CA: [&str; 2] = ["ca.crt", "cert"];
 
 /// Adds what the controller would write.
 pub fn add(objects: &mut Objects, fragment: &Fragment, secrets: &Secrets<'_>) {

@@ -99,7 +99,10 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     program.listeners = listeners::listeners(&given, &config, &found);
     program.dialers = etcd::dialers(&given, &config, &program.bundles);
     upstreams::add(&given, &config, &found.objects, &mut program);
-    program.configuration = Configuration::Apisix(Box::new(Facts { config, objects: found.objects }));
+    let files = config.wasm.iter().filter_map(|module| module.file.as_ref());
+    let modules = files.map(|file| given.read(file, &given.home)).collect();
+    let facts = Facts { config, objects: found.objects, modules };
+    program.configuration = Configuration::Apisix(Box::new(facts));
     vec![program]
 }
 

@@ -307,7 +307,21 @@ impl Loader<'_, '_, '_> {
                 span: admin.span,
             });
         }
+        config.unwatched = self.unwatched(&config);
         program.configuration = Configuration::Envoy(Box::new(config));
+    }
+
+    /// Discovery files that lie in a folder which Kubernetes exchanges, and are watched by their own path only.
+    fn unwatched(&self, config: &EnvoyConfig) -> Vec<Located<String>> {
+        let mut found: Vec<Located<String>> = Vec::new();
+        for source in config.sources() {
+            let ConfigSource::Path { path, watched_directory: None } = source else { continue };
+            let told = found.iter().any(|other| other.value == path.value);
+            if self.machine.is_exchanged(&path.value) && !told {
+                found.push(path.clone());
+            }
+        }
+        found
     }
 
     /// Adds the listeners and clusters of discovery files.

@@ -13,6 +13,7 @@
 
 mod cluster;
 mod environment;
+mod ingress;
 mod issue;
 mod launch;
 mod mounts;
@@ -20,7 +21,7 @@ mod probe;
 mod stores;
 
 use crate::assume::Assume;
-use crate::deployment::{PlannedCertificate, Program, Version};
+use crate::deployment::{Missing, PlannedCertificate, Program, Version};
 use crate::dialect::{cert_manager, kubernetes};
 use crate::finding::Incomplete;
 use crate::resolve::Launch;
@@ -29,6 +30,7 @@ use crate::source::{Sources, Span, Text};
 use crate::syntax::yaml::Node;
 
 pub use cluster::{Backend, Cluster, PodInstance, Route};
+pub use ingress::{ControlPlane, NamedSecret, NginxIngress, control_planes};
 pub use stores::{Store, Stores};
 
 use kubernetes::{Container, Workload};
@@ -64,10 +66,16 @@ pub struct Facts {
     pub workloads: Vec<Workload>,
     /// Ingresses.
     pub ingresses: Vec<kubernetes::Ingress>,
+    /// Those that ingress-nginx serves, with the Secrets that their annotations name.
+    pub nginx_ingresses: Vec<NginxIngress>,
     /// Certificates; the first of [`Built::planned`] are theirs, in the same order.
     pub certificates: Vec<cert_manager::Certificate>,
     /// Issuers and ClusterIssuers.
     pub issuers: Vec<cert_manager::Issuer>,
+    /// Where ingress controllers of APISIX send configuration.
+    pub control_planes: Vec<ControlPlane>,
+    /// References of an ingress controller's objects that lead nowhere: what names them comes first among the labels.
+    pub missing: Vec<Missing>,
     /// Values that no output may show: those of Secrets, private keys, passwords in environments.
     pub secrets: Vec<Span>,
 }
@@ -171,10 +179,14 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     }
     let domain = assume.cluster_domain.clone().unwrap_or_else(|| "cluster.local".to_owned());
     let planned = planning.finish();
+    let nginx_ingresses = ingress::nginx(&ingresses, &stores);
     let cluster = Cluster::new(domain, own.services, pods, stores);
     let facts = Facts {
         workloads: own.workloads,
         ingresses,
+        control_planes: Vec::new(),
+        missing: nginx_ingresses.iter().flat_map(NginxIngress::missing).collect(),
+        nginx_ingresses,
         certificates: issued.certificates,
         issuers: issued.issuers,
         secrets,

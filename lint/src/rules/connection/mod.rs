@@ -1,6 +1,7 @@
 //! Mistakes that show where two programs meet.
 
 pub mod address_not_allowed;
+pub mod common_name_through_gateway;
 pub mod foreign_peer_address;
 pub mod gateway_disabled;
 pub mod host_differs_from_server_name;

@@ -49,6 +49,7 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     nginx(subject, findings);
+    ingresses(subject, findings);
     for program in &subject.deployment.programs {
         if matches!(program.configuration, Configuration::Etcd(_)) {
             findings.extend(of_etcd(program));
@@ -131,6 +132,44 @@ fn nginx(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 ));
             }
         }
+    }
+}
+
+/// Hosts of ingress-nginx whose clients are verified, and which answer at port 80 as well: no redirect, or no certificate
+/// to redirect to.
+fn ingresses(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for ingress in &subject.deployment.manifests.nginx_ingresses {
+        let settings = &ingress.settings;
+        let Some(secret) = settings.client_secret.as_ref().filter(|_| settings.asks_clients()) else {
+            continue;
+        };
+        let without = settings.hosts.iter().find(|host| !settings.has_tls(&host.value));
+        let kept = settings.redirects.as_ref().filter(|redirects| !redirects.value);
+        let (place, label, help) = match (without, kept) {
+            _ if settings.forces_redirect || settings.snippet => continue,
+            (Some(host), _) => (
+                host.span,
+                "no tls of this Ingress has this host, so plaintext is not redirected",
+                format!("add {} to the hosts of tls, with the Secret of its certificate", host.value),
+            ),
+            (None, Some(redirects)) => (
+                redirects.span,
+                "plaintext is not redirected",
+                "leave ssl-redirect out, or write force-ssl-redirect: \"true\"".to_owned(),
+            ),
+            (None, None) => continue,
+        };
+        findings.push(RULE.finding(
+            format!(
+                "ingress-nginx answers at port 80 without TLS what {} asks a client certificate for",
+                settings.name.value
+            ),
+            Some(help),
+            vec![
+                Label { span: place, message: label.to_owned() },
+                Label { span: secret.span, message: "client certificates are asked for here".to_owned() },
+            ],
+        ));
     }
 }
 

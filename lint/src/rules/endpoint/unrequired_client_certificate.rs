@@ -28,6 +28,7 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    ingresses(subject, findings);
     for (program, listener) in subject.listeners().filter(|(program, _)| program.kind == ProgramKind::Envoy) {
         for context in listener.tls.iter().flat_map(|tls| &tls.contexts) {
             let auth = &context.client_auth;
@@ -41,5 +42,30 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 vec![Label { span: auth.mode.span(), message: label.to_owned() }],
             ));
         }
+    }
+}
+
+/// ingress-nginx names a CA, and a word beside it takes the insistence back.
+fn ingresses(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for ingress in &subject.deployment.manifests.nginx_ingresses {
+        let settings = &ingress.settings;
+        let mode = settings.verify_client.as_ref().filter(|_| settings.client_secret.is_some());
+        let Some(mode) = mode.filter(|_| !settings.snippet && settings.match_common_name.is_none()) else {
+            continue;
+        };
+        let label = match mode.value.as_str() {
+            "off" => "nobody is asked",
+            "optional" => "clients without a certificate are let in",
+            "optional_no_ca" => "any certificate is let in, whoever issued it",
+            _ => continue,
+        };
+        findings.push(RULE.finding(
+            format!(
+                "{} names a CA for its clients, and lets in clients that have no certificate of it",
+                settings.name.value
+            ),
+            Some("write auth-tls-verify-client: \"on\", or leave it out".to_owned()),
+            vec![Label { span: mode.span, message: label.to_owned() }],
+        ));
     }
 }

@@ -21,6 +21,7 @@ rule! {
     ///   `apisix.ssl.ssl_trusted_certificate: /path/ca.crt`; `tls.verify` of an upstream has no effect for https
     /// - APISIX, etcd: `deployment.etcd.tls.verify: true`
     /// - Envoy: `validation_context` with `trusted_ca` and `match_typed_subject_alt_names`
+    /// - ingress-nginx: the annotations `proxy-ssl-verify: "on"`, `proxy-ssl-name` and `proxy-ssl-secret`
     /// - curl: `--cacert ca.crt` instead of `--insecure`
     ///
     /// ## What you see in the logs
@@ -34,6 +35,7 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    ingresses(subject, findings);
     // the addresses of one upstream are one mistake
     let mut told = BTreeSet::new();
     for (program, dialer) in subject.dialers() {
@@ -45,6 +47,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let Some(tls) = dialer.tls.as_ref().filter(|tls| looked_at && !tls.verify.value()) else { continue };
         // asked for and waved through: accepted-untrusted-certificate says so
         if tls.checks.accept_untrusted.is_some() {
+            continue;
+        }
+        // asked for in vain: the sharper finding
+        if super::ignored_upstream_verification::asked_in_vain(program, dialer).is_some() {
             continue;
         }
         if !told.insert((tls.verify.span(), dialer.target.host.span)) {
@@ -65,6 +71,30 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         findings.push(RULE.finding(
             format!("{} does not check the certificate of {}", program.name, dialer.target.url),
             help(program, dialer),
+            labels,
+        ));
+    }
+}
+
+/// Servers behind ingress-nginx: by TLS, and not verified unless an annotation says so.
+fn ingresses(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for ingress in &subject.deployment.manifests.nginx_ingresses {
+        let settings = &ingress.settings;
+        let on = settings.verify_server.as_ref().is_some_and(|verify| verify.value);
+        let Some(behind) = settings.tls_behind.filter(|_| !on && !settings.snippet) else { continue };
+        let mut labels =
+            vec![Label { span: behind, message: "TLS, and verification is off by default".to_owned() }];
+        if let Some(verify) = &settings.verify_server {
+            let off = Label { span: verify.span, message: "verification is off here".to_owned() };
+            labels.insert(0, off);
+        }
+        findings.push(RULE.finding(
+            format!("{} does not have the certificates of its servers checked", settings.name.value),
+            Some(format!(
+                "add nginx.ingress.kubernetes.io/proxy-ssl-verify: \"on\", proxy-ssl-name with the server's name, and \
+                 proxy-ssl-secret: {}/NAME with the CA as ca.crt",
+                settings.namespace
+            )),
             labels,
         ));
     }

@@ -2,13 +2,19 @@
 
 pub mod client_certificate_header_without_certificate;
 pub mod disabled_filter;
+pub mod exempted_policy_rule;
 pub mod fail_open_filter;
 pub mod forgeable_client_certificate_header;
 pub mod identity_check_without_certificate;
 pub mod kept_client_certificate_header;
+pub mod missing_filter_module;
 pub mod policy_for_another_gateway;
 pub mod refused_policy;
 pub mod shadowed_policy_rule;
+pub mod unguarded_listener;
+pub mod unreachable_identity;
+pub mod unregistered_filter;
+pub mod untrusted_policy_anchor;
 pub mod unvouched_certificate;
 
 use mtls_identity::policy::{Policy, PolicyError, SourceKind};

@@ -10,6 +10,8 @@ pub mod missing_trust_bundle;
 pub mod path_length_exceeded;
 pub mod pin_mismatch;
 pub mod revoked_certificate;
+pub mod rootless_trust_bundle;
+pub mod unreachable_issuer;
 pub mod untrusted_self_signed_certificate;
 pub mod unusable_revocation_list;
 pub mod verification_without_trust;

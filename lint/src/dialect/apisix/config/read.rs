@@ -390,11 +390,13 @@ fn published_keyring(values: &Values<'_>, root: Node<'_>) -> Setting<bool> {
     let Some(node) = block.or(old) else {
         return Setting::Default { value: true, parent: root.get("apisix").unwrap_or(root).span() };
     };
-    let keys = match node.kind() {
-        Kind::Sequence => values.texts(Some(node)),
-        _ => values.text(Some(node)).into_iter().collect(),
+    // the first one encrypts, the others only read what older ones encrypted
+    let first = match node.kind() {
+        Kind::Sequence => node.items().next(),
+        _ => Some(node),
     };
-    let published = keys.iter().any(|key| PUBLISHED_KEYRING.contains(&key.value.as_str()));
+    let key = values.text(first);
+    let published = key.is_some_and(|key| PUBLISHED_KEYRING.contains(&key.value.as_str()));
     Setting::Given(Located::new(published, node.span()))
 }
 
