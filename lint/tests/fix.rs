@@ -139,6 +139,106 @@ fn line_ends_of_windows_stay() {
     }
 }
 
+#[test]
+fn comments_stay() {
+    for (rule, case, sources) in bad_fixtures() {
+        // what is removed takes its comment along
+        if ["duplicate-directive", "ineffective-setting"].contains(&rule.as_str()) {
+            continue;
+        }
+        let mut commented = Sources::default();
+        commented.root = sources.root;
+        for (file, source) in sources.iter() {
+            let text = text(&sources, file);
+            let yaml = source.path.ends_with(".yaml") || source.path.ends_with(".yml");
+            let nginx = source.path.ends_with(".conf");
+            // within a block scalar it would be text
+            let plain = yaml && !text.contains(": |") && !text.contains(": >");
+            let may =
+                |line: &str| plain && !line.trim().is_empty() || nginx && line.ends_with([';', '{', '}']);
+            let lines = text
+                .lines()
+                .map(|line| if may(line) { format!("{line} # kept\n") } else { format!("{line}\n") });
+            commented.add(source.path.clone(), lines.collect::<String>());
+        }
+        let fixed = fix::apply(commented.clone(), judge(&commented), &judge);
+        let plain = fix::apply(sources.clone(), judge(&sources), &judge);
+        assert_eq!(fixed.applied, plain.applied, "{rule}/{case}");
+        for file in &fixed.changed {
+            let kept = |sources: &Sources| text(sources, *file).matches("# kept").count();
+            assert_eq!(
+                kept(&fixed.sources),
+                kept(&commented),
+                "{rule}/{case}: {}",
+                text(&fixed.sources, *file)
+            );
+        }
+    }
+}
+
+/// A document as JSON, one entry a line or all in one.
+fn json(node: mtls_lint::syntax::yaml::Node<'_>) -> serde_json::Value {
+    use mtls_lint::syntax::yaml::Kind;
+    match node.kind() {
+        Kind::Null => serde_json::Value::Null,
+        Kind::Scalar => match (node.as_bool(), node.as_i64()) {
+            (Some(value), _) => value.into(),
+            (_, Some(value)) => value.into(),
+            _ => node.as_str().unwrap_or_default().into(),
+        },
+        Kind::Sequence => node.items().map(json).collect(),
+        Kind::Mapping => {
+            let entries = node.entries();
+            entries.map(|(key, value)| (key.as_str().unwrap_or_default().to_owned(), json(value))).collect()
+        }
+    }
+}
+
+#[test]
+fn json_is_edited_as_json() {
+    let mut edited = BTreeSet::new();
+    for (rule, case, sources) in bad_fixtures() {
+        for pretty in [true, false] {
+            let mut as_json = Sources::default();
+            for (file, source) in sources.iter() {
+                let yaml = source.path.ends_with(".yaml") || source.path.ends_with(".yml");
+                let documents = mtls_lint::syntax::yaml::parse(&sources.text(file).unwrap()).documents;
+                let text = if yaml {
+                    let print = |value: &serde_json::Value| {
+                        if pretty {
+                            serde_json::to_string_pretty(value)
+                        } else {
+                            serde_json::to_string(value)
+                        }
+                    };
+                    let texts =
+                        documents.iter().map(|document| print(&json(document.root())).unwrap() + "\n");
+                    texts.collect::<String>()
+                } else {
+                    text(&sources, file)
+                };
+                as_json.add(source.path.clone(), text);
+            }
+            as_json.root = sources.root;
+            let before = judge(&as_json);
+            // what JSON cannot say in the same way is no case
+            if !before.incomplete.is_empty() || before.findings.len() != 1 {
+                continue;
+            }
+            let fixed = fix::apply(as_json.clone(), before, &judge);
+            for file in &fixed.changed {
+                let text = text(&fixed.sources, *file);
+                if !as_json.path(*file).ends_with(".conf") && !as_json.path(*file).ends_with(".pem") {
+                    let values = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+                    assert!(values.into_iter().all(|value| value.is_ok()), "{rule}/{case}: {text}");
+                    edited.insert(rule.clone());
+                }
+            }
+        }
+    }
+    assert!(edited.len() >= 12, "{edited:?}");
+}
+
 // --- the program -----------------------------------------------------------------------------
 
 fn run(arguments: &[&str], folder: &Path, input: &str) -> Output {

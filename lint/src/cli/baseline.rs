@@ -24,6 +24,22 @@ pub struct KnownFindings {
 }
 
 impl KnownFindings {
+    /// What takes out the findings that are known, for who judges more than once; an Err is the exit status.
+    pub fn suppressor(&self, root: Option<&Path>) -> Result<impl Fn(&mut Report) + use<>, u8> {
+        let known = match &self.baseline {
+            Some(file) => {
+                let folder = if root.is_some() { Folder::default() } else { folder_of(file) };
+                Some((read(file)?, folder))
+            }
+            None => None,
+        };
+        Ok(move |report: &mut Report| {
+            if let Some((baseline, folder)) = &known {
+                baseline.suppress(report, folder);
+            }
+        })
+    }
+
     /// Takes what is known out of the findings, and writes what is found; an Err is the exit status.
     pub fn apply(&self, report: &mut Report, root: Option<&Path>) -> Result<(), u8> {
         let folder = |file: &Path| if root.is_some() { Folder::default() } else { folder_of(file) };

@@ -8,17 +8,20 @@ use std::path::{Path, PathBuf};
 
 use mtls_lint::Report;
 use mtls_lint::fix::{Fixed, apply};
-use mtls_lint::source::FileId;
+use mtls_lint::source::{FileContent, FileId, Sources};
 use similar::TextDiff;
 
 use super::{FINE, FOUND, INCOMPLETE, Loaded, note, print};
 
 /// Shows what would change.
-pub fn diff(loaded: Loaded) -> u8 {
-    let before = loaded.judge(&loaded.files.sources);
-    let fixed = apply(loaded.files.sources.clone(), loaded.judge(&loaded.files.sources), &|sources| {
-        loaded.judge(sources)
-    });
+pub fn diff(loaded: &Loaded, known: &dyn Fn(&mut Report)) -> u8 {
+    let judge = |sources: &Sources| {
+        let mut report = loaded.judge(sources);
+        known(&mut report);
+        report
+    };
+    let before = judge(&loaded.files.sources);
+    let fixed = apply(loaded.files.sources.clone(), judge(&loaded.files.sources), &judge);
     let mut text = String::new();
     for file in &fixed.changed {
         // as everywhere, secrets are masked: in the lines around a change, too
@@ -34,14 +37,19 @@ pub fn diff(loaded: Loaded) -> u8 {
 
 /// Makes the edits in the files; what is left to report, and whether a file could not be written. An Err is the exit
 /// status of a run that could not begin.
-pub fn write(loaded: Loaded) -> Result<(Report, bool), u8> {
+pub fn write(loaded: &Loaded, known: &dyn Fn(&mut Report)) -> Result<(Report, bool), u8> {
     if loaded.files.sources.iter().any(|(_, file)| file.path == "-") {
         note("mtls-lint: --fix has no file to write standard input to; --diff shows the edits");
         return Err(INCOMPLETE);
     }
-    let report = loaded.judge(&loaded.files.sources);
-    let fixed = apply(loaded.files.sources.clone(), report, &|sources| loaded.judge(sources));
-    let planned = plan(&loaded, &fixed).and_then(|planned| {
+    // what the baseline knows is left as it is
+    let judge = |sources: &Sources| {
+        let mut report = loaded.judge(sources);
+        known(&mut report);
+        report
+    };
+    let fixed = apply(loaded.files.sources.clone(), judge(&loaded.files.sources), &judge);
+    let planned = plan(loaded, &fixed).and_then(|planned| {
         // nothing is written before everything can be
         planned.iter().try_for_each(|(place, edit)| edit.check(place)).map(|()| planned)
     });
@@ -49,7 +57,7 @@ pub fn write(loaded: Loaded) -> Result<(Report, bool), u8> {
     match written {
         Ok(()) => {
             summary(&fixed, "fixed");
-            Ok((fixed.report, false))
+            Ok((loaded.judge(&fixed.sources), false))
         }
         Err(message) => {
             note(&format!("mtls-lint: --fix: {message}"));
@@ -69,8 +77,8 @@ struct Rewrite<'f> {
 /// What is to be written where; an Err says what stands in the way.
 fn plan<'f>(loaded: &'f Loaded, fixed: &'f Fixed) -> Result<BTreeMap<PathBuf, Rewrite<'f>>, String> {
     let mut planned: BTreeMap<PathBuf, Rewrite<'_>> = BTreeMap::new();
-    let text = |sources: &'f mtls_lint::source::Sources, file: FileId| match &sources.file(file)?.content {
-        mtls_lint::source::FileContent::Bytes(bytes) => Some(bytes.as_slice()),
+    let text = |sources: &'f Sources, file: FileId| match &sources.file(file)?.content {
+        FileContent::Bytes(bytes) => Some(bytes.as_slice()),
         _ => None,
     };
     for file in &fixed.changed {

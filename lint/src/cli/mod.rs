@@ -224,11 +224,16 @@ fn check(arguments: &Check) -> u8 {
         Err(status) => return status,
     };
     let deny = loaded.deny;
+    let root = arguments.judge.root.as_deref();
+    let known = match arguments.baseline.suppressor(root) {
+        Ok(known) => known,
+        Err(status) => return status,
+    };
     if arguments.diff {
-        return fix::diff(loaded);
+        return fix::diff(&loaded, &known);
     }
     let (mut report, unwritten) = if arguments.fix {
-        match fix::write(loaded) {
+        match fix::write(&loaded, &known) {
             Ok(written) => written,
             Err(status) => return status,
         }
@@ -240,7 +245,7 @@ fn check(arguments: &Check) -> u8 {
         }
         (report, false)
     };
-    if let Err(status) = arguments.baseline.apply(&mut report, arguments.judge.root.as_deref()) {
+    if let Err(status) = arguments.baseline.apply(&mut report, root) {
         return status;
     }
     let text = match arguments.format {
@@ -258,6 +263,13 @@ fn check(arguments: &Check) -> u8 {
         Least::Never => false,
     };
     let status = finish(&report, &text, denied);
+    // a hint for people; scripts know their options
+    if arguments.format == Format::Human && !arguments.fix && io::stderr().is_terminal() {
+        let proposed = mtls_lint::fix::proposed(&loaded.files.sources, &report);
+        if proposed > 0 {
+            note(&format!("for {proposed} of them there may be a certain edit: --diff shows it, --fix makes it"));
+        }
+    }
     if unwritten { INCOMPLETE } else { status }
 }
 

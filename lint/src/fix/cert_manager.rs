@@ -40,23 +40,9 @@ pub fn name_cluster_issuer(site: &Site<'_>) -> Option<Fix> {
     in_labels(site, |_, path| resource(path, "ClusterIssuer").map(|_| ()))?;
     let edit = in_labels(site, |span, path| {
         let reference = resource(path, "Certificate")?.at(&["spec", "issuerRef"])?;
-        let kind = "ClusterIssuer";
-        yaml::set(
-            site.bytes(span),
-            reference,
-            "kind",
-            kind,
-            if is_json(site, reference) { "\"ClusterIssuer\"" } else { kind },
-        )
+        yaml::set(site.bytes(span), reference, "kind", "ClusterIssuer", "ClusterIssuer")
     })?;
     fix("write kind: ClusterIssuer", [edit])
-}
-
-fn is_json(site: &Site<'_>, mapping: Node<'_>) -> bool {
-    mapping
-        .entries()
-        .next()
-        .is_some_and(|(key, _)| site.bytes(key.span()).get(key.span().end as usize) == Some(&b'"'))
 }
 
 /// What the first label gives that lies in the right place.

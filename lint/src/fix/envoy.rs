@@ -41,8 +41,10 @@ pub fn reload_on_failure(site: &Site<'_>) -> Option<Fix> {
         let plugin = enclosing(path, "fail_open")?;
         plugin.get("failure_policy").is_none().then(|| plugin.key_span("fail_open"))?
     })?;
+    let quoted = yaml::is_in_double_quotes(site.bytes(key), key);
+    let policy = if quoted { "\"FAIL_RELOAD\"" } else { "FAIL_RELOAD" };
     (site.written(key) == Some("fail_open") && site.written(site.span) == Some("true"))
-        .then(|| fix(TITLE, [replace(key, "failure_policy"), replace(site.span, "FAIL_RELOAD")]))?
+        .then(|| fix(TITLE, [replace(key, "failure_policy"), replace(site.span, policy)]))?
 }
 
 /// `forward_client_cert_details: SANITIZE_SET`.

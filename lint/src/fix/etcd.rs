@@ -9,7 +9,18 @@ use crate::syntax::yaml::{Kind, Node};
 
 /// The gRPC gateway that was switched off.
 pub fn enable_gateway(site: &Site<'_>) -> Option<Fix> {
-    site.swap("false", "true", "write enable-grpc-gateway: true")
+    const TITLE: &str = "write enable-grpc-gateway: true";
+    if let Some(fix) = site.swap("false", "true", TITLE) {
+        return Some(fix);
+    }
+    // a configuration file that says nothing of it
+    let edit = site.in_yaml(site.span, |path| {
+        let file = path.iter().rev().find(|node| node.kind() == Kind::Mapping)?;
+        let is_etcd = ["listen-client-urls", "client-transport-security", "data-dir"];
+        is_etcd.iter().any(|key| file.get(key).is_some()).then_some(())?;
+        yaml::add(site.bytes(site.span), *file, "enable-grpc-gateway", "true", "true")
+    })?;
+    fix(TITLE, [edit])
 }
 
 /// What the trust bundle demands anyway, said.

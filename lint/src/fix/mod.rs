@@ -11,6 +11,7 @@ mod envoy;
 mod etcd;
 mod kubernetes;
 mod nginx;
+mod pem;
 mod policy;
 mod site;
 mod verify;
@@ -42,7 +43,9 @@ const REMEDIES: &[(&str, Remedy)] = &[
     ("kept-client-certificate-header", envoy::sanitize_header),
     ("loose-name-pattern", envoy::tighten_pattern),
     ("mismatched-advertised-url", etcd::advertise_scheme),
+    ("mismatched-key", pem::sort_chain),
     ("missing-client-auth-usage", cert_manager::add_client_auth),
+    ("missing-intermediate", pem::append_intermediate),
     ("missing-issuer", cert_manager::name_cluster_issuer),
     ("missing-server-auth-usage", cert_manager::add_server_auth),
     ("missing-volume", kubernetes::correct_volume),
@@ -81,9 +84,9 @@ pub struct Fixed {
     pub changed: BTreeSet<FileId>,
 }
 
-/// Whether a rule's mistakes can be remedied by an edit, in some cases at least.
-pub fn has_remedy(rule: &str) -> bool {
-    REMEDIES.iter().any(|(id, _)| *id == rule)
+/// How many findings have a remedy, of which some may not hold once they are judged.
+pub fn proposed(sources: &Sources, report: &Report) -> usize {
+    proposals(sources, report).len()
 }
 
 /// Gives each finding its fix, where there is one that holds.

@@ -85,10 +85,6 @@ pub fn verify_server(site: &Site<'_>) -> Option<Fix> {
         }
         _ => return None,
     }
-    let trust = match tls.trust.first() {
-        Some(_) => None,
-        None => Some(only_authority(site, program, dialer)?),
-    };
     let place = if tls.verify.is_given() { site.span } else { dialer.span };
     let bytes = site.bytes(place);
     let seen = site.meets_a_server(dialer);
@@ -104,11 +100,15 @@ pub fn verify_server(site: &Site<'_>) -> Option<Fix> {
         // whether the name of the pass is in the certificate shows only where the certificate does
         let names_host =
             anchor.arguments.first().is_some_and(|url| url.value.contains(&dialer.target.host.value));
-        if !seen && !(names_host && dialer.target.host.value.contains('.')) {
-            return None;
-        }
+        (seen || names_host && dialer.target.host.value.contains('.')).then_some(())?;
         let mut edits = vec![edit::set(bytes, block, anchor, "proxy_ssl_verify", "on")?];
-        if let Some(trust) = &trust {
+        let gives_trust = |block: &[Directive]| {
+            block.iter().any(|directive| directive.name.value == "proxy_ssl_trusted_certificate")
+        };
+        let given =
+            gives_trust(block) || path.iter().filter_map(|outer| outer.block.as_deref()).any(gives_trust);
+        if !given {
+            let trust = only_authority(site, program, dialer)?;
             edits.push(edit::add(bytes, anchor, &format!("proxy_ssl_trusted_certificate {trust};"))?);
         }
         Some(edits)

@@ -45,7 +45,11 @@ pub fn add(bytes: &[u8], mapping: Node<'_>, key: &str, block: &str, flow: &str) 
     if bytes.get(span.start as usize) == Some(&b'{') {
         let json =
             mapping.entries().next().is_some_and(|(first, _)| is_in_double_quotes(bytes, first.span()));
-        let entry = if json { format!("\"{key}\": {flow}") } else { format!("{key}: {flow}") };
+        let entry = match (json, is_word(flow)) {
+            (true, true) => format!("\"{key}\": \"{flow}\""),
+            (true, false) => format!("\"{key}\": {flow}"),
+            (false, _) => format!("{key}: {flow}"),
+        };
         return add_in_flow(bytes, span, &entry);
     }
     let (first, _) = mapping.entries().next()?;
@@ -194,7 +198,8 @@ fn unquoted_start(bytes: &[u8], span: Span) -> usize {
     quoted(bytes, span).start as usize
 }
 
-fn is_in_double_quotes(bytes: &[u8], span: Span) -> bool {
+/// Whether a scalar is written as in JSON.
+pub fn is_in_double_quotes(bytes: &[u8], span: Span) -> bool {
     quoted(bytes, span) != span && bytes.get(span.end as usize) == Some(&b'"')
 }
 
