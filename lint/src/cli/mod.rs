@@ -267,7 +267,9 @@ fn check(arguments: &Check) -> u8 {
     if arguments.format == Format::Human && !arguments.fix && io::stderr().is_terminal() {
         let proposed = mtls_lint::fix::proposed(&loaded.files.sources, &report);
         if proposed > 0 {
-            note(&format!("for {proposed} of them there may be a certain edit: --diff shows it, --fix makes it"));
+            note(&format!(
+                "for {proposed} of them there may be a certain edit: --diff shows it, --fix makes it"
+            ));
         }
     }
     if unwritten { INCOMPLETE } else { status }
