@@ -24,6 +24,8 @@ fn output(line: &str) -> String {
         .args(["-c", &format!("{script} 2>&1")])
         .current_dir(root())
         .env("NO_COLOR", "1")
+        // help is as wide as the terminal
+        .env_remove("COLUMNS")
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

@@ -16,6 +16,12 @@ fn every_rule_has_a_whole_page() {
     }
 }
 
+/// It looks at what all others found.
+#[test]
+fn unused_allowances_are_looked_for_last() {
+    assert_eq!(RULES.last().map(|rule| rule.id), Some("unused-allowance"));
+}
+
 #[test]
 fn rules_are_listed_once() {
     let mut ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();

@@ -95,6 +95,26 @@ fn sarif_is_valid_by_the_official_schema_for_every_fixture() {
 }
 
 #[test]
+fn a_finding_keeps_its_fingerprint_when_its_line_moves() {
+    let folder = root().join("fixtures/rules/unused-allowance/bad-comment");
+    let text = fs::read_to_string(folder.join("nginx.conf")).unwrap();
+    let prints = |text: String| -> Vec<Value> {
+        let mut sources = Sources::default();
+        sources.add("nginx.conf", text);
+        let options =
+            Options { at: 1_795_392_000, assume: Assume::default(), expires_within: 0, command: None };
+        let report = lint_with(&sources, &options, &Config::default());
+        let log: Value = serde_json::from_str(&render::sarif::check(&report)).unwrap();
+        let results = log["runs"][0]["results"].as_array().unwrap().iter();
+        results.map(|result| result["partialFingerprints"]["mtlsLintLine/v1"].clone()).collect()
+    };
+    let before = prints(text.clone());
+    assert_eq!(before.len(), 1);
+    assert_eq!(prints(format!("# one\n\n# two\n{}", text.replace("            # ", "  # "))), before);
+    assert_ne!(prints(text.replace("before March", "before May")), before);
+}
+
+#[test]
 fn the_validator_refuses_what_the_official_schema_refuses() {
     let document = read(&root().join("fixtures/schemas/sarif-2.1.0.json"));
     let schema = Schema::new(&document);

@@ -19,7 +19,7 @@ pub struct KnownFindings {
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
     /// Write what is found into FILE, for --baseline
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "diff")]
     write_baseline: Option<PathBuf>,
 }
 

@@ -14,7 +14,8 @@ rule! {
     /// ## How to fix
     ///
     /// Remove the rule's id, or the whole comment or entry. A comment covers the line it ends; on a line of its own, what
-    /// follows it: the entry, the block, the certificate.
+    /// follows it: the entry, the block, the certificate. A run over a part of the deployment may not see what an allowance
+    /// is for.
     ///
     /// ## What you see in the logs
     ///
@@ -48,8 +49,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 continue;
             }
             unused.push(RULE.finding(
-                format!("{} is allowed here, and it does not occur", id.value),
-                Some("remove it; what it was for is mended, or stands where this does not reach".to_owned()),
+                format!("{} is allowed here, and among these files it does not occur", id.value),
+                Some("remove it, if these are all files that the finding is about".to_owned()),
                 vec![Label { span: id.span, message: "allows nothing".to_owned() }],
             ));
         }
