@@ -78,7 +78,7 @@ pub fn midnight(day: (u16, u8, u8)) -> Vec<u8> {
 pub fn moment(at: i64) -> Vec<u8> {
     let text: String =
         mtls_lint::time::format(at).chars().filter(|letter| !"-:T".contains(*letter)).collect();
-    if text < "2050".to_owned() { tlv(0x17, text.get(2..).unwrap_or_default()) } else { tlv(0x18, text) }
+    if text.as_str() < "2050" { tlv(0x17, text.get(2..).unwrap_or_default()) } else { tlv(0x18, text) }
 }
 
 /// When a day begins, in seconds since 1970.

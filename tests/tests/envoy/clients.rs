@@ -105,9 +105,9 @@ fn a_certificate_expires_between_two_requests_of_a_connection_and_in_a_resumed_s
         return;
     }
     let envoy = Envoy::start("expiry", &[guarded("certificate: {from: envoy}")], 1);
-    for version in [Version::Tls12, Version::Tls13] {
+    let expires = |version| {
         let (_, until) = decisions::validity("web").unwrap();
-        let last = now() + 3;
+        let last = now() + 4;
         let web = Client::new(decisions::client("web", last - until), Some(version), true);
         let ask = request("GET", "shop.test", "/orders", "");
         let mut connection = web.connect(envoy.ports[0]).unwrap();
@@ -120,7 +120,12 @@ fn a_certificate_expires_between_two_requests_of_a_connection_and_in_a_resumed_s
         let mut again = web.connect(envoy.ports[0]).unwrap();
         assert_eq!(words(&again.ask(&ask).unwrap()), "deny expired", "{version:?}");
         assert!(again.resumed(), "{version:?}");
-    }
+    };
+    std::thread::scope(|scope| {
+        for version in [Version::Tls12, Version::Tls13] {
+            scope.spawn(move || expires(version));
+        }
+    });
 }
 
 #[test]
