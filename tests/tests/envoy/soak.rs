@@ -210,7 +210,7 @@ fn known(name: Option<&'static str>, policies: &[Policy; 2]) -> Known {
     Known { name, client: Client::new(Some((der, key)), Some(version), true), certificate, standings }
 }
 
-/// One connection: some requests, then it is closed, or given up in the middle.
+/// One connection: some requests, then it is closed.
 fn connection(
     port: u16,
     who: &Known,
