@@ -22,6 +22,8 @@ pub struct Settings {
     pub client_secret: Option<Located<String>>,
     /// `auth-tls-verify-client`; `on` where it is none of the four words.
     pub verify_client: Option<Located<String>>,
+    /// `auth-tls-verify-depth`; 1 where it is none, or 0.
+    pub verify_depth: Option<Located<u32>>,
     /// `auth-tls-match-cn`: an expression that the subject must match.
     pub match_common_name: Option<Located<String>>,
     /// The first other `auth-tls-…`: its name.
@@ -107,6 +109,10 @@ impl Settings {
             tls_hosts: (!anything).then(|| tls_hosts.concat()),
             client_secret: text("auth-tls-secret"),
             verify_client: text("auth-tls-verify-client"),
+            verify_depth: text("auth-tls-verify-depth").and_then(|depth| {
+                let number = depth.value.parse().ok().filter(|number| *number > 0)?;
+                Some(Located::new(number, depth.span))
+            }),
             match_common_name: text("auth-tls-match-cn"),
             client_option: first("auth-tls-", "auth-tls-secret"),
             server_secret: text("proxy-ssl-secret"),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::allowance::Allowances;
 use crate::deployment::{
     ClientTls, Connection, Credential, Deployment, Dialer, Listener, Lookup, PlannedId, Program, ProgramId,
-    Refusal, ServerContext, Trust,
+    Refusal, ServerContext, Trust, Versions,
 };
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::{Prediction, Shelf, UnixSeconds};
@@ -129,6 +129,7 @@ pub const RULES: &[Rule] = &[
     endpoint::missing_file::RULE,
     endpoint::multiline_certificate_header::RULE,
     endpoint::name_check_without_trust_anchor::RULE,
+    endpoint::obsolete_protocol::RULE,
     endpoint::one_way_peer_certificate::RULE,
     endpoint::open_admin_api::RULE,
     endpoint::open_skipped_path::RULE,
@@ -156,6 +157,7 @@ pub const RULES: &[Rule] = &[
     endpoint::uncovered_server_name::RULE,
     endpoint::uninspected_server_name::RULE,
     endpoint::unknown_client_certificate_id::RULE,
+    endpoint::unmatchable_server_name::RULE,
     endpoint::unreadable_file::RULE,
     endpoint::unrequired_client_certificate::RULE,
     endpoint::unsent_server_name::RULE,
@@ -322,8 +324,8 @@ impl<'a> Subject<'a> {
     }
 
     /// The whole of what a program trusts; None where some of it is not seen, refused, or the system's.
-    pub fn trusted(&self, program: &Program, trust: &[Trust]) -> Option<Vec<Arc<Certificate>>> {
-        let anchors = self.shelf.anchors(trust, &program.versions, program.versions.program).ok()?;
+    pub fn trusted(&self, versions: &Versions, trust: &[Trust]) -> Option<Vec<Arc<Certificate>>> {
+        let anchors = self.shelf.anchors(trust, versions, versions.program).ok()?;
         let whole = anchors.unseen.is_empty() && !anchors.system && !anchors.certificates.is_empty();
         whole.then_some(anchors.certificates)
     }

@@ -2,7 +2,9 @@
 
 use super::cluster::Cluster;
 use super::stores::{Store, Stores};
-use crate::deployment::{Content, ListenerPurpose, Lookup, Missing, Program, ProgramId, ProgramKind};
+use crate::deployment::{
+    FileRef, ListenerPurpose, Lookup, Missing, Program, ProgramId, ProgramKind, Trust, TrustLoader, Versions,
+};
 use crate::dialect::apisix::ingress::GatewayProxy;
 use crate::dialect::ingress_nginx::{Settings, split_name};
 use crate::dialect::kubernetes::Ingress;
@@ -15,6 +17,8 @@ use crate::syntax::url::Url;
 pub struct NginxIngress {
     /// What its annotations ask for.
     pub settings: Settings,
+    /// The nginx within, and its OpenSSL.
+    pub versions: Versions,
     /// The Secret of `auth-tls-secret`, where it is named as it should be.
     pub client_secret: Option<Lookup<NamedSecret>>,
     /// The Secret of `proxy-ssl-secret`, likewise.
@@ -28,8 +32,8 @@ pub struct NamedSecret {
     pub title: String,
     /// Where it (or the Certificate that fills it) is named.
     pub span: Span,
-    /// `ca.crt`.
-    pub authority: Lookup<Content>,
+    /// `ca.crt`, as nginx loads it.
+    pub authority: FileRef,
     /// It has `tls.crt` and `tls.key`.
     pub has_pair: bool,
 }
@@ -88,10 +92,11 @@ fn admin_api(
 }
 
 /// Follows the annotations' references.
-pub fn nginx(ingresses: &[Ingress], stores: &Stores) -> Vec<NginxIngress> {
+pub fn nginx(ingresses: &[Ingress], stores: &Stores, versions: &Versions) -> Vec<NginxIngress> {
     let settings = ingresses.iter().filter_map(Settings::read);
     settings
         .map(|settings| NginxIngress {
+            versions: versions.clone(),
             client_secret: settings.client_secret.as_ref().and_then(|name| secret(name, stores)),
             server_secret: settings.server_secret.as_ref().and_then(|name| secret(name, stores)),
             settings,
@@ -104,7 +109,7 @@ fn secret(named: &Located<String>, stores: &Stores) -> Option<Lookup<NamedSecret
     Some(stores.secret(namespace, name, true).map(|store| NamedSecret {
         title: store.title.clone(),
         span: store.span,
-        authority: store.key("ca.crt"),
+        authority: FileRef { path: named.clone(), content: store.key("ca.crt"), mode: None },
         has_pair: has(store, "tls.crt") && has(store, "tls.key"),
     }))
 }
@@ -114,6 +119,12 @@ fn has(store: &Store, key: &str) -> bool {
 }
 
 impl NginxIngress {
+    /// What clients are verified with; None where they are not, or where it is not seen.
+    pub fn client_trust(&self) -> Option<Trust> {
+        let secret = self.client_secret.as_ref().filter(|_| self.settings.asks_clients())?.found()?;
+        Some(Trust::File { file: secret.authority.clone(), loader: TrustLoader::ClientCaList })
+    }
+
     /// References of its annotations that lead nowhere, each with its own place first. A Secret that nothing here
     /// resembles may well be made by hand: it is told only where one of another namespace or a similar name is seen.
     pub(super) fn missing(&self) -> impl Iterator<Item = Missing> {

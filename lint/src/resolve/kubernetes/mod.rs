@@ -179,7 +179,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     }
     let domain = assume.cluster_domain.clone().unwrap_or_else(|| "cluster.local".to_owned());
     let planned = planning.finish();
-    let nginx_ingresses = ingress::nginx(&ingresses, &stores);
+    let nginx_ingresses = ingress::nginx(&ingresses, &stores, &assume.nginx(None));
     let cluster = Cluster::new(domain, own.services, pods, stores);
     let facts = Facts {
         workloads: own.workloads,

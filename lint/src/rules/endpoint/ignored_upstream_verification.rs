@@ -85,7 +85,8 @@ pub(super) fn asked_in_vain(program: &Program, dialer: &Dialer) -> Option<Span> 
         .map(|verify: &Located<bool>| verify.span)
 }
 
-fn upstreams(facts: &Facts) -> impl Iterator<Item = &Upstream> {
+/// Every upstream, of its own or within a route or service.
+pub(super) fn upstreams(facts: &Facts) -> impl Iterator<Item = &Upstream> {
     let objects = &facts.objects;
     let routes = objects.routes.iter().chain(&objects.stream_routes);
     let inline = routes.filter_map(|route| route.upstream.as_ref());

@@ -1,4 +1,5 @@
-use crate::deployment::Configuration;
+use crate::deployment::{Configuration, Program};
+use crate::dialect::apisix::Facts;
 use crate::dialect::apisix::config::Ignored;
 use crate::dialect::etcd::{self, EtcdConfig, IgnoredBecause};
 use crate::finding::{Finding, Label};
@@ -51,6 +52,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             findings.extend(of_etcd(config));
         }
         let Configuration::Apisix(facts) = &program.configuration else { continue };
+        findings.extend(of_objects(program, facts));
         for ignored in &facts.config.ignored {
             let (what, help) = match ignored.value {
                 Ignored::TopLevelEtcd => {
@@ -78,6 +80,29 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             ));
         }
     }
+}
+
+/// Keys of `client` and `tls` that the schema of ssl objects and upstreams lets pass and nothing reads.
+fn of_objects(program: &Program, facts: &Facts) -> Vec<Finding> {
+    let clients = facts.objects.ssls.iter().filter_map(|ssl| ssl.client.as_ref());
+    let clients = clients.flat_map(|client| {
+        client.unknown.iter().map(|key| ("client", "ca, depth and skip_mtls_uri_regex", key))
+    });
+    let upstreams = super::ignored_upstream_verification::upstreams(facts);
+    let tls = upstreams.filter_map(|upstream| upstream.tls.as_ref()).flat_map(|tls| {
+        let known = "client_cert, client_key, client_cert_id and verify";
+        tls.unknown.iter().map(move |key| ("tls", known, key))
+    });
+    clients
+        .chain(tls)
+        .map(|(block, known, key)| {
+            RULE.finding(
+                format!("APISIX {} ignores {} within {block}", program.versions.program, key.value),
+                Some(format!("{block} has {known}")),
+                vec![Label { span: key.span, message: String::new() }],
+            )
+        })
+        .collect()
 }
 
 fn of_etcd(config: &EtcdConfig) -> Vec<Finding> {

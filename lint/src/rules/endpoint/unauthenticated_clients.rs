@@ -1,4 +1,4 @@
-use crate::deployment::{ClientAuthMode, ListenerPurpose, Program, ProgramKind};
+use crate::deployment::{ClientAuthMode, ListenerPurpose, Program, ProgramKind, Selection, ServerContext};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -37,9 +37,15 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             ListenerPurpose::Clients | ListenerPurpose::Admin | ListenerPurpose::Peers
         );
         let contexts = listener.tls.iter().filter(|_| asked).flat_map(|tls| &tls.contexts);
-        for context in contexts {
+        for (index, context) in contexts.clone().enumerate() {
             let off = *context.client_auth.mode.value() == ClientAuthMode::Off;
             let span = context.client_auth.mode.span();
+            // of two ssl objects for one name APISIX serves the first
+            let apisix =
+                listener.tls.as_ref().is_some_and(|tls| matches!(tls.selection, Selection::Apisix { .. }));
+            if apisix && is_shadowed(context, contexts.clone().take(index)) {
+                continue;
+            }
             // a dialer with a certificate makes it the sharper finding
             if !off || context.rejects_handshake || told.contains(&span) || subject.is_offered(context) {
                 continue;
@@ -60,6 +66,16 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             ));
         }
     }
+}
+
+/// Whether every name of a context is one of those before it.
+fn is_shadowed<'c>(context: &ServerContext, before: impl Iterator<Item = &'c ServerContext> + Clone) -> bool {
+    let mut names = context.names.iter();
+    let taken = |name: &str| {
+        let mut others = before.clone().flat_map(|other| &other.names);
+        others.any(|other| other.value.eq_ignore_ascii_case(name))
+    };
+    !context.names.is_empty() && names.all(|name| taken(&name.value))
 }
 
 /// What to write so that clients need a certificate.

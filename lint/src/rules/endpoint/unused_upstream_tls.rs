@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
 use super::nginx::configurations;
+use crate::deployment::Configuration;
+use crate::dialect::apisix::objects::Scheme;
 use crate::dialect::nginx::{Location, NginxConfig, Pass, PassKind};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -9,6 +11,7 @@ rule! {
     /// TLS settings for an upstream stand beside a pass that does not speak TLS.
     ///
     /// `proxy_ssl_*` say how to speak TLS; whether to speak it, the scheme of `proxy_pass` says (in `stream`: `proxy_ssl on`).
+    /// For an upstream of APISIX, `scheme` says so; without it, it is http.
     ///
     /// ## Why it matters
     ///
@@ -19,6 +22,8 @@ rule! {
     /// ```nginx
     /// proxy_pass https://backend;
     /// ```
+    ///
+    /// APISIX: `scheme: https` beside `tls`.
     ///
     /// ## What you see in the logs
     ///
@@ -31,6 +36,7 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    apisix(subject, findings);
     for (program, config) in configurations(subject) {
         // settings of an outer block may be meant for other passes
         let used = passes(config).any(|(_, pass)| pass.tls || pass.written.value.contains('$'));
@@ -72,4 +78,33 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 fn passes(config: &NginxConfig) -> impl Iterator<Item = (&Location, &Pass)> {
     let locations = config.servers.iter().flat_map(|server| &server.locations);
     locations.filter_map(|location| Some((location, location.pass.as_ref()?)))
+}
+
+/// An upstream of APISIX with a client certificate and a scheme without TLS: the certificate is never presented.
+fn apisix(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for program in &subject.deployment.programs {
+        let Configuration::Apisix(facts) = &program.configuration else { continue };
+        for upstream in super::ignored_upstream_verification::upstreams(facts) {
+            let Some(tls) = &upstream.tls else { continue };
+            let scheme = upstream.scheme.value();
+            let presents = tls.certificate.is_some() || tls.certificate_id.is_some();
+            if !presents || scheme.is_tls() || *scheme == Scheme::Kafka || !upstream.refusals.is_empty() {
+                continue;
+            }
+            let secure = if *scheme == Scheme::Grpc { "grpcs" } else { "https" };
+            let label = if upstream.scheme.is_given() { "no TLS here" } else { "no scheme: http" };
+            findings.push(RULE.finding(
+                format!(
+                    "{} has a client certificate for an upstream to which it speaks {}",
+                    program.name,
+                    scheme.name()
+                ),
+                Some(format!("write scheme: {secure}")),
+                vec![
+                    Label { span: tls.span, message: "never presented".to_owned() },
+                    Label { span: upstream.scheme.span(), message: label.to_owned() },
+                ],
+            ));
+        }
+    }
 }

@@ -46,9 +46,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         ];
         for (named, secret, consequence) in asked {
             let (Some(named), Some(Lookup::Found(secret))) = (named, secret) else { continue };
-            let NamedSecret { title, span, authority: Lookup::Missing(missing), has_pair } = secret else {
-                continue;
-            };
+            let NamedSecret { title, span, authority, has_pair } = secret;
+            let Lookup::Missing(missing) = &authority.content else { continue };
             let consequence =
                 if *has_pair { consequence } else { "its paths are denied, every request gets 503" };
             let mut labels = vec![

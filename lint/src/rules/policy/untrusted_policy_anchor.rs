@@ -49,7 +49,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         // every bundle has to be seen
         let bundles: Option<Vec<_>> = contexts
             .iter()
-            .map(|context| subject.trusted(given.program, &context.client_auth.trust))
+            .map(|context| subject.trusted(&given.program.versions, &context.client_auth.trust))
             .collect();
         let Some(bundles) = bundles else { continue };
         let trusted: Vec<Arc<Certificate>> = bundles.concat();

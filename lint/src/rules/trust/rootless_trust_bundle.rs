@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 
-use crate::deployment::{ClientAuthMode, Program, Stack, Trust};
+use crate::deployment::{ClientAuthMode, Program, Stack, Trust, Versions};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::source::Span;
 
 rule! {
     /// A trust bundle has intermediates and no root: OpenSSL accepts nobody with it.
@@ -48,6 +49,12 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
+    for ingress in &subject.deployment.manifests.nginx_ingresses {
+        let (name, versions) = (&ingress.settings.name.value, &ingress.versions);
+        findings.extend(
+            ingress.client_trust().and_then(|trust| rootless(subject, name, versions, &[trust], &mut told)),
+        );
+    }
     for (program, dialer) in subject.dialers() {
         let Some(tls) = &dialer.tls else { continue };
         if *tls.verify.value() && !tls.checks.partial_path {
@@ -60,14 +67,24 @@ fn finding(
     subject: &Subject<'_>,
     program: &Program,
     trust: &[Trust],
-    told: &mut BTreeSet<crate::source::Span>,
+    told: &mut BTreeSet<Span>,
 ) -> Option<Finding> {
     let openssl = matches!(program.versions.stack, Stack::OpenSsl { .. });
     let failing = ["missing-root", "unknown-issuer", "missing-intermediate"];
     if !openssl || !program.refusals.is_empty() || subject.is_predicted(program, &failing) {
         return None;
     }
-    let trusted = subject.trusted(program, trust)?;
+    rootless(subject, &program.name, &program.versions, trust, told)
+}
+
+fn rootless(
+    subject: &Subject<'_>,
+    name: &str,
+    versions: &Versions,
+    trust: &[Trust],
+    told: &mut BTreeSet<Span>,
+) -> Option<Finding> {
+    let trusted = subject.trusted(versions, trust)?;
     if trusted.iter().any(|certificate| certificate.is_self_issued()) {
         return None;
     }
@@ -80,10 +97,7 @@ fn finding(
         return None;
     }
     Some(RULE.finding(
-        format!(
-            "{} trusts {} and has no root to end the path at: it accepts nobody",
-            program.name, first.shown
-        ),
+        format!("{} trusts {} and has no root to end the path at: it accepts nobody", name, first.shown),
         Some(format!("append the root {} to {}", first.issuer.text, file.path.value)),
         vec![
             Label { span: file.path.span, message: "no self-signed certificate in this bundle".to_owned() },

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::deployment::{ClientAuthMode, PathChecks, Program, Stack, Trust};
+use crate::deployment::{ClientAuthMode, PathChecks, Program, Setting, Stack, Trust, Versions};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 use crate::source::Span;
@@ -23,6 +23,7 @@ rule! {
     ///
     /// - nginx: `ssl_verify_depth 2;` (`proxy_ssl_verify_depth 2;`)
     /// - APISIX: `client: {depth: 2}`
+    /// - ingress-nginx: `nginx.ingress.kubernetes.io/auth-tls-verify-depth: "2"`
     ///
     /// ## What you see in the logs
     ///
@@ -46,6 +47,17 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
+    for ingress in &subject.deployment.manifests.nginx_ingresses {
+        let settings = &ingress.settings;
+        let parent = settings.client_secret.as_ref().map_or(settings.name.span, |secret| secret.span);
+        let depth = match &settings.verify_depth {
+            Some(depth) => Setting::Given(depth.clone()),
+            None => Setting::Default { value: 1, parent },
+        };
+        findings.extend(ingress.client_trust().and_then(|trust| {
+            deep(subject, &settings.name.value, &ingress.versions, &[trust], &depth, &mut told)
+        }));
+    }
     for (program, dialer) in subject.dialers() {
         let Some(tls) = &dialer.tls else { continue };
         if *tls.verify.value() {
@@ -66,7 +78,18 @@ fn finding(
     if !openssl || checks.partial_path || subject.is_predicted(program, &["verify-depth-exceeded"]) {
         return None;
     }
-    let trusted = subject.trusted(program, trust)?;
+    deep(subject, &program.name, &program.versions, trust, depth, told)
+}
+
+fn deep(
+    subject: &Subject<'_>,
+    name: &str,
+    versions: &Versions,
+    trust: &[Trust],
+    depth: &Setting<u32>,
+    told: &mut BTreeSet<Span>,
+) -> Option<Finding> {
+    let trusted = subject.trusted(versions, trust)?;
     let allowed = usize::try_from(*depth.value()).ok()?;
     // the shallowest of those too deep tells enough
     let (deep, needed) = trusted
@@ -83,7 +106,7 @@ fn finding(
     Some(RULE.finding(
         format!(
             "{} trusts {}, {needed} below its root, and looks {allowed} deep: it accepts nobody whom that CA issued",
-            program.name, deep.shown
+            name, deep.shown
         ),
         Some(format!("set the depth to {needed}")),
         vec![
