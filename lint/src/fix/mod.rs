@@ -32,8 +32,8 @@ type Remedy = fn(&Site<'_>) -> Option<Fix>;
 const REMEDIES: &[(&str, Remedy)] = &[
     ("accepted-expired-certificate", envoy::reject_expired),
     ("accepted-untrusted-certificate", envoy::verify_trust_chain),
-    ("duplicate-directive", nginx::remove_duplicate),
     ("disabled-filter", envoy::enable_filter),
+    ("duplicate-directive", nginx::remove_duplicate),
     ("fail-open-filter", envoy::reload_on_failure),
     ("forgeable-client-certificate-header", envoy::sanitize_header),
     ("gateway-disabled", etcd::enable_gateway),
