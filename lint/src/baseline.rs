@@ -153,10 +153,10 @@ impl Baseline {
             let number = if count.number == 1 { String::new() } else { format!("count: {}, ", count.number) };
             let _ = writeln!(
                 out,
-                "  - {{file: {}, rule: {}, fingerprint: \"{}\", {number}message: {}}}",
+                "  - {{file: {}, rule: {}, fingerprint: {}, {number}message: {}}}",
                 quoted(&known.file),
-                known.rule,
-                known.fingerprint,
+                quoted(&known.rule),
+                quoted(&known.fingerprint),
                 quoted(&count.message),
             );
         }
@@ -171,9 +171,18 @@ fn known(files: &Files, folder: &Folder, finding: &Finding) -> Known {
     Known { file, rule: finding.rule.to_owned(), fingerprint }
 }
 
-/// A double-quoted scalar: JSON's strings are YAML's.
+/// A double-quoted scalar: JSON's strings are YAML's, where what YAML may take for a line break is escaped.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut out = String::new();
+    for letter in serde_json::Value::from(text).to_string().chars() {
+        match letter {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -189,7 +198,9 @@ mod tests {
     #[test]
     fn a_baseline_reads_what_it_writes() {
         let mut baseline = Baseline::default();
-        for (file, number, message) in [("a \"b\".yaml", 1, "x: {y} # \\ z\n"), ("ü.yaml", 3, "")] {
+        for (file, number, message) in
+            [("a \"b\".yaml", 1, "x: {y} # \\ z\n"), ("ü\u{85}\u{2028}.yaml", 3, "\u{feff}\u{7f}")]
+        {
             let known = Known { file: file.into(), rule: "weak-key".into(), fingerprint: "00ff".into() };
             baseline.findings.insert(known, Count { number, message: message.into() });
         }

@@ -222,6 +222,44 @@ fn comments_allow_where_they_stand_and_say_so_when_they_do_nothing() {
 }
 
 #[test]
+fn comments_hold_within_a_config_map_and_above_a_certificate() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    let folder = Folder::new("embedded");
+    for entry in fs::read_dir(fixtures.join("deployments/apisix-mtls-article")).unwrap() {
+        let entry = entry.unwrap();
+        folder.write(entry.file_name().to_str().unwrap(), fs::read(entry.path()).unwrap());
+    }
+    let (_, before, _) = folder.run(&check(&["."]));
+    assert!(before.contains("unasked-client-certificate"), "{before}");
+    let backend = folder.read("5-backend.yaml");
+    let comment = "      # mtls-lint: allow(unasked-client-certificate) the route decides\n      server {";
+    folder.write("5-backend.yaml", backend.replacen("      server {", comment, 1));
+    let (_, after, _) = folder.run(&check(&["."]));
+    assert!(!after.contains("unasked-client-certificate") && after.contains("1 suppressed"), "{after}");
+
+    let case = fixtures.join("rules/expired-certificate/bad-server/etc");
+    let machine = Folder::new("machine");
+    for name in [
+        "hosts",
+        "nginx/nginx.conf",
+        "tls/ca.pem",
+        "tls/client.pem",
+        "tls/client.key",
+        "tls/server-expired.key",
+    ] {
+        machine.write(&format!("etc/{name}"), fs::read(case.join(name)).unwrap());
+    }
+    let certificate = fs::read_to_string(case.join("tls/server-expired.pem")).unwrap();
+    let allowed =
+        format!("subject: server\n# mtls-lint: allow(expired-certificate) replaced tonight\n{certificate}");
+    for (text, expected) in [(certificate, 1), (allowed, 0)] {
+        machine.write("etc/tls/server-expired.pem", text);
+        let (status, out, errors) = machine.run(&check(&["--root", "."]));
+        assert_eq!(status, expected, "{out} {errors}");
+    }
+}
+
+#[test]
 fn a_baseline_keeps_what_was_there_and_lets_through_what_is_new() {
     let folder = Folder::new("baseline");
     folder.write("conf/nginx.conf", nginx(&["a.test", "b.test"]));
@@ -230,7 +268,9 @@ fn a_baseline_keeps_what_was_there_and_lets_through_what_is_new() {
     assert_eq!(errors, "mtls-lint: 2 findings written to known.yaml\n");
     let written = folder.read("known.yaml");
     assert_eq!(
-        written.matches("\n  - {file: \"conf/nginx.conf\", rule: unverified-server, fingerprint: \"").count(),
+        written
+            .matches("\n  - {file: \"conf/nginx.conf\", rule: \"unverified-server\", fingerprint: \"")
+            .count(),
         2
     );
     // moved, indented otherwise, seen from elsewhere
