@@ -21,6 +21,8 @@ pub struct Listener {
     pub accept_untrusted: bool,
     /// `forward_client_cert_details`; with it all details are set.
     pub forward: Option<&'static str>,
+    /// `use_remote_address`: no client chooses its address by X-Forwarded-For.
+    pub remote_address: bool,
     /// PEM of clients' authorities; fixtures/pki/decisions/ca.pem where not said.
     pub authorities: Option<String>,
     /// The answer is fixed, instead of the headers that an upstream would have got.
@@ -149,6 +151,9 @@ impl Listener {
             manager["forward_client_cert_details"] = json!(forward);
             manager["set_current_client_cert_details"] =
                 json!({"cert": true, "uri": true, "dns": true, "subject": true});
+        }
+        if self.remote_address {
+            manager["use_remote_address"] = json!(true);
         }
         json!({
             "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",

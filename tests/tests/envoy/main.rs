@@ -5,11 +5,13 @@
 mod clients;
 mod configuration;
 mod decisions;
+mod proxies;
 mod readme;
 mod requests;
 mod soak;
 mod spoofing;
 
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mtls_tests::cases::pem;
@@ -29,9 +31,11 @@ fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
-/// Seconds by which the fixtures' certificates are moved, so that they are in the middle of their validity today.
+/// Seconds by which the fixtures' certificates are moved, so that they are in the middle of their validity today. The
+/// same all along: another second is another certificate.
 fn later() -> i64 {
-    now() - mtls_lint::time::parse("2026-06-01T00:00:00Z").unwrap()
+    static LATER: OnceLock<i64> = OnceLock::new();
+    *LATER.get_or_init(|| now() - mtls_lint::time::parse("2026-06-01T00:00:00Z").unwrap())
 }
 
 /// A certificate of the fixtures, or none.
