@@ -239,6 +239,69 @@ fn json_is_edited_as_json() {
     assert!(edited.len() >= 12, "{edited:?}");
 }
 
+/// What breaks the fully mutual deployment in one place, and which rule mends it: file, text, other text.
+const BROKEN: &[(&str, &str, &str, &str)] = &[
+    (
+        "missing-client-auth-usage",
+        "2-certificates.yaml",
+        "    - server auth\n    - client auth\n",
+        "    - server auth\n",
+    ),
+    (
+        "missing-server-auth-usage",
+        "2-certificates.yaml",
+        "    - server auth\n    - client auth\n",
+        "    - client auth\n",
+    ),
+    ("issuer-without-ca", "1-authority.yaml", "  isCA: true\n", ""),
+    (
+        "unasked-client-certificate",
+        "3-store.yaml",
+        "            - --trusted-ca-file=/etc/etcd/tls/ca.crt\n            - --client-cert-auth=true\n",
+        "",
+    ),
+    ("implied-client-authentication", "3-store.yaml", "--client-cert-auth=true", "--client-cert-auth=false"),
+    ("mismatched-advertised-url", "3-store.yaml", "urls=https://store:2379", "urls=http://store:2379"),
+    ("unknown-target-port", "3-store.yaml", "targetPort: client", "targetPort: clients"),
+    (
+        "missing-volume",
+        "3-store.yaml",
+        "- name: tls\n              mountPath",
+        "- name: tsl\n              mountPath",
+    ),
+    ("missing-secret", "3-store.yaml", "secretName: store-tls", "secretName: store-tsl"),
+    (
+        "missing-key",
+        "3-store.yaml",
+        "--cert-file=/etc/etcd/tls/tls.crt",
+        "--cert-file=/etc/etcd/tls/tls.cert",
+    ),
+    ("plaintext-admin-api", "4-gateway.yaml", "https_admin: true", "https_admin: false"),
+    ("plaintext-admin-api", "4-gateway.yaml", "        https_admin: true\n", ""),
+    ("missing-issuer", "2-certificates.yaml", "kind: Issuer", "kind: ClusterIssuer"),
+];
+
+#[test]
+fn what_is_broken_in_one_place_is_mended_there() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/deployments/apisix-mtls");
+    let mut whole = Sources::default();
+    add(&mut whole, &folder, &folder);
+    for (rule, path, from, to) in BROKEN {
+        let mut broken = Sources::default();
+        for (file, source) in whole.iter() {
+            let text = text(&whole, file);
+            let here = source.path == *path;
+            assert!(!here || text.contains(from), "{rule}: {from}");
+            broken.add(source.path.clone(), if here { text.replacen(from, to, 1) } else { text });
+        }
+        let before = judge(&broken);
+        assert!(before.findings.iter().any(|finding| finding.rule == *rule), "{rule}: {:?}", before.findings);
+        let fixed = fix::apply(broken.clone(), before, &judge);
+        assert_eq!(fixed.applied, [(*rule, (*path).to_owned())], "{}", diff(&broken, &fixed.sources));
+        assert_eq!(judge(&fixed.sources).findings, Vec::new(), "{rule}: {}", diff(&broken, &fixed.sources));
+    }
+}
+
 // --- the program -----------------------------------------------------------------------------
 
 fn run(arguments: &[&str], folder: &Path, input: &str) -> Output {

@@ -35,14 +35,31 @@ pub fn make_authority(site: &Site<'_>) -> Option<Fix> {
     fix("write isCA: true", [edit])
 }
 
-/// `kind: ClusterIssuer` in a reference to one.
-pub fn name_cluster_issuer(site: &Site<'_>) -> Option<Fix> {
-    in_labels(site, |_, path| resource(path, "ClusterIssuer").map(|_| ()))?;
+/// The kind of the only issuer that has the name, where the other kind was meant.
+pub fn correct_issuer_kind(site: &Site<'_>) -> Option<Fix> {
+    let (name, namespace) = in_labels(site, |_, path| {
+        let certificate = resource(path, "Certificate")?;
+        let name = certificate.at(&["spec", "issuerRef", "name"])?.as_str()?;
+        let namespace = certificate.at(&["metadata", "namespace"]).and_then(Node::as_str);
+        Some((name.to_owned(), namespace.map(str::to_owned)))
+    })?;
+    let mut kinds = Vec::new();
+    site.each_resource(|issuer| {
+        let text = |way: &[&str]| issuer.at(way).and_then(Node::as_str);
+        let kind = text(&["kind"]).filter(|_| text(&["metadata", "name"]) == Some(name.as_str()));
+        let here = text(&["metadata", "namespace"]).map(str::to_owned) == namespace;
+        match kind {
+            Some("ClusterIssuer") => kinds.push("ClusterIssuer"),
+            Some("Issuer") if here => kinds.push("Issuer"),
+            _ => {}
+        }
+    });
+    let [kind] = kinds.as_slice() else { return None };
     let edit = in_labels(site, |span, path| {
         let reference = resource(path, "Certificate")?.at(&["spec", "issuerRef"])?;
-        yaml::set(site.bytes(span), reference, "kind", "ClusterIssuer", "ClusterIssuer")
+        yaml::set(site.bytes(span), reference, "kind", kind, kind)
     })?;
-    fix("write kind: ClusterIssuer", [edit])
+    fix(format!("write kind: {kind}"), [edit])
 }
 
 /// What the first label gives that lies in the right place.

@@ -164,6 +164,21 @@ pub fn send_server_name(site: &Site<'_>, name: &str) -> Option<Fix> {
     fix(format!("write sni: {name}"), [edit])
 }
 
+/// The folder of a discovery file, watched.
+pub fn watch_folder(site: &Site<'_>) -> Option<Fix> {
+    let (folder, _) = site.written(site.span)?.rsplit_once('/')?;
+    let plain = folder.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));
+    let edit = site.in_yaml(site.span, |path| {
+        let source =
+            path.iter().rev().find(|node| node.get("path").is_some_and(|path| path.span() == site.span))?;
+        let bytes = site.bytes(site.span);
+        let json = source.key_span("path").is_some_and(|key| yaml::is_in_double_quotes(bytes, key));
+        let text = if json { format!("{{\"path\": \"{folder}\"}}") } else { format!("{{path: {folder}}}") };
+        (plain && !folder.is_empty()).then(|| yaml::add(bytes, *source, "watched_directory", &text, &text))?
+    })?;
+    fix(format!("watch {folder}"), [edit])
+}
+
 /// A cluster's name that is one slip away from the only one like it.
 pub fn correct_cluster(site: &Site<'_>) -> Option<Fix> {
     if !site.finding.message.contains("leads to the cluster") {

@@ -4,6 +4,7 @@
 //! the edited sources were judged again: the finding is gone, nothing new is found, nothing that was read before is
 //! unreadable, and no connection completes less. A remedy that would need knowledge beyond the sources stays help text.
 
+mod allowance;
 mod apisix;
 mod cert_manager;
 mod edit;
@@ -33,6 +34,7 @@ const REMEDIES: &[(&str, Remedy)] = &[
     ("accepted-expired-certificate", envoy::reject_expired),
     ("accepted-untrusted-certificate", envoy::verify_trust_chain),
     ("disabled-filter", envoy::enable_filter),
+    ("dropped-inherited-setting", nginx::repeat_setting),
     ("duplicate-directive", nginx::remove_duplicate),
     ("fail-open-filter", envoy::reload_on_failure),
     ("forgeable-client-certificate-header", envoy::sanitize_header),
@@ -41,12 +43,16 @@ const REMEDIES: &[(&str, Remedy)] = &[
     ("ineffective-setting", etcd::move_into_block),
     ("issuer-without-ca", cert_manager::make_authority),
     ("kept-client-certificate-header", envoy::sanitize_header),
+    ("loose-common-name-pattern", kubernetes::end_pattern),
     ("loose-name-pattern", envoy::tighten_pattern),
     ("mismatched-advertised-url", etcd::advertise_scheme),
     ("mismatched-key", pem::sort_chain),
     ("missing-client-auth-usage", cert_manager::add_client_auth),
+    ("missing-config-map", kubernetes::correct_reference),
     ("missing-intermediate", pem::append_intermediate),
-    ("missing-issuer", cert_manager::name_cluster_issuer),
+    ("missing-issuer", cert_manager::correct_issuer_kind),
+    ("missing-key", kubernetes::correct_key),
+    ("missing-secret", kubernetes::correct_reference),
     ("missing-server-auth-usage", cert_manager::add_server_auth),
     ("missing-volume", kubernetes::correct_volume),
     ("plaintext-admin-api", apisix::https_admin),
@@ -59,9 +65,13 @@ const REMEDIES: &[(&str, Remedy)] = &[
     ("unchecked-server-name", envoy::compare_name),
     ("uninspected-server-name", envoy::inspect_tls),
     ("unknown-target-port", kubernetes::correct_target_port),
+    ("unqualified-secret-name", kubernetes::qualify_secret),
+    ("unreachable-issuer", nginx::deepen),
     ("unrequired-client-certificate", envoy::require_client_certificate),
     ("unsent-server-name", nginx::send_server_name),
+    ("unused-allowance", allowance::remove_comment),
     ("unverified-server", nginx::verify_server),
+    ("unwatched-discovery-file", envoy::watch_folder),
 ];
 
 /// Rounds of edits, each of which may uncover the next mistake.

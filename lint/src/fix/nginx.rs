@@ -151,6 +151,31 @@ pub fn ask_clients(site: &Site<'_>) -> Option<Fix> {
     }
 }
 
+/// A setting that the outer block has and this one lost, said here as well.
+pub fn repeat_setting(site: &Site<'_>) -> Option<Fix> {
+    let setting = site.label(1)?;
+    let edit = site.in_nginx(site.span, |path| {
+        let by = path.last()?;
+        // in another file it may be written in another way
+        let written =
+            site.written(setting).filter(|written| written.ends_with(';') && !written.contains('\n'))?;
+        edit::add(site.bytes(site.span), by, written)
+    })?;
+    fix("repeat the outer block's setting", [edit])
+}
+
+/// A depth that lets paths end at the root.
+pub fn deepen(site: &Site<'_>) -> Option<Fix> {
+    let depth = site.finding.help.as_deref()?.strip_prefix("set the depth to ")?;
+    depth.parse::<u32>().ok()?;
+    let edit = site.in_nginx(site.span, |path| {
+        let (given, block) =
+            with_siblings(path, |directive| directive.name.value.ends_with("ssl_verify_depth"))?;
+        edit::set(site.bytes(site.span), block, given, &given.name.value, depth)
+    })?;
+    fix(format!("set the depth to {depth}"), [edit])
+}
+
 /// The file of trust anchors of a program, if all its endpoints have the same one.
 fn only_authority(site: &Site<'_>, program: &Program, dialer: &Dialer) -> Option<String> {
     // which file is the right one shows in the certificate that the server presents

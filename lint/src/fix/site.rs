@@ -94,6 +94,21 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// Shows every resource of the manifests, those of lists one by one.
+    pub fn each_resource(&self, mut show: impl FnMut(Node<'_>)) {
+        for (id, file) in self.sources.iter() {
+            let may = [".yaml", ".yml", ".json"].iter().any(|ending| file.path.ends_with(ending))
+                || file.path == "-";
+            let Some(text) = self.sources.text(id).filter(|_| may) else { continue };
+            for document in self.texts.yaml(&text).iter() {
+                match document.root().get("items") {
+                    Some(items) => items.items().for_each(&mut show),
+                    None => show(document.root()),
+                }
+            }
+        }
+    }
+
     /// Gives the directives around a span to a remedy, outermost first; each is written as it is read.
     pub fn in_nginx<T>(&self, span: Span, then: impl FnOnce(&[&Directive]) -> Option<T>) -> Option<T> {
         let whole = self.sources.text(span.file)?;
