@@ -76,8 +76,8 @@ const REMEDIES: &[(&str, Remedy)] = &[
 
 /// Rounds of edits, each of which may uncover the next mistake.
 const MOST_ROUNDS: usize = 10;
-/// Fixes that are tried one by one where they do not hold together.
-const MOST_SINGLE_TRIALS: usize = 32;
+/// Judgements spent on finding out which fixes of a group hold.
+const MOST_TRIALS: usize = 24;
 /// Groups of fixes that touch the same text, each judged apart.
 const MOST_GROUPS: usize = 4;
 
@@ -237,28 +237,38 @@ fn group_that_holds(
     group: &[(usize, Fix)],
     judge: &dyn Fn(&Sources) -> Report,
 ) -> (Vec<(usize, Fix)>, After) {
-    let attempt = |chosen: &[(usize, Fix)]| {
-        let sources = edited(sources, chosen.iter().flat_map(|(_, fix)| &fix.edits))?;
-        let after = judge(&sources);
-        holds(report, &after, chosen).then_some((sources, after))
-    };
-    if group.is_empty() {
-        return (Vec::new(), None);
-    }
-    if let Some(after) = attempt(group) {
-        return (group.to_vec(), Some(after));
-    }
-    let (mut held, mut last) = (Vec::new(), None);
-    for candidate in group.iter().take(MOST_SINGLE_TRIALS).filter(|_| group.len() > 1) {
-        held.push(candidate.clone());
-        match attempt(&held) {
-            Some(after) => last = Some(after),
-            None => {
-                held.pop();
-            }
+    let mut sieve = Sieve { sources, report, judge, held: Vec::new(), after: None, trials: MOST_TRIALS };
+    sieve.take(group);
+    (sieve.held, sieve.after)
+}
+
+/// Finds the fixes that hold: all at once where they do, else half by half.
+struct Sieve<'s> {
+    sources: &'s Sources,
+    report: &'s Report,
+    judge: &'s dyn Fn(&Sources) -> Report,
+    held: Vec<(usize, Fix)>,
+    after: After,
+    trials: usize,
+}
+
+impl Sieve<'_> {
+    fn take(&mut self, candidates: &[(usize, Fix)]) {
+        let Some(left) = self.trials.checked_sub(1).filter(|_| !candidates.is_empty()) else { return };
+        self.trials = left;
+        let chosen = [self.held.as_slice(), candidates].concat();
+        let after = edited(self.sources, chosen.iter().flat_map(|(_, fix)| &fix.edits))
+            .map(|sources| ((self.judge)(&sources), sources))
+            .filter(|(after, _)| holds(self.report, after, &chosen));
+        if let Some((report, sources)) = after {
+            self.held = chosen;
+            self.after = Some((sources, report));
+        } else if candidates.len() > 1 {
+            let (one, other) = candidates.split_at(candidates.len() / 2);
+            self.take(one);
+            self.take(other);
         }
     }
-    (held, last)
 }
 
 /// The only name that is one slip of the keyboard away: a letter more, less or other, or two in the wrong order.

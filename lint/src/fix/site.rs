@@ -78,7 +78,7 @@ impl<'a> Site<'a> {
 
     fn descend<T>(&self, text: &Text, span: Span, then: impl FnOnce(&[Node<'_>]) -> Option<T>) -> Option<T> {
         let documents = self.texts.yaml(text);
-        let path = documents.iter().find_map(|document| path(document.root(), span))?;
+        let path = around(&documents, span)?;
         // a scalar that holds more than the span may be a document itself
         let embedded = path.last().filter(|last| last.kind() == Kind::Scalar && last.span() != span);
         let inner = embedded.and_then(|scalar| scalar.text()).filter(|inner| {
@@ -114,7 +114,7 @@ impl<'a> Site<'a> {
         let whole = self.sources.text(span.file)?;
         // a configuration may stand in a scalar of a manifest
         let documents = self.texts.yaml(&whole);
-        let embedded = documents.iter().find_map(|document| path(document.root(), span)).and_then(|path| {
+        let embedded = around(&documents, span).and_then(|path| {
             path.last().filter(|last| last.kind() == Kind::Scalar && !last.is_plain())?.text()
         });
         for text in embedded.into_iter().chain([whole]) {
@@ -128,6 +128,12 @@ impl<'a> Site<'a> {
         }
         None
     }
+}
+
+/// The nodes around a span in one of the documents, which follow one another.
+fn around(documents: &[Document], span: Span) -> Option<Vec<Node<'_>>> {
+    let first = documents.partition_point(|document| document.root().span().end < span.start);
+    documents.get(first..)?.iter().take(2).find_map(|document| path(document.root(), span))
 }
 
 /// The nodes around a span, outermost first.
