@@ -6,5 +6,6 @@ pub mod command;
 pub mod envoy;
 pub mod etcd;
 pub mod ingress_nginx;
+pub mod gateway_api;
 pub mod kubernetes;
 pub mod nginx;

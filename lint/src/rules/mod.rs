@@ -4,10 +4,12 @@
 //! The doc comment inside `rule!` is the rule's page: rustdoc, `mtls-lint explain` and the page print it.
 
 mod allowance;
+mod cert_manager;
 mod connection;
 mod credential;
 mod endpoint;
 mod ingress;
+mod gateway_api;
 mod kubernetes;
 mod policy;
 mod trust;
@@ -78,6 +80,19 @@ pub(crate) use rule;
 
 /// Every rule, by id.
 pub const RULES: &[Rule] = &[
+    cert_manager::certificate_without_names::RULE,
+    cert_manager::certificate_without_secret_name::RULE,
+    cert_manager::common_name_too_long::RULE,
+    cert_manager::conflicting_renewal::RULE,
+    cert_manager::conflicting_subject::RULE,
+    cert_manager::duration_too_short::RULE,
+    cert_manager::invalid_alternative_name::RULE,
+    cert_manager::invalid_certificate_duration::RULE,
+    cert_manager::invalid_key_parameters::RULE,
+    cert_manager::renew_before_exceeds_duration::RULE,
+    cert_manager::signature_algorithm_of_another_key::RULE,
+    cert_manager::unknown_certificate_usage::RULE,
+    cert_manager::unusable_name_constraints::RULE,
     connection::address_not_allowed::RULE,
     connection::common_name_through_gateway::RULE,
     connection::foreign_peer_address::RULE,
@@ -172,6 +187,19 @@ pub const RULES: &[Rule] = &[
     ingress::passed_through_client_authentication::RULE,
     ingress::secret_without_trust_bundle::RULE,
     ingress::unqualified_secret_name::RULE,
+    gateway_api::backend_policy_without_hostname::RULE,
+    gateway_api::backend_policy_without_trust::RULE,
+    gateway_api::conflicting_backend_trust::RULE,
+    gateway_api::conflicting_listener_protocol::RULE,
+    gateway_api::frontend_validation_without_ca::RULE,
+    gateway_api::insecure_client_fallback::RULE,
+    gateway_api::listener_without_certificate::RULE,
+    gateway_api::misplaced_frontend_validation::RULE,
+    gateway_api::missing_reference_grant::RULE,
+    gateway_api::unattached_backend_policy::RULE,
+    gateway_api::unsupported_certificate_reference::RULE,
+    gateway_api::unused_frontend_validation::RULE,
+    kubernetes::double_encoded_secret::RULE,
     kubernetes::issuer_without_ca::RULE,
     kubernetes::literal_password::RULE,
     kubernetes::missing_config_map::RULE,
@@ -180,6 +208,8 @@ pub const RULES: &[Rule] = &[
     kubernetes::missing_secret::RULE,
     kubernetes::missing_volume::RULE,
     kubernetes::shadowed_system_trust::RULE,
+    kubernetes::tls_secret_without_pair::RULE,
+    kubernetes::undecodable_secret::RULE,
     kubernetes::unknown_service_port::RULE,
     kubernetes::unknown_target_port::RULE,
     kubernetes::unmatched_selector::RULE,
@@ -406,6 +436,18 @@ impl<'a> Subject<'a> {
             Lookup::Missing(_) | Lookup::Unseen(_) => connection.server_label.as_deref(),
         };
         format!("{BREAKS}{client} → {}", server.unwrap_or(connection.url.as_str()))
+    }
+
+    /// Reports what the API server, a webhook or a controller refuses under this rule's name, with what to write.
+    pub fn refused_manifests(&self, rule: &Rule, help: &str, findings: &mut Vec<Finding>) {
+        let refusals = self.deployment.manifests.refusals.iter();
+        for refusal in refusals.filter(|refusal| refusal.rule == rule.id) {
+            findings.push(rule.finding(
+                refusal.message.clone(),
+                Some(help.to_owned()),
+                refusal.labels.clone(),
+            ));
+        }
     }
 
     /// Everything that programs refuse of their configuration.

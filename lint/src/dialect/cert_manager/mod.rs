@@ -4,14 +4,16 @@
 //! after two thirds, RSA 2048, `digital signature` and `key encipherment` without extended key usage.
 
 mod csi;
+mod refuse;
 mod usage;
 
-use crate::deployment::{PlannedKey, Setting, Version};
+use crate::deployment::{PlannedKey, Refusal, Setting, Version};
 use crate::dialect::kubernetes::{self, Metadata};
 use crate::source::{Located, Span};
-use crate::syntax::yaml::{Node, Problem};
+use crate::syntax::yaml::Node;
 
 pub use csi::{CsiRequest, csi_request};
+pub(crate) use refuse::hours;
 pub use usage::{Usages, usages};
 
 /// Certificates without `duration` live 90 days.
@@ -37,8 +39,6 @@ pub struct Fragment {
     pub certificates: Vec<Certificate>,
     /// Issuer and ClusterIssuer.
     pub issuers: Vec<Issuer>,
-    /// What could not be understood of them.
-    pub problems: Vec<Problem>,
 }
 
 /// A Certificate.
@@ -76,6 +76,8 @@ pub struct Certificate {
     pub issuer: IssuerReference,
     /// Keys that the Secret has beside tls.crt, tls.key and ca.crt.
     pub extra_keys: Vec<&'static str>,
+    /// What cert-manager's webhook refuses of it.
+    pub refusals: Vec<Refusal>,
     /// The `spec`.
     pub span: Span,
 }
@@ -149,7 +151,7 @@ impl Fragment {
     pub fn read(&mut self, object: Node<'_>, version: Version) -> bool {
         match kubernetes::group_kind(object) {
             Some(("cert-manager.io", "Certificate", _)) => {
-                let certificate = certificate(object, version, &mut self.problems);
+                let certificate = certificate(object, version);
                 self.certificates.push(certificate);
             }
             Some(("cert-manager.io", kind @ ("Issuer" | "ClusterIssuer"), _)) => {
@@ -161,17 +163,17 @@ impl Fragment {
     }
 }
 
-fn certificate(object: Node<'_>, version: Version, problems: &mut Vec<Problem>) -> Certificate {
+fn certificate(object: Node<'_>, version: Version) -> Certificate {
     let spec = object.get("spec").unwrap_or(object);
     let field = |key: &str| kubernetes::text(spec, key).filter(|text| !text.value.is_empty());
     let list = |key: &str| kubernetes::texts(spec, key);
     let is_ca = flag(spec, "isCA");
-    let duration = match duration(spec, "duration", problems) {
+    let duration = match duration(spec, "duration") {
         Some(duration) => Setting::Given(duration),
         None => Setting::Default { value: DEFAULT_DURATION, parent: spec.span() },
     };
     let (subject, common_name) = subject(spec);
-    Certificate {
+    let mut certificate = Certificate {
         metadata: Metadata::read(object),
         secret_name: field("secretName"),
         subject,
@@ -180,16 +182,19 @@ fn certificate(object: Node<'_>, version: Version, problems: &mut Vec<Problem>) 
         ip_addresses: list("ipAddresses"),
         uris: list("uris"),
         email_addresses: list("emailAddresses"),
-        usages: usages(spec, *is_ca.value(), problems),
+        usages: usages(spec, *is_ca.value()),
         is_ca,
-        renew_before: renew_before(spec, *duration.value(), problems),
+        renew_before: renew_before(spec, *duration.value()),
         duration,
         key: key(spec),
         rotates_key: rotates_key(spec, version),
         issuer: issuer_reference(spec),
         extra_keys: extra_keys(spec),
+        refusals: Vec::new(),
         span: spec.span(),
-    }
+    };
+    certificate.refusals = refuse::refusals(&certificate, spec, version);
+    certificate
 }
 
 fn flag(spec: Node<'_>, key: &str) -> Setting<bool> {
@@ -199,27 +204,13 @@ fn flag(spec: Node<'_>, key: &str) -> Setting<bool> {
     }
 }
 
-fn duration(spec: Node<'_>, key: &str, problems: &mut Vec<Problem>) -> Option<Located<i64>> {
+fn duration(spec: Node<'_>, key: &str) -> Option<Located<i64>> {
     let node = spec.get(key)?;
-    let text = node.as_str()?;
-    match go_duration(text) {
-        Some(seconds) => Some(Located::new(seconds, node.span())),
-        None => {
-            problems.push(Problem {
-                span: node.span(),
-                message: format!(
-                    "{key} {text} is no duration: write hours, minutes and seconds, such as 2160h or 1h30m"
-                ),
-                related: None,
-                document_lost: false,
-            });
-            None
-        }
-    }
+    Some(Located::new(go_duration(node.as_str()?)?, node.span()))
 }
 
-fn renew_before(spec: Node<'_>, lifetime: i64, problems: &mut Vec<Problem>) -> Setting<i64> {
-    if let Some(given) = duration(spec, "renewBefore", problems) {
+fn renew_before(spec: Node<'_>, lifetime: i64) -> Setting<i64> {
+    if let Some(given) = duration(spec, "renewBefore") {
         return Setting::Given(given);
     }
     if let Some(node) = spec.get("renewBeforePercentage")

@@ -2,7 +2,7 @@
 
 use crate::deployment::Setting;
 use crate::source::{Located, Span};
-use crate::syntax::yaml::{Node, Problem};
+use crate::syntax::yaml::Node;
 
 /// The two extensions.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Usages {
 
 /// Reads `usages` (`pkg/util/pki`, KeyUsagesForCertificateOrCertificateRequest): without any, `digital signature`
 /// and `key encipherment`; a CA has `cert sign` besides.
-pub fn usages(spec: Node<'_>, is_ca: bool, problems: &mut Vec<Problem>) -> Usages {
+pub fn usages(spec: Node<'_>, is_ca: bool) -> Usages {
     let listed = spec.get("usages").filter(|list| list.items().len() > 0);
     let mut key_usage = Vec::new();
     let mut extended = Vec::new();
@@ -27,14 +27,8 @@ pub fn usages(spec: Node<'_>, is_ca: bool, problems: &mut Vec<Problem>) -> Usage
                 extended.push(oid.to_owned());
             }
             Some(_) => {}
-            None => problems.push(Problem {
-                span: item.span(),
-                message: format!(
-                    "cert-manager knows no usage {word}: write one of its names, such as `client auth`"
-                ),
-                related: None,
-                document_lost: false,
-            }),
+            // refused, and said so elsewhere
+            None => {}
         }
     }
     if listed.is_none() {
@@ -83,6 +77,11 @@ pub(super) fn from_words(words: &[Located<String>], is_ca: bool, parent: Span) -
             extended_key_usage: Setting::Default { value: extended, parent },
         },
     }
+}
+
+/// Whether cert-manager knows a word of `usages`.
+pub(super) fn is_known(word: &str) -> bool {
+    meaning(word).is_some()
 }
 
 enum Meaning {

@@ -4,13 +4,16 @@
 //! their dialects read them from the same [`Node`], so that a manifest is parsed once and its tree dropped.
 
 mod pod;
+mod retired;
 mod service;
 mod store;
 mod workload;
 
+use crate::deployment::Refusal;
 use crate::source::{Located, Span};
 use crate::syntax::yaml::{Kind, Node, Problem};
 
+pub use retired::Retired;
 pub use service::{Ingress, IngressTls, PortName, Service, ServicePort};
 pub use store::{ConfigMap, Datum, Secret};
 pub use workload::{
@@ -38,6 +41,10 @@ pub struct Fragment {
     pub others: Vec<Other>,
     /// What could not be understood of them.
     pub problems: Vec<Problem>,
+    /// Objects of API versions that are no longer served.
+    pub retired: Vec<Retired>,
+    /// What the API server refuses, or no program can use.
+    pub refusals: Vec<Refusal>,
 }
 
 /// An object's `metadata`.
@@ -154,11 +161,11 @@ impl Fragment {
             },
             ("", "Service") => self.services.push(service::read(object, metadata)),
             ("", "Secret") => {
-                let secret = store::secret(object, metadata, &mut self.problems);
+                let secret = store::secret(object, metadata, &mut self.problems, &mut self.refusals);
                 self.secrets.push(secret);
             }
             ("", "ConfigMap") => {
-                let config_map = store::config_map(object, metadata, &mut self.problems);
+                let config_map = store::config_map(object, metadata, &mut self.problems, &mut self.refusals);
                 self.config_maps.push(config_map);
             }
             ("", "Namespace") => self.namespaces.push(metadata),
@@ -176,6 +183,13 @@ impl Fragment {
                 });
             }
         }
+    }
+}
+
+impl Fragment {
+    /// Takes note of an object whose API version is no longer served.
+    pub fn note_retired(&mut self, object: Node<'_>) {
+        self.retired.extend(retired::retired(object));
     }
 }
 

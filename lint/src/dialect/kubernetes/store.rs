@@ -3,7 +3,9 @@
 use base64::Engine;
 
 use super::{Metadata, problem, text};
-use crate::source::{Located, Text};
+use crate::deployment::Refusal;
+use crate::finding::Label;
+use crate::source::{Located, Span, Text};
 use crate::syntax::yaml::{Kind, Node, Problem};
 
 /// A Secret.
@@ -35,18 +37,92 @@ pub struct Datum {
     pub value: Result<Text, String>,
 }
 
-pub(super) fn secret(object: Node<'_>, metadata: Metadata, problems: &mut Vec<Problem>) -> Secret {
-    let mut data = encoded(object, "data", problems);
+pub(super) fn secret(
+    object: Node<'_>,
+    metadata: Metadata,
+    problems: &mut Vec<Problem>,
+    refusals: &mut Vec<Refusal>,
+) -> Secret {
+    let title = format!("Secret {}", metadata.path());
+    let mut data = encoded(object, "data", &title, refusals);
+    for datum in &data {
+        refusals.extend(twice_encoded(datum, &title));
+    }
     for datum in plain(object, "stringData", problems) {
         data.retain(|other| other.key.value != datum.key.value);
         data.push(datum);
     }
-    Secret { metadata, kind: text(object, "type"), data }
+    let secret = Secret { metadata, kind: text(object, "type"), data };
+    refusals.extend(without_pair(object, &secret, &title));
+    secret
 }
 
-pub(super) fn config_map(object: Node<'_>, metadata: Metadata, problems: &mut Vec<Problem>) -> ConfigMap {
+/// The API server wants both keys in a Secret of type kubernetes.io/tls.
+fn without_pair(object: Node<'_>, secret: &Secret, title: &str) -> Option<Refusal> {
+    let kind = secret.kind.as_ref().filter(|kind| kind.value == "kubernetes.io/tls")?;
+    // a part of an object, to be merged into another
+    if object.get("data").is_none() && object.get("stringData").is_none() && object.get("sops").is_some() {
+        return None;
+    }
+    let lacks = ["tls.crt", "tls.key"]
+        .into_iter()
+        .filter(|key| !secret.data.iter().any(|datum| datum.key.value == *key));
+    let lacks: Vec<&str> = lacks.collect();
+    if lacks.is_empty() {
+        return None;
+    }
+    let has: Vec<&str> = secret.data.iter().map(|datum| datum.key.value.as_str()).collect();
+    let has = if has.is_empty() { "no key".to_owned() } else { has.join(", ") };
+    let lacks = lacks.join(" and ");
+    Some(Refusal {
+        rule: "tls-secret-without-pair",
+        message: format!("{title} is of type kubernetes.io/tls and lacks {lacks}"),
+        labels: vec![
+            Label { span: kind.span, message: "this type has tls.crt and tls.key".to_owned() },
+            Label { span: secret.metadata.name.span, message: format!("has {has}") },
+        ],
+        log: Some("data[tls.crt]: Required value".to_owned()),
+    })
+}
+
+/// PEM that went through base64 once too often.
+fn twice_encoded(datum: &Datum, title: &str) -> Option<Refusal> {
+    let text = datum.value.as_ref().ok()?;
+    let once = std::str::from_utf8(text.bytes()).ok()?.trim();
+    let pem = |text: &str| text.trim_start().starts_with("-----BEGIN ");
+    if once.is_empty() || pem(once) {
+        return None;
+    }
+    let twice = decode(once).ok()?;
+    pem(std::str::from_utf8(&twice).ok()?).then(|| Refusal {
+        rule: "double-encoded-secret",
+        message: format!(
+            "{} in {title} is PEM encoded twice: whoever mounts it finds base64",
+            datum.key.value
+        ),
+        labels: vec![Label { span: text.full_span(), message: "base64 of base64".to_owned() }],
+        log: None,
+    })
+}
+
+/// The values of a Secret that is kept encrypted (SOPS) or filled in before it is applied are not seen.
+fn unseen(object: Node<'_>, written: &str) -> Option<&'static str> {
+    if object.get("sops").is_some() || written.starts_with("ENC[") {
+        return Some("it is encrypted by SOPS");
+    }
+    let template = written.starts_with('<') || written.contains("${") || written.contains("{{");
+    template.then_some("it is filled in before it is applied")
+}
+
+pub(super) fn config_map(
+    object: Node<'_>,
+    metadata: Metadata,
+    problems: &mut Vec<Problem>,
+    refusals: &mut Vec<Refusal>,
+) -> ConfigMap {
+    let title = format!("ConfigMap {}", metadata.path());
     let mut data = plain(object, "data", problems);
-    data.extend(encoded(object, "binaryData", problems));
+    data.extend(encoded(object, "binaryData", &title, refusals));
     ConfigMap { metadata, data }
 }
 
@@ -85,11 +161,15 @@ fn number(value: Node<'_>) -> bool {
     value.as_i64().is_some() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok())
 }
 
-fn encoded(object: Node<'_>, field: &str, problems: &mut Vec<Problem>) -> Vec<Datum> {
+fn encoded(object: Node<'_>, field: &str, title: &str, refusals: &mut Vec<Refusal>) -> Vec<Datum> {
     let mut found = Vec::new();
     for (key, value) in object.get(field).into_iter().flat_map(Node::entries) {
         let Some(name) = super::scalar(key) else { continue };
         let written = value.as_str().unwrap_or_default();
+        if let Some(why) = unseen(object, written) {
+            found.push(Datum { key: name, value: Err(why.to_owned()) });
+            continue;
+        }
         let decoded = if matches!(value.kind(), Kind::Sequence | Kind::Mapping) {
             Err("it is no text")
         } else {
@@ -98,16 +178,7 @@ fn encoded(object: Node<'_>, field: &str, problems: &mut Vec<Problem>) -> Vec<Da
         let value = match decoded {
             Ok(bytes) => Ok(Text::opaque(value.span(), bytes)),
             Err(why) => {
-                let message = if written.trim_start().starts_with("-----BEGIN") {
-                    format!("the value of {} is PEM, not base64: write it under stringData", name.value)
-                } else {
-                    format!(
-                        "the value of {} is not base64 ({why}): encode it, or write the text under {}",
-                        name.value,
-                        if field == "data" { "stringData" } else { "data" }
-                    )
-                };
-                problems.push(problem(value.span(), message));
+                refusals.push(not_base64(&name, value.span(), written, why, title));
                 Err(format!("the value of {} is not base64", name.value))
             }
         };
@@ -115,6 +186,23 @@ fn encoded(object: Node<'_>, field: &str, problems: &mut Vec<Problem>) -> Vec<Da
     }
     found.shrink_to_fit();
     found
+}
+
+fn not_base64(name: &Located<String>, place: Span, written: &str, why: &str, title: &str) -> Refusal {
+    let what = if written.trim_start().starts_with("-----BEGIN") {
+        "PEM, not base64".to_owned()
+    } else {
+        format!("not base64: {why}")
+    };
+    Refusal {
+        rule: "undecodable-secret",
+        message: format!("the value of {} in {title} is {what}", name.value),
+        labels: vec![
+            Label { span: name.span, message: "its value cannot be decoded".to_owned() },
+            Label { span: place, message: "stands here as it is".to_owned() },
+        ],
+        log: Some("illegal base64 data at input byte 0".to_owned()),
+    }
 }
 
 /// Standard base64 with padding; line breaks in it are skipped, as Go does.

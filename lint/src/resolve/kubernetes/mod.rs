@@ -14,6 +14,7 @@
 mod cluster;
 mod environment;
 mod ingress;
+mod gateways;
 mod issue;
 mod launch;
 mod mounts;
@@ -23,6 +24,8 @@ mod stores;
 use crate::assume::Assume;
 use crate::deployment::{Missing, PlannedCertificate, Program, Version};
 use crate::dialect::{cert_manager, kubernetes};
+use crate::deployment::{PlannedCertificate, Program, Refusal, Version};
+use crate::dialect::{cert_manager, gateway_api, kubernetes};
 use crate::finding::Incomplete;
 use crate::resolve::Launch;
 use crate::resolve::machine::{Files, Machine};
@@ -45,6 +48,8 @@ pub struct Manifests {
     pub kubernetes: kubernetes::Fragment,
     /// cert-manager's.
     pub cert_manager: cert_manager::Fragment,
+    /// The Gateway API's, as far as it speaks of TLS.
+    pub gateway_api: gateway_api::Fragment,
 }
 
 impl Manifests {
@@ -54,8 +59,10 @@ impl Manifests {
     pub fn take(&mut self, object: Node<'_>, assume: &Assume) {
         let version = assume.cert_manager.unwrap_or(CERT_MANAGER);
         if !self.cert_manager.read(object, version) {
+            self.gateway_api.read(object);
             self.kubernetes.read(object);
         }
+        self.kubernetes.note_retired(object);
     }
 }
 
@@ -78,6 +85,14 @@ pub struct Facts {
     pub missing: Vec<Missing>,
     /// Values that no output may show: those of Secrets, private keys, passwords in environments.
     pub secrets: Vec<Span>,
+    /// Secrets as they are written.
+    pub stored: Vec<kubernetes::Secret>,
+    /// ConfigMaps as they are written.
+    pub config_maps: Vec<kubernetes::ConfigMap>,
+    /// Objects of API versions that are no longer served.
+    pub retired: Vec<kubernetes::Retired>,
+    /// What the API server, a webhook or a controller refuses of the objects.
+    pub refusals: Vec<Refusal>,
 }
 
 impl Facts {
@@ -130,9 +145,9 @@ pub struct Built {
 
 /// Follows every reference between the manifests.
 pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_machine: usize) -> Built {
-    let Manifests { kubernetes: mut own, cert_manager: mut issued } = manifests;
-    let problems = own.problems.drain(..).chain(issued.problems.drain(..));
-    let incomplete = problems
+    let Manifests { kubernetes: mut own, cert_manager: mut issued, gateway_api: routes } = manifests;
+    let incomplete = std::mem::take(&mut own.problems)
+        .into_iter()
         .map(|problem| Incomplete {
             file: sources.path(problem.span.file).to_owned(),
             span: Some(problem.span),
@@ -140,11 +155,16 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         })
         .collect();
     let secrets = Facts::secret_places(&own);
+    let mut refusals = std::mem::take(&mut own.refusals);
+    refusals.extend(issued.certificates.iter_mut().flat_map(|certificate| certificate.refusals.drain(..)));
+    refusals.extend(gateways::refusals(&own, &routes));
+    let stored = own.secrets.clone();
+    let config_maps = own.config_maps.clone();
     let ingresses = std::mem::take(&mut own.ingresses);
     let creators = stores::Creators::new(&own, &ingresses);
     let mut stores = Stores::new(own.secrets, own.config_maps, creators);
     let mut planning = issue::Planning::new(&issued.issuers);
-    planning.certificates(&std::mem::take(&mut issued.certificates), &mut stores);
+    planning.certificates(&issued.certificates, &mut stores);
     drop(std::mem::take(&mut own.others));
 
     let mut machines = Vec::new();
@@ -190,6 +210,10 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         certificates: issued.certificates,
         issuers: issued.issuers,
         secrets,
+        stored,
+        config_maps,
+        retired: own.retired,
+        refusals,
     };
     Built { machines, launches, probes, planned, cluster, facts, incomplete }
 }

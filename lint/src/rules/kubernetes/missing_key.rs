@@ -28,4 +28,5 @@ const HELP: &str = "write a key that is there, or add the key";
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     lost(subject, &RULE, HELP, findings);
+    subject.refused_manifests(&RULE, HELP, findings);
 }

@@ -1,5 +1,6 @@
 //! Mistakes of the plumbing: mounts, Secrets, environments.
 
+pub mod double_encoded_secret;
 pub mod issuer_without_ca;
 pub mod literal_password;
 pub mod missing_config_map;
@@ -8,6 +9,8 @@ pub mod missing_key;
 pub mod missing_secret;
 pub mod missing_volume;
 pub mod shadowed_system_trust;
+pub mod tls_secret_without_pair;
+pub mod undecodable_secret;
 pub mod unknown_service_port;
 pub mod unknown_target_port;
 pub mod unmatched_selector;

@@ -1,0 +1,34 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A Certificate does not say into which Secret it is written.
+    ///
+    /// ## Why it matters
+    ///
+    /// The API server refuses the object. Whatever mounts the Secret waits for it in vain.
+    ///
+    /// ## How to fix
+    ///
+    /// Name the Secret that holds certificate and key:
+    ///
+    /// ```yaml
+    /// spec:
+    ///   secretName: web-tls
+    /// ```
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - `spec.secretName: Required value`
+    ///
+    /// ## Reference
+    ///
+    /// <https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.CertificateSpec>
+    "certificate-without-secret-name", Error, check
+}
+
+const HELP: &str = "write secretName under spec: the Secret that programs mount";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.refused_manifests(&RULE, HELP, findings);
+}

@@ -1,0 +1,32 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A value of a Secret was encoded twice.
+    ///
+    /// ## Why it matters
+    ///
+    /// Kubernetes decodes once: whoever mounts the Secret finds base64 where a program wants PEM. It happens where the
+    /// output of `kubectl get secret` or of `base64` is put under `stringData` again, or encoded by a template that
+    /// encodes itself.
+    ///
+    /// ## How to fix
+    ///
+    /// Decode once: `base64 -d` of the value, or move the value from `stringData` to `data`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - nginx: `PEM_read_bio_X509_AUX() failed (SSL: error:0480006C:PEM routines::no start line)`
+    /// - Go: `tls: failed to find any PEM data in certificate input`
+    ///
+    /// ## Reference
+    ///
+    /// <https://kubernetes.io/docs/tasks/configmap-secret/managing-secret-using-config-file/>
+    "double-encoded-secret", Error, check
+}
+
+const HELP: &str = "write the value encoded once: what base64 -w0 prints of the PEM file";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.refused_manifests(&RULE, HELP, findings);
+}

@@ -1,0 +1,37 @@
+use crate::finding::Finding;
+use crate::rules::{Subject, rule};
+
+rule! {
+    /// A value under data of a Secret is not base64.
+    ///
+    /// ## Why it matters
+    ///
+    /// The API server refuses the object. Text belongs under `stringData`, where the API server encodes it.
+    ///
+    /// ## How to fix
+    ///
+    /// For PEM as it is:
+    ///
+    /// ```yaml
+    /// stringData:
+    ///   tls.crt: |
+    ///     -----BEGIN CERTIFICATE-----
+    /// ```
+    ///
+    /// Or encode it on one line: `base64 -w0 tls.crt`.
+    ///
+    /// ## What you see in the logs
+    ///
+    /// - `Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0`
+    ///
+    /// ## Reference
+    ///
+    /// <https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data>
+    "undecodable-secret", Error, check
+}
+
+const HELP: &str = "move the text under stringData as it is, or write what base64 -w0 prints";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    subject.refused_manifests(&RULE, HELP, findings);
+}
