@@ -70,12 +70,6 @@ fn each_kind_of_bad_file_is_named_with_its_place_and_the_rest_is_checked() {
         ),
         ("braces", "a.json", b"{\"apiVersion\": \"v1\", ", "a.json:1:"),
         (
-            "base64",
-            "a.yaml",
-            b"apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\ndata:\n  tls.crt: \"not base64!\"\n",
-            "a.yaml:6:",
-        ),
-        (
             "keys",
             "a.yaml",
             b"apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  name: b\nspec: {}\n",

@@ -415,12 +415,13 @@ impl<'d> Shelf<'d> {
                 "the private key {} does not belong to {}, the first certificate in {}",
                 key.path.value, first.shown, credential.certificate.path.value
             );
+            let misordered = elsewhere.is_some();
             if let Some(other) = elsewhere {
                 message = format!("{message}; it belongs to {}, which stands further down", other.shown);
                 labels.push(Label { span: other.span, message: "it belongs to this one".to_owned() });
             }
             pair.unfit = Some(Unfit {
-                mistake: Mistake::MismatchedKey,
+                mistake: if misordered { Mistake::MisorderedChain } else { Mistake::MismatchedKey },
                 message,
                 words: match versions.stack {
                     Stack::OpenSsl { .. } => {

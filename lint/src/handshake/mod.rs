@@ -3,6 +3,7 @@
 mod apisix;
 mod dates;
 mod files;
+pub mod held;
 mod nearest;
 mod negotiate;
 mod outcome;

@@ -12,6 +12,7 @@ mod ingress;
 mod gateway_api;
 mod kubernetes;
 mod policy;
+mod rotation;
 mod trust;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,8 @@ use crate::deployment::{
 };
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::{Prediction, Shelf, UnixSeconds};
+use crate::handshake::held::Held;
+use crate::handshake::{Prediction, UnixSeconds};
 use crate::selection::Selected;
 use crate::source::Span;
 use crate::stack::Certificate;
@@ -43,6 +46,10 @@ pub struct Subject<'a> {
     pub allowances: &'a Allowances,
     /// Whether every connection was asked for and every source understood: what was not found is not there.
     pub complete: bool,
+    /// Certificates as they are held, whether or not a connection is known that uses them.
+    pub held: Held<'a>,
+    /// Places on which a prediction or a refusal lays the blame.
+    blamed: BTreeSet<Span>,
     /// Server contexts to which some client of the deployment has a certificate to show.
     offered: BTreeSet<Span>,
     /// Certificates that rules look into, each file read once.
@@ -80,19 +87,24 @@ pub(crate) use rule;
 
 /// Every rule, by id.
 pub const RULES: &[Rule] = &[
+    cert_manager::authority_with_end_entity_usages::RULE,
     cert_manager::certificate_without_names::RULE,
     cert_manager::certificate_without_secret_name::RULE,
     cert_manager::common_name_too_long::RULE,
     cert_manager::conflicting_renewal::RULE,
     cert_manager::conflicting_subject::RULE,
+    cert_manager::defaulted_usages::RULE,
+    cert_manager::duplicate_secret_name::RULE,
     cert_manager::duration_too_short::RULE,
     cert_manager::invalid_alternative_name::RULE,
     cert_manager::invalid_certificate_duration::RULE,
     cert_manager::invalid_key_parameters::RULE,
+    cert_manager::long_lived_certificate::RULE,
+    cert_manager::name_constraints_without_ca::RULE,
     cert_manager::renew_before_exceeds_duration::RULE,
+    cert_manager::self_signed_end_entity::RULE,
     cert_manager::signature_algorithm_of_another_key::RULE,
     cert_manager::unknown_certificate_usage::RULE,
-    cert_manager::unusable_name_constraints::RULE,
     connection::address_not_allowed::RULE,
     connection::common_name_through_gateway::RULE,
     connection::foreign_peer_address::RULE,
@@ -110,19 +122,32 @@ pub const RULES: &[Rule] = &[
     connection::unknown_issuer::RULE,
     connection::unknown_server_name::RULE,
     connection::wrong_api_key::RULE,
+    credential::address_as_dns_name::RULE,
+    credential::certificate_outlives_issuer::RULE,
     credential::certificate_without_key::RULE,
+    credential::common_name_only::RULE,
     credential::encrypted_key::RULE,
+    credential::end_entity_is_ca::RULE,
     credential::expired_certificate::RULE,
+    credential::expiring_certificate::RULE,
     credential::malformed_certificate::RULE,
     credential::mismatched_key::RULE,
+    credential::misordered_chain::RULE,
     credential::missing_client_auth_usage::RULE,
     credential::missing_credential::RULE,
     credential::missing_server_auth_usage::RULE,
     credential::missing_server_certificate::RULE,
     credential::name_constraint_violated::RULE,
+    credential::nameless_authority::RULE,
     credential::not_yet_valid_certificate::RULE,
+    credential::public_client_certificate::RULE,
+    credential::root_in_chain::RULE,
+    credential::uncritical_alternative_names::RULE,
     credential::unknown_critical_extension::RULE,
+    credential::unportable_wildcard::RULE,
+    credential::unrelated_certificate::RULE,
     credential::unsuitable_key_usage::RULE,
+    credential::usage_excluded_by_issuer::RULE,
     credential::weak_key::RULE,
     credential::weak_signature::RULE,
     endpoint::accepted_expired_certificate::RULE,
@@ -199,7 +224,10 @@ pub const RULES: &[Rule] = &[
     gateway_api::unattached_backend_policy::RULE,
     gateway_api::unsupported_certificate_reference::RULE,
     gateway_api::unused_frontend_validation::RULE,
+    kubernetes::decimal_file_mode::RULE,
     kubernetes::double_encoded_secret::RULE,
+    kubernetes::empty_tls_secret::RULE,
+    kubernetes::folded_configuration::RULE,
     kubernetes::issuer_without_ca::RULE,
     kubernetes::literal_password::RULE,
     kubernetes::missing_config_map::RULE,
@@ -207,6 +235,9 @@ pub const RULES: &[Rule] = &[
     kubernetes::missing_key::RULE,
     kubernetes::missing_secret::RULE,
     kubernetes::missing_volume::RULE,
+    kubernetes::private_key_in_config_map::RULE,
+    kubernetes::probe_without_client_certificate::RULE,
+    kubernetes::retired_api_version::RULE,
     kubernetes::shadowed_system_trust::RULE,
     kubernetes::tls_secret_without_pair::RULE,
     kubernetes::undecodable_secret::RULE,
@@ -230,7 +261,14 @@ pub const RULES: &[Rule] = &[
     policy::unregistered_filter::RULE,
     policy::untrusted_policy_anchor::RULE,
     policy::unvouched_certificate::RULE,
+    rotation::rekeyed_authority::RULE,
+    rotation::renewal_loop::RULE,
+    rotation::renewed_after_issuer_expires::RULE,
+    rotation::reused_key::RULE,
+    rotation::secret_mounted_by_sub_path::RULE,
+    rotation::unreloaded_certificate::RULE,
     trust::empty_trust_bundle::RULE,
+    trust::expired_trust_anchor::RULE,
     trust::invalid_signature::RULE,
     trust::issuer_not_ca::RULE,
     trust::issuer_with_other_key::RULE,
@@ -239,6 +277,7 @@ pub const RULES: &[Rule] = &[
     trust::missing_trust_bundle::RULE,
     trust::path_length_exceeded::RULE,
     trust::pin_mismatch::RULE,
+    trust::private_key_in_trust_bundle::RULE,
     trust::revoked_certificate::RULE,
     trust::rootless_trust_bundle::RULE,
     trust::unreachable_issuer::RULE,
@@ -278,6 +317,7 @@ impl<'a> Subject<'a> {
         at: UnixSeconds,
         expires_within: i64,
     ) -> Self {
+        let held = Held::of(deployment);
         let mut subject = Self {
             deployment,
             predictions,
@@ -285,6 +325,8 @@ impl<'a> Subject<'a> {
             expires_within,
             allowances: &NOTHING_ALLOWED,
             complete: true,
+            held,
+            blamed: BTreeSet::new(),
             offered: BTreeSet::new(),
             shelf: Shelf::new(deployment),
         };
@@ -295,7 +337,16 @@ impl<'a> Subject<'a> {
             Some(subject.context(subject.listener(server)?.1, tls)?.span)
         });
         subject.offered = offered.collect();
+        let predicted = predictions.iter().filter_map(|prediction| prediction.why.first());
+        let predicted = predicted.flat_map(|why| &why.labels);
+        let refused = subject.refusals().flat_map(|(_, refusal)| &refusal.labels);
+        subject.blamed = predicted.chain(refused).map(|label| label.span).collect();
         subject
+    }
+
+    /// Whether a connection or a start breaks on what stands here: its rule speaks, and those of mere habit keep still.
+    pub fn is_blamed(&self, span: Span) -> bool {
+        self.blamed.contains(&span)
     }
 
     /// Every listener with its program.

@@ -48,6 +48,8 @@ pub struct Certificate {
     pub extended_key_usage: Option<Vec<String>>,
     /// subjectAltName.
     pub alternative_names: Option<Vec<GeneralName>>,
+    /// subjectAltName is marked critical.
+    pub critical_names: bool,
     /// Something of subjectAltName that Go refuses to parse.
     pub malformed_names: Option<String>,
     /// subjectKeyIdentifier.
@@ -382,6 +384,7 @@ impl Certificate {
             key_usage: None,
             extended_key_usage: None,
             alternative_names: None,
+            critical_names: false,
             malformed_names: None,
             subject_key_id: None,
             authority_key_id: None,
@@ -455,6 +458,7 @@ impl Certificate {
             key_usage: (!planned.key_usage.value().is_empty()).then_some(bits),
             extended_key_usage: (!usages.is_empty()).then(|| usages.clone()),
             alternative_names: (!names.is_empty()).then_some(names),
+            critical_names: planned.subject.value().is_empty(),
             malformed_names: None,
             subject_key_id: Some(key_digest.to_vec()),
             authority_key_id: issuer
@@ -588,6 +592,7 @@ impl Certificate {
                     names.push(general_name(part));
                 }
                 self.alternative_names = Some(names);
+                self.critical_names = critical;
             }
             "2.5.29.14" => self.subject_key_id = Some(der::first(value)?.content.to_vec()),
             "2.5.29.35" => self.authority_key_id = Some(read_authority_key_id(der::first(value)?.content)?),

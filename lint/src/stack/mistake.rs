@@ -45,6 +45,8 @@ mistakes! {
     MissingClientAuthUsage => "missing-client-auth-usage",
     /// extKeyUsage lacks serverAuth.
     MissingServerAuthUsage => "missing-server-auth-usage",
+    /// The extended key usage of an issuing certificate excludes what the end-entity certificate is used for.
+    UsageExcludedByIssuer => "usage-excluded-by-issuer",
     /// keyUsage forbids what the key is used for.
     UnsuitableKeyUsage => "unsuitable-key-usage",
     /// An issuing certificate is no CA.
@@ -79,6 +81,8 @@ mistakes! {
     MissingTrustBundle => "missing-trust-bundle",
     /// Certificate and private key do not belong together.
     MismatchedKey => "mismatched-key",
+    /// The private key belongs to another certificate of the file than the first.
+    MisorderedChain => "misordered-chain",
     /// The private key is encrypted and no passphrase is given.
     EncryptedKey => "encrypted-key",
     /// A certificate, key, bundle or list file that this program cannot read.
@@ -116,9 +120,10 @@ mistakes! {
 }
 
 impl Mistake {
-    /// The missing usage for a purpose.
-    pub fn missing_usage(purpose: Purpose) -> Self {
+    /// The missing usage for a purpose, in the end-entity certificate or above it.
+    pub fn missing_usage(depth: usize, purpose: Purpose) -> Self {
         match purpose {
+            _ if depth > 0 => Self::UsageExcludedByIssuer,
             Purpose::Server => Self::MissingServerAuthUsage,
             Purpose::Client => Self::MissingClientAuthUsage,
         }

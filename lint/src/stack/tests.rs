@@ -266,13 +266,13 @@ fn the_stacks_disagree_about_the_same_certificates() {
             "an anchor for clients alone",
             vec![good.clone()],
             vec![Mint { usages: &[CLIENT_AUTH], ..root.clone() }],
-            [Some(MissingServerAuthUsage), Some(MissingServerAuthUsage), Some(MissingServerAuthUsage), no],
+            [Some(UsageExcludedByIssuer), Some(UsageExcludedByIssuer), Some(UsageExcludedByIssuer), no],
         ),
         (
             "an intermediate for any usage",
             vec![below.clone(), Mint { usages: &[ANY_USAGE], ..inter.clone() }],
             vec![root.clone()],
-            [Some(MissingServerAuthUsage), Some(MissingServerAuthUsage), no, Some(MissingServerAuthUsage)],
+            [Some(UsageExcludedByIssuer), Some(UsageExcludedByIssuer), no, Some(UsageExcludedByIssuer)],
         ),
         (
             "a certificate for any usage",

@@ -31,6 +31,12 @@ const TABLE: &[(&str, Role, &[&str], Change)] = &[
     ("server-ed25519", Role::Server, &[SERVER], |p| vary(p, KEYS, "key ed25519")),
     ("server-p384", Role::Server, &[SERVER], |p| vary(p, KEYS, "key p384")),
     ("server-expired", Role::Server, &[SERVER], |p| p.leaf.validity = EXPIRED),
+    ("server-expiring", Role::Server, &[SERVER], |p| p.leaf.validity = ((2025, 12, 10), (2026, 12, 10))),
+    ("server-outliving", Role::Server, &[SERVER], |p| {
+        own_root(p);
+        p.root().validity = ((2020, 1, 1), (2040, 1, 1));
+    }),
+    ("server-authority", Role::Server, &[SERVER], |p| vary(p, ODDITIES, "CA:TRUE")),
     ("server-not-yet", Role::Server, &[SERVER], |p| p.leaf.validity = NOT_YET),
     ("server-other-name", Role::Server, &["elsewhere.example.test"], |_| ()),
     ("server-wildcard", Role::Server, &["*.example.test"], |_| ()),

@@ -193,7 +193,7 @@ fn certificate(object: Node<'_>, version: Version) -> Certificate {
         refusals: Vec::new(),
         span: spec.span(),
     };
-    certificate.refusals = refuse::refusals(&certificate, spec, version);
+    certificate.refusals = refuse::refusals(&certificate, spec);
     certificate
 }
 

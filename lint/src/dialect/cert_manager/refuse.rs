@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::deployment::{Refusal, Version};
+use crate::deployment::Refusal;
 use crate::dialect::kubernetes;
 use crate::finding::Label;
 use crate::source::{Located, Span};
@@ -16,11 +16,9 @@ const LONGEST_COMMON_NAME: usize = 64;
 const SHORTEST_DURATION: i64 = 3600;
 /// `MinimumRenewBefore`.
 const SHORTEST_RENEW_BEFORE: i64 = 300;
-/// The feature gate NameConstraints is on by default since this release.
-const NAME_CONSTRAINTS_SINCE: Version = Version(1, 17, 0);
 
 /// Everything the webhook refuses, in the order in which it looks.
-pub(super) fn refusals(certificate: &Certificate, spec: Node<'_>, version: Version) -> Vec<Refusal> {
+pub(super) fn refusals(certificate: &Certificate, spec: Node<'_>) -> Vec<Refusal> {
     let mut found = Vec::new();
     let name = format!("Certificate {}", certificate.metadata.path());
     secret_name(certificate, &name, &mut found);
@@ -28,8 +26,13 @@ pub(super) fn refusals(certificate: &Certificate, spec: Node<'_>, version: Versi
     names(certificate, spec, &name, &mut found);
     key(spec, &name, &mut found);
     validity(certificate, spec, &name, &mut found);
-    constraints(certificate, spec, &name, version, &mut found);
+    constraints(certificate, spec, &name, &mut found);
     found
+}
+
+/// Filled in before it is applied (`${HOST}`, `$(HOST)`, `<host>`): what it will be is not known.
+fn is_template(text: &str) -> bool {
+    ["${", "$(", "{{", "<"].iter().any(|start| text.contains(start))
 }
 
 fn refuse(
@@ -95,7 +98,7 @@ fn subject(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Ve
 
 fn names(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
     for address in &certificate.ip_addresses {
-        if address.value.parse::<IpAddr>().is_err() {
+        if address.value.parse::<IpAddr>().is_err() && !is_template(&address.value) {
             let message = format!("{} in ipAddresses of {name} is no IP address", address.value);
             let places = vec![(address.span, "no IP address")];
             refuse(found, "invalid-alternative-name", message, places, "invalid IP address");
@@ -112,7 +115,7 @@ fn names(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Vec<
     }
     for usage in spec.get("usages").into_iter().flat_map(Node::items) {
         let word = usage.as_str().unwrap_or_default();
-        if !super::usage::is_known(word) {
+        if !super::usage::is_known(word) && !is_template(word) {
             let message = format!("{name} asks for the usage {word}, which cert-manager does not know");
             let places = vec![(usage.span(), "no name of a usage")];
             refuse(found, "unknown-certificate-usage", message, places, "unknown keyusage");
@@ -122,8 +125,11 @@ fn names(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Vec<
 
 /// What keeps a text from being the address alone, where that is certain.
 fn no_mailbox(text: &str) -> Option<&'static str> {
-    if text.contains('<') {
+    if text.contains('<') && text.contains('@') {
         return Some("is more than the e-mail address itself");
+    }
+    if is_template(text) {
+        return None;
     }
     match text.rsplit_once('@') {
         Some((local, domain)) if !local.is_empty() && !domain.is_empty() => None,
@@ -137,6 +143,9 @@ fn key(spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
         .and_then(|key| kubernetes::text(key, "algorithm"))
         .filter(|algorithm| !algorithm.value.is_empty());
     let size = key.and_then(|key| key.get("size")).and_then(|node| Some((node.as_i64()?, node.span())));
+    if algorithm.as_ref().is_some_and(|algorithm| is_template(&algorithm.value)) {
+        return;
+    }
     let written = algorithm.as_ref().map_or("RSA", |algorithm| algorithm.value.as_str());
     let allowed: &[&str] = match written {
         "RSA" => &["SHA256WithRSA", "SHA384WithRSA", "SHA512WithRSA"],
@@ -167,6 +176,7 @@ fn key(spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
     }
     if let Some(signature) = kubernetes::text(spec, "signatureAlgorithm")
         && !signature.value.is_empty()
+        && !is_template(&signature.value)
         && !allowed.contains(&signature.value.as_str())
     {
         let message =
@@ -186,6 +196,7 @@ fn validity(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut V
         if let Some(node) = spec.get(field)
             && let Some(text) = node.as_str()
             && super::go_duration(text).is_none()
+            && !is_template(text)
         {
             let message = format!("{field} of {name} is {text}, which is no duration");
             let places = vec![(node.span(), "hours are the largest unit: 2160h")];
@@ -246,32 +257,21 @@ fn validity(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut V
     }
 }
 
-fn constraints(
-    certificate: &Certificate,
-    spec: Node<'_>,
-    name: &str,
-    version: Version,
-    found: &mut Vec<Refusal>,
-) {
+/// Whether the feature gate NameConstraints is on is not seen.
+fn constraints(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
     let Some(place) = spec.key_span("nameConstraints") else { return };
-    if version < NAME_CONSTRAINTS_SINCE {
-        let message = format!(
-            "{name} has name constraints, for which cert-manager {version} wants its feature gate NameConstraints"
-        );
-        let log = "feature gate NameConstraints must be enabled";
-        refuse(found, "unusable-name-constraints", message, vec![(place, "behind a feature gate")], log);
-    } else if !certificate.is_ca.value() {
+    if !certificate.is_ca.value() {
         let message = format!("{name} has name constraints and is no CA");
         let places = vec![(place, "only a CA has them"), (certificate.is_ca.span(), "isCA is not true")];
         let log = "isCa should be true when nameConstraints is set";
-        refuse(found, "unusable-name-constraints", message, places, log);
+        refuse(found, "name-constraints-without-ca", message, places, log);
     }
 }
 
 /// Seconds as people write them: `90 days`, `36 hours`, `10 minutes`.
 pub(crate) fn hours(seconds: i64) -> String {
     let (count, unit) = match seconds {
-        seconds if seconds % 86_400 == 0 && seconds != 0 => (seconds / 86_400, "day"),
+        seconds if seconds % 86_400 == 0 && seconds != 0 || seconds > 864_000 => (seconds / 86_400, "day"),
         seconds if seconds % 3_600 == 0 => (seconds / 3_600, "hour"),
         seconds => (seconds / 60, "minute"),
     };

@@ -43,6 +43,8 @@ pub struct Fragment {
     pub problems: Vec<Problem>,
     /// Objects of API versions that are no longer served.
     pub retired: Vec<Retired>,
+    /// Values that could not be decoded, whatever they are: no output may show them.
+    pub hidden: Vec<Span>,
     /// What the API server refuses, or no program can use.
     pub refusals: Vec<Refusal>,
 }
@@ -161,11 +163,18 @@ impl Fragment {
             },
             ("", "Service") => self.services.push(service::read(object, metadata)),
             ("", "Secret") => {
-                let secret = store::secret(object, metadata, &mut self.problems, &mut self.refusals);
+                let secret =
+                    store::secret(object, metadata, &mut self.problems, &mut self.refusals, &mut self.hidden);
                 self.secrets.push(secret);
             }
             ("", "ConfigMap") => {
-                let config_map = store::config_map(object, metadata, &mut self.problems, &mut self.refusals);
+                let config_map = store::config_map(
+                    object,
+                    metadata,
+                    &mut self.problems,
+                    &mut self.refusals,
+                    &mut self.hidden,
+                );
                 self.config_maps.push(config_map);
             }
             ("", "Namespace") => self.namespaces.push(metadata),

@@ -187,6 +187,7 @@ fn keys(node: Node<'_>, name: &str) -> Keys {
         }),
         optional: flag(node, "optional").unwrap_or(false),
         mode: mode(node, "defaultMode"),
+        mode_place: node.get("defaultMode").map(Node::span),
         span: node.span(),
     }
 }

@@ -6,6 +6,7 @@ use super::{Metadata, problem, text};
 use crate::deployment::Refusal;
 use crate::finding::Label;
 use crate::source::{Located, Span, Text};
+use crate::syntax::pem;
 use crate::syntax::yaml::{Kind, Node, Problem};
 
 /// A Secret.
@@ -35,6 +36,22 @@ pub struct Datum {
     pub key: Located<String>,
     /// Its bytes, or why they could not be read.
     pub value: Result<Text, String>,
+    /// It is written as a folded scalar, which joins its lines.
+    pub folded: bool,
+}
+
+impl Datum {
+    /// Whether a private key stands in it, not encrypted.
+    pub fn holds_private_key(&self) -> bool {
+        let Ok(text) = &self.value else { return false };
+        let is_key = |block: &pem::Block| {
+            block.label.ends_with("PRIVATE KEY")
+                && block.label != "ENCRYPTED PRIVATE KEY"
+                && !block.encrypted
+                && block.content.as_ref().is_ok_and(|der| der.len() > 32)
+        };
+        pem::blocks(text.bytes()).iter().any(is_key)
+    }
 }
 
 pub(super) fn secret(
@@ -42,9 +59,10 @@ pub(super) fn secret(
     metadata: Metadata,
     problems: &mut Vec<Problem>,
     refusals: &mut Vec<Refusal>,
+    hidden: &mut Vec<Span>,
 ) -> Secret {
     let title = format!("Secret {}", metadata.path());
-    let mut data = encoded(object, "data", &title, refusals);
+    let mut data = encoded(object, "data", &title, refusals, hidden);
     for datum in &data {
         refusals.extend(twice_encoded(datum, &title));
     }
@@ -119,10 +137,11 @@ pub(super) fn config_map(
     metadata: Metadata,
     problems: &mut Vec<Problem>,
     refusals: &mut Vec<Refusal>,
+    hidden: &mut Vec<Span>,
 ) -> ConfigMap {
     let title = format!("ConfigMap {}", metadata.path());
     let mut data = plain(object, "data", problems);
-    data.extend(encoded(object, "binaryData", &title, refusals));
+    data.extend(encoded(object, "binaryData", &title, refusals, hidden));
     ConfigMap { metadata, data }
 }
 
@@ -130,6 +149,7 @@ fn plain(object: Node<'_>, field: &str, problems: &mut Vec<Problem>) -> Vec<Datu
     let mut found = Vec::new();
     for (key, value) in object.get(field).into_iter().flat_map(Node::entries) {
         let Some(name) = super::scalar(key) else { continue };
+        let folded = value.is_folded();
         let value = match value.kind() {
             Kind::Null => Ok(Text::opaque(value.span(), Vec::new())),
             Kind::Scalar => {
@@ -151,7 +171,7 @@ fn plain(object: Node<'_>, field: &str, problems: &mut Vec<Problem>) -> Vec<Datu
                 Err(format!("the value of {} is no text", name.value))
             }
         };
-        found.push(Datum { key: name, value });
+        found.push(Datum { key: name, value, folded });
     }
     found.shrink_to_fit();
     found
@@ -161,13 +181,19 @@ fn number(value: Node<'_>) -> bool {
     value.as_i64().is_some() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok())
 }
 
-fn encoded(object: Node<'_>, field: &str, title: &str, refusals: &mut Vec<Refusal>) -> Vec<Datum> {
+fn encoded(
+    object: Node<'_>,
+    field: &str,
+    title: &str,
+    refusals: &mut Vec<Refusal>,
+    hidden: &mut Vec<Span>,
+) -> Vec<Datum> {
     let mut found = Vec::new();
     for (key, value) in object.get(field).into_iter().flat_map(Node::entries) {
         let Some(name) = super::scalar(key) else { continue };
         let written = value.as_str().unwrap_or_default();
         if let Some(why) = unseen(object, written) {
-            found.push(Datum { key: name, value: Err(why.to_owned()) });
+            found.push(Datum { key: name, value: Err(why.to_owned()), folded: false });
             continue;
         }
         let decoded = if matches!(value.kind(), Kind::Sequence | Kind::Mapping) {
@@ -178,11 +204,12 @@ fn encoded(object: Node<'_>, field: &str, title: &str, refusals: &mut Vec<Refusa
         let value = match decoded {
             Ok(bytes) => Ok(Text::opaque(value.span(), bytes)),
             Err(why) => {
+                hidden.push(value.span());
                 refusals.push(not_base64(&name, value.span(), written, why, title));
                 Err(format!("the value of {} is not base64", name.value))
             }
         };
-        found.push(Datum { key: name, value });
+        found.push(Datum { key: name, value, folded: false });
     }
     found.shrink_to_fit();
     found

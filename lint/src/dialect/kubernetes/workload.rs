@@ -210,6 +210,8 @@ pub struct Keys {
     pub optional: bool,
     /// `defaultMode` (0644 where it is not written).
     pub mode: Option<u32>,
+    /// Where `defaultMode` is written.
+    pub mode_place: Option<Span>,
     /// Where it is written.
     pub span: Span,
 }

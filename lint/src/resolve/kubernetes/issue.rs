@@ -215,6 +215,11 @@ impl<'m> Planning<'m> {
         if let Some(issuer) = self.issuers.get(&key) {
             return Ok(Some(issuer));
         }
+        // the issuers of a cluster often belong to others: where none is seen, they lie elsewhere
+        let cluster_wide = key.0.is_none() && !self.issuers.keys().any(|(namespace, _)| namespace.is_none());
+        if cluster_wide && !self.by_name.contains_key(name.value.as_str()) {
+            return Ok(None);
+        }
         let mut labels = vec![Label { span: name.span, message: "names this issuer".to_owned() }];
         for other in self.by_name.get(name.value.as_str()).map_or(&[][..], Vec::as_slice).iter().take(2) {
             let message = match (other.cluster, reference.kind.is_given()) {

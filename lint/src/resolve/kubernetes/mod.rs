@@ -9,7 +9,7 @@
 //! What is missing and what is unseen: a Secret, ConfigMap or issuer that no object of the sources makes is missing,
 //! unless something in the sources makes objects that are not among them (an operator's resource, a HelmRelease, a Job
 //! that names it) or its name is one that clusters make themselves; or it stands under another namespace and one of
-//! the two objects names none.
+//! the two objects names none; or it is a ClusterIssuer, and none is among the sources.
 
 mod cluster;
 mod environment;
@@ -89,6 +89,8 @@ pub struct Facts {
     pub stored: Vec<kubernetes::Secret>,
     /// ConfigMaps as they are written.
     pub config_maps: Vec<kubernetes::ConfigMap>,
+    /// trust-manager distributes trust: a Bundle is among the objects.
+    pub has_bundles: bool,
     /// Objects of API versions that are no longer served.
     pub retired: Vec<kubernetes::Retired>,
     /// What the API server, a webhook or a controller refuses of the objects.
@@ -110,7 +112,9 @@ impl Facts {
             }
             _ => None,
         });
-        hidden.chain(passwords).collect()
+        let keys = own.config_maps.iter().flat_map(|map| &map.data).filter(|datum| datum.holds_private_key());
+        let keys = keys.filter_map(|datum| datum.value.as_ref().ok()).map(Text::full_span);
+        hidden.chain(passwords).chain(keys).chain(own.hidden.iter().copied()).collect()
     }
 }
 
@@ -158,6 +162,10 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     let mut refusals = std::mem::take(&mut own.refusals);
     refusals.extend(issued.certificates.iter_mut().flat_map(|certificate| certificate.refusals.drain(..)));
     refusals.extend(gateways::refusals(&own, &routes));
+    let has_bundles = own
+        .others
+        .iter()
+        .any(|other| other.kind == "Bundle" && other.api_version.starts_with("trust.cert-manager.io/"));
     let stored = own.secrets.clone();
     let config_maps = own.config_maps.clone();
     let ingresses = std::mem::take(&mut own.ingresses);
@@ -212,6 +220,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         secrets,
         stored,
         config_maps,
+        has_bundles,
         retired: own.retired,
         refusals,
     };

@@ -1,3 +1,4 @@
+use crate::deployment::{Connection, DialerPurpose};
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -32,5 +33,9 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    // the kubelet's probes have a rule of their own
+    let probes = |connection: &Connection| {
+        subject.dialer_of(connection).is_some_and(|(_, dialer)| dialer.purpose == DialerPurpose::Probe)
+    };
+    subject.named_on(&RULE, findings, |connection| !probes(connection));
 }

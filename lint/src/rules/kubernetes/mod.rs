@@ -1,6 +1,9 @@
 //! Mistakes of the plumbing: mounts, Secrets, environments.
 
+pub mod decimal_file_mode;
 pub mod double_encoded_secret;
+pub mod empty_tls_secret;
+pub mod folded_configuration;
 pub mod issuer_without_ca;
 pub mod literal_password;
 pub mod missing_config_map;
@@ -8,6 +11,9 @@ pub mod missing_issuer;
 pub mod missing_key;
 pub mod missing_secret;
 pub mod missing_volume;
+pub mod private_key_in_config_map;
+pub mod probe_without_client_certificate;
+pub mod retired_api_version;
 pub mod shadowed_system_trust;
 pub mod tls_secret_without_pair;
 pub mod undecodable_secret;

@@ -1,6 +1,7 @@
 //! Mistakes of trust bundles and certification paths.
 
 pub mod empty_trust_bundle;
+pub mod expired_trust_anchor;
 pub mod invalid_signature;
 pub mod issuer_not_ca;
 pub mod issuer_with_other_key;
@@ -9,6 +10,7 @@ pub mod missing_root;
 pub mod missing_trust_bundle;
 pub mod path_length_exceeded;
 pub mod pin_mismatch;
+pub mod private_key_in_trust_bundle;
 pub mod revoked_certificate;
 pub mod rootless_trust_bundle;
 pub mod unreachable_issuer;

@@ -217,7 +217,7 @@ impl Check<'_> {
             if usages.iter().any(|oid| oid == ANY_USAGE) {
                 message.push_str("; BoringSSL does not take anyExtendedKeyUsage for it");
             }
-            return Err(self.fault(Mistake::missing_usage(purpose), 26, depth, message));
+            return Err(self.fault(Mistake::missing_usage(depth, purpose), 26, depth, message));
         }
         if depth > 0 {
             return Ok(());

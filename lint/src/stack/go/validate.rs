@@ -41,7 +41,7 @@ pub fn validate(question: &Question<'_>, knowledge: &Knowledge<'_>) -> Result<Ve
                 .map(|(depth, certificate)| (depth, Arc::clone(certificate)))
                 .unwrap_or((0, Arc::clone(end_entity)));
             Err(Fault {
-                mistake: Mistake::missing_usage(question.purpose),
+                mistake: Mistake::missing_usage(blamed.0, question.purpose),
                 number: None,
                 text: "x509: certificate specifies an incompatible key usage".to_owned(),
                 depth: blamed.0,

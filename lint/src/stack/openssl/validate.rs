@@ -561,7 +561,7 @@ fn unfit(certificate: &Certificate, purpose: Purpose, depth: usize) -> Option<(M
             if usages.iter().any(|oid| oid == ANY_USAGE) {
                 message.push_str("; OpenSSL does not take anyExtendedKeyUsage for it");
             }
-            return Some((Mistake::missing_usage(purpose), message));
+            return Some((Mistake::missing_usage(depth, purpose), message));
         }
     }
     if depth > 0 {
@@ -588,7 +588,7 @@ fn unfit(certificate: &Certificate, purpose: Purpose, depth: usize) -> Option<(M
     let netscape = if purpose == Purpose::Client { 0x80 } else { 0x40 };
     if certificate.netscape_type.is_some_and(|bits| bits & netscape == 0) {
         return Some((
-            Mistake::missing_usage(purpose),
+            Mistake::missing_usage(depth, purpose),
             format!("{} has a Netscape certificate type for another use", say::which(depth, certificate)),
         ));
     }

@@ -231,6 +231,24 @@ impl<'d> Node<'d> {
         matches!(data.shape, Shape::Slice | Shape::Owned | Shape::Null) && data.style.typed
     }
 
+    /// Whether it is a folded block scalar (`>`), whose line breaks become spaces, over several lines.
+    pub fn is_folded(self) -> bool {
+        let data = self.data();
+        if data.style.writing != Writing::Block {
+            return false;
+        }
+        let bytes = self.document.text.bytes();
+        let Some(before) = bytes.get(..data.start as usize) else { return false };
+        let mut lines = before.split(|byte| *byte == b'\n').rev();
+        let header =
+            lines.find(|line| line.iter().any(|byte| !byte.is_ascii_whitespace())).unwrap_or_default();
+        let header = String::from_utf8_lossy(header);
+        let header = header.split(" #").next().unwrap_or_default().trim_end();
+        let header = header.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+        let written = bytes.get(data.start as usize..data.end as usize).unwrap_or_default();
+        header.ends_with('>') && written.contains(&b'\n')
+    }
+
     /// A boolean as kubectl reads it: plain `true`, `yes`, `on`, …; None for anything else.
     pub fn as_bool(self) -> Option<bool> {
         if !self.is_plain() {
