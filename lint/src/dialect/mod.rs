@@ -5,7 +5,7 @@ pub mod cert_manager;
 pub mod command;
 pub mod envoy;
 pub mod etcd;
-pub mod ingress_nginx;
 pub mod gateway_api;
+pub mod ingress_nginx;
 pub mod kubernetes;
 pub mod nginx;

@@ -62,21 +62,20 @@ pub struct Held<'d> {
 
 impl<'d> Held<'d> {
     /// Loads every file once, as its program does; what it refuses is not held.
-    pub fn of(deployment: &'d Deployment) -> Self {
-        let shelf = Shelf::new(deployment);
+    pub(crate) fn of(deployment: &'d Deployment, shelf: &Shelf<'_>) -> Self {
         let mut held = Self::default();
         for program in &deployment.programs {
             for context in program.listeners.iter().flat_map(|l| &l.tls).flat_map(|tls| &tls.contexts) {
                 for credential in &context.credentials {
-                    held.present(&shelf, program, Purpose::Server, credential);
+                    held.present(shelf, program, Purpose::Server, credential);
                 }
-                held.trust(&shelf, program, &context.client_auth.trust);
+                held.trust(shelf, program, &context.client_auth.trust);
             }
             for tls in program.dialers.iter().filter_map(|dialer| dialer.tls.as_ref()) {
                 if let Some(credential) = &tls.credential {
-                    held.present(&shelf, program, Purpose::Client, credential);
+                    held.present(shelf, program, Purpose::Client, credential);
                 }
-                held.trust(&shelf, program, &tls.trust);
+                held.trust(shelf, program, &tls.trust);
             }
         }
         for secret in &deployment.manifests.stored {
@@ -88,7 +87,7 @@ impl<'d> Held<'d> {
                 held.stored.push(Stored { title, name: secret.metadata.name.span, chain });
             }
         }
-        held.outlived = held.find_outlived(&shelf);
+        held.outlived = held.find_outlived(shelf);
         held
     }
 

@@ -8,8 +8,8 @@ mod cert_manager;
 mod connection;
 mod credential;
 mod endpoint;
-mod ingress;
 mod gateway_api;
+mod ingress;
 mod kubernetes;
 mod policy;
 mod rotation;
@@ -24,9 +24,8 @@ use crate::deployment::{
     Refusal, ServerContext, Trust, Versions,
 };
 use crate::finding::{Finding, Label, Severity};
-use crate::handshake::{Prediction, Shelf, UnixSeconds};
 use crate::handshake::held::Held;
-use crate::handshake::{Prediction, UnixSeconds};
+use crate::handshake::{Prediction, Shelf, UnixSeconds};
 use crate::selection::Selected;
 use crate::source::Span;
 use crate::stack::Certificate;
@@ -206,12 +205,6 @@ pub const RULES: &[Rule] = &[
     endpoint::unverified_server::RULE,
     endpoint::unwatched_discovery_file::RULE,
     endpoint::wildcard_peer_names::RULE,
-    ingress::disputed_client_trust::RULE,
-    ingress::ineffective_annotation::RULE,
-    ingress::loose_common_name_pattern::RULE,
-    ingress::passed_through_client_authentication::RULE,
-    ingress::secret_without_trust_bundle::RULE,
-    ingress::unqualified_secret_name::RULE,
     gateway_api::backend_policy_without_hostname::RULE,
     gateway_api::backend_policy_without_trust::RULE,
     gateway_api::conflicting_backend_trust::RULE,
@@ -224,6 +217,12 @@ pub const RULES: &[Rule] = &[
     gateway_api::unattached_backend_policy::RULE,
     gateway_api::unsupported_certificate_reference::RULE,
     gateway_api::unused_frontend_validation::RULE,
+    ingress::disputed_client_trust::RULE,
+    ingress::ineffective_annotation::RULE,
+    ingress::loose_common_name_pattern::RULE,
+    ingress::passed_through_client_authentication::RULE,
+    ingress::secret_without_trust_bundle::RULE,
+    ingress::unqualified_secret_name::RULE,
     kubernetes::decimal_file_mode::RULE,
     kubernetes::double_encoded_secret::RULE,
     kubernetes::empty_tls_secret::RULE,
@@ -317,7 +316,8 @@ impl<'a> Subject<'a> {
         at: UnixSeconds,
         expires_within: i64,
     ) -> Self {
-        let held = Held::of(deployment);
+        let shelf = Shelf::new(deployment);
+        let held = Held::of(deployment, &shelf);
         let mut subject = Self {
             deployment,
             predictions,
@@ -328,7 +328,7 @@ impl<'a> Subject<'a> {
             held,
             blamed: BTreeSet::new(),
             offered: BTreeSet::new(),
-            shelf: Shelf::new(deployment),
+            shelf,
         };
         let offered = deployment.connections.iter().filter_map(|connection| {
             let (_, dialer) = subject.dialer_of(connection)?;

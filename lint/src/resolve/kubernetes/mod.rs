@@ -13,8 +13,8 @@
 
 mod cluster;
 mod environment;
-mod ingress;
 mod gateways;
+mod ingress;
 mod issue;
 mod launch;
 mod mounts;
@@ -22,9 +22,7 @@ mod probe;
 mod stores;
 
 use crate::assume::Assume;
-use crate::deployment::{Missing, PlannedCertificate, Program, Version};
-use crate::dialect::{cert_manager, kubernetes};
-use crate::deployment::{PlannedCertificate, Program, Refusal, Version};
+use crate::deployment::{Missing, PlannedCertificate, Program, Refusal, Version};
 use crate::dialect::{cert_manager, gateway_api, kubernetes};
 use crate::finding::Incomplete;
 use crate::resolve::Launch;
