@@ -45,6 +45,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if context.rejects_handshake || !context.refusals.is_empty() || !told.insert(context.span) {
                 continue;
             }
+            // one that the program refuses is told as such
+            if context
+                .credentials
+                .iter()
+                .any(|credential| subject.is_blamed(credential.certificate.path.span))
+            {
+                continue;
+            }
             let mut certificates: Vec<Arc<Certificate>> = Vec::new();
             for credential in &context.credentials {
                 certificates.extend(subject.presented(program, credential).first().map(Arc::clone));
