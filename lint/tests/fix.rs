@@ -239,6 +239,69 @@ fn json_is_edited_as_json() {
     assert!(edited.len() >= 12, "{edited:?}");
 }
 
+#[test]
+fn a_chain_is_sorted_and_its_key_not_shown() {
+    let pki = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/pki");
+    let read = |name: &str| fs::read_to_string(pki.join(name)).unwrap();
+    let chain = read("server-chain.pem");
+    let (own, issuer) = chain.split_once("-----END CERTIFICATE-----\n").unwrap();
+    let own = format!("{own}-----END CERTIFICATE-----\n");
+    let key = read("server-chain.key");
+    let server = "listen 443 ssl; server_name server.example.test; ssl_certificate all.pem; ssl_certificate_key all.pem; \
+                  ssl_client_certificate ca.pem; ssl_verify_client on; return 204;";
+    let folder = folder("chain");
+    fs::write(folder.join("nginx.conf"), format!("events {{}}\nhttp {{ server {{ {server} }} }}\n")).unwrap();
+    fs::write(folder.join("ca.pem"), read("ca.pem")).unwrap();
+    // the key between them, and a word of its owner's
+    let all = |first: &str, second: &str| format!("{first}{key}# ours\n{second}");
+    fs::write(folder.join("all.pem"), all(issuer, &own)).unwrap();
+
+    let body = key.lines().nth(1).unwrap();
+    let (status, shown, notes) = said(&run(&["check", "--diff", "."], &folder, ""));
+    assert_eq!(status, Some(1), "{shown}{notes}");
+    let (_, json, _) = said(&run(&["check", "--format", "json", "."], &folder, ""));
+    assert!(json.contains("-----BEGIN CERTIFICATE-----"), "{json}");
+    assert!(!shown.contains(body) && !json.contains(body) && !notes.contains(body));
+    said(&run(&["check", "--fix", "."], &folder, ""));
+    assert_eq!(fs::read_to_string(folder.join("all.pem")).unwrap(), all(&own, issuer));
+}
+
+#[test]
+fn whatever_is_damaged_a_second_time_mends_nothing_more() {
+    // a generator of Marsaglia's: the same damage in every run
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below.max(1)).unwrap()).unwrap()
+    };
+    for (rule, case, sources) in bad_fixtures() {
+        let mut damaged = Sources::default();
+        damaged.root = sources.root;
+        for (file, source) in sources.iter() {
+            let text = text(&sources, file);
+            let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+            let (one, other) = (next(lines.len()), next(lines.len()));
+            match next(4) {
+                0 => drop(lines.remove(one)),
+                1 => lines.insert(other, lines[one]),
+                2 => lines.swap(one, other),
+                _ => lines[one] = lines[one].get(..next(lines[one].len())).unwrap_or_default(),
+            }
+            damaged.add(source.path.clone(), lines.concat());
+        }
+        let before = judge(&damaged);
+        let (incomplete, findings) = (before.incomplete.len(), before.findings.len());
+        let fixed = fix::apply(damaged, before, &judge);
+        let after = judge(&fixed.sources);
+        assert!(after.incomplete.len() <= incomplete, "{rule}/{case}");
+        assert!(fixed.applied.is_empty() || after.findings.len() <= findings, "{rule}/{case}");
+        let again = fix::apply(fixed.sources, after, &judge);
+        assert!(again.changed.is_empty(), "{rule}/{case}: {:?}", again.applied);
+    }
+}
+
 /// What breaks the fully mutual deployment in one place, and which rule mends it: file, text, other text.
 const BROKEN: &[(&str, &str, &str, &str)] = &[
     (
