@@ -354,6 +354,28 @@ fn a_thousand_findings_stay_readable() {
 }
 
 #[test]
+fn of_many_findings_the_first_causes_stand_first() {
+    let folder = Folder::new("order");
+    let servers: Vec<String> = (0..11).map(|index| format!("b{index}.test")).collect();
+    folder.write("z/nginx.conf", nginx(&servers.iter().map(String::as_str).collect::<Vec<_>>()));
+    let pods = (0..15).map(|index| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: a{index}}}\nspec:\n  containers:\n    - {{name: etcd, image: \
+             'etcd:3.5.7', env: [{{name: ETCD_ROOT_PASSWORD, value: hunter2}}]}}\n"
+        )
+    });
+    folder.write("a/pods.yaml", pods.collect::<String>());
+    let (_, out, _) = folder.run(&check(&["."]));
+    let titles: Vec<&str> = out.lines().filter(|line| line.contains(" findings in ")).collect();
+    assert_eq!(
+        titles,
+        ["unverified-server: 11 findings in 1 file", "literal-password: 15 findings in 1 file"]
+    );
+    assert!(out.contains("\n11 unverified-server (error)\n15 literal-password (warning)\n"), "{out}");
+    assert!(out.contains("11 errors, 15 warnings; "), "{out}");
+}
+
+#[test]
 fn kubectl_and_helm_come_in_by_standard_input() {
     let folder = Folder::new("input");
     let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a, namespace: demo}\n  spec:\n    \
