@@ -77,16 +77,30 @@ fn sarif_is_valid_by_the_official_schema_for_every_fixture() {
     let document = read(&root().join("fixtures/schemas/sarif-2.1.0.json"));
     let schema = Schema::new(&document);
     let (mut results, mut suppressed, mut fixes) = (0, 0, 0);
+    let mut rules = Value::Null;
     for folder in folders() {
-        let log: Value = serde_json::from_str(&render::sarif::check(&judge(&folder))).unwrap();
+        let report = judge(&folder);
+        // nothing but the catalogue, which takes its time
+        if results > 0 && report.findings.is_empty() && report.suppressed.is_empty() {
+            continue;
+        }
+        let mut log: Value = serde_json::from_str(&render::sarif::check(&report)).unwrap();
+        // the catalogue is the same in each: once is enough
+        let catalogue = log["runs"][0]["tool"]["driver"]["rules"].take();
+        if rules.is_null() {
+            rules = catalogue.clone();
+            log["runs"][0]["tool"]["driver"]["rules"] = catalogue;
+        } else {
+            assert!(rules == catalogue, "{}", folder.display());
+            log["runs"][0]["tool"]["driver"].as_object_mut().unwrap().remove("rules");
+        }
         let wrong = schema.mistakes(&log);
         assert!(wrong.is_empty(), "{}: {wrong:#?}", folder.display());
         for result in log["runs"][0]["results"].as_array().unwrap() {
             results += 1;
             suppressed += usize::from(result.get("suppressions").is_some());
             fixes += usize::from(result.get("fixes").is_some());
-            let rule =
-                &log["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize];
+            let rule = &rules[result["ruleIndex"].as_u64().unwrap() as usize];
             assert_eq!(rule["id"], result["ruleId"]);
             assert!(rule["help"]["markdown"].as_str().unwrap().contains("## How to fix"));
         }
