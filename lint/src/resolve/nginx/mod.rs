@@ -73,6 +73,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
             };
             let mut config = nginx::read(&directives, place, &loader.origins, version);
             if place == Place::Http {
+                leave_to_surroundings(&mut config);
                 config.assumed.push(
                     "no nginx.conf was seen: these files are read as the content of its http block"
                         .to_owned(),
@@ -110,6 +111,16 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     program.refusals.extend(missing_password_files(&given, &config));
     fill(&mut program, &given, config);
     vec![program]
+}
+
+/// What a server lacks may be inherited from an http block that nobody saw: that is no mistake of the pieces at hand.
+fn leave_to_surroundings(config: &mut NginxConfig) {
+    let inherited = ["certificate-without-key", "missing-server-certificate", "verification-without-trust"];
+    let before = config.refusals.len();
+    config.refusals.retain(|noticed| !inherited.contains(&noticed.refusal.rule));
+    if config.refusals.len() < before {
+        config.unseen.push("the http block around these files was not seen, and may say more".to_owned());
+    }
 }
 
 /// nginx opens `ssl_password_file` and its relatives as it reads the directive.
