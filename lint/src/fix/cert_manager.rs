@@ -1,6 +1,6 @@
 //! cert-manager: Certificates and what issues them.
 
-use super::edit::yaml;
+use super::edit::{replace, yaml};
 use super::fix;
 use super::site::Site;
 use crate::finding::Fix;
@@ -24,6 +24,26 @@ fn add_usage(site: &Site<'_>, usage: &str) -> Option<Fix> {
         yaml::push(site.bytes(site.span), usages, usage)
     })?;
     fix(format!("add {usage} to usages"), [edit])
+}
+
+/// A usage as cert-manager writes it: words with spaces between them.
+pub fn correct_usage(site: &Site<'_>) -> Option<Fix> {
+    let written = site.written(site.span)?;
+    let mut words = String::new();
+    for letter in written.chars() {
+        match letter {
+            '-' | '_' | ' ' => words.push(' '),
+            'A'..='Z' => {
+                words.push(' ');
+                words.push(letter.to_ascii_lowercase());
+            }
+            other => words.push(other),
+        }
+    }
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let usage = words.join(" ");
+    // whether there is such a usage shows when it is judged
+    (!usage.is_empty()).then(|| fix(format!("write {usage}"), [replace(site.span, usage.clone())]))?
 }
 
 /// `isCA: true` in the Certificate that fills an issuer's Secret.

@@ -1,6 +1,6 @@
 //! Kubernetes: volumes, ports and names.
 
-use super::edit::{replace, yaml};
+use super::edit::{lines, replace, yaml};
 use super::site::Site;
 use super::{fix, nearest};
 use crate::finding::Fix;
@@ -98,6 +98,32 @@ pub fn qualify_secret(site: &Site<'_>) -> Option<Fix> {
     let (_, name) = qualified.rsplit_once('/')?;
     (site.written(site.span)? == name)
         .then(|| fix(format!("write {qualified}"), [replace(site.span, qualified)]))?
+}
+
+/// The permissions in octal, as they were meant. JSON has no octal numbers.
+pub fn octal_mode(site: &Site<'_>) -> Option<Fix> {
+    let octal = site.finding.help.as_deref()?.strip_prefix("write ")?;
+    let before = lines::lead(site.bytes(site.span), site.span.start as usize)?;
+    let verbatim = site.written(site.span).is_some_and(|written| octal.strip_prefix('0') == Some(written));
+    (verbatim && !before.contains('"')).then(|| fix(format!("write {octal}"), [replace(site.span, octal)]))?
+}
+
+/// A text whose lines stay lines: `|` in the place of `>`.
+pub fn keep_lines(site: &Site<'_>) -> Option<Fix> {
+    let bytes = site.bytes(site.span);
+    let end = site.span.end as usize;
+    let rest = std::str::from_utf8(bytes.get(end..lines::end(bytes, end))?).ok()?;
+    let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+    let indicator = rest.strip_prefix(':')?.trim_start();
+    indicator.starts_with('>').then_some(())?;
+    let at = u32::try_from(lines::end(bytes, end) - indicator.len()).ok()?;
+    let span = Span { start: at, end: at.checked_add(1)?, ..site.span };
+    fix("write | in place of >", [replace(span, "|")])
+}
+
+/// Clients without a certificate that is trusted are turned away.
+pub fn valid_clients_only(site: &Site<'_>) -> Option<Fix> {
+    site.swap("AllowInsecureFallback", "AllowValidOnly", "write mode: AllowValidOnly")
 }
 
 /// A pattern with the end that its help gives it.

@@ -4,7 +4,7 @@ use super::edit::{insert, lines, replace};
 use super::fix;
 use super::site::Site;
 use crate::deployment::{Content, Credential, FileRef, Lookup, Trust};
-use crate::finding::Fix;
+use crate::finding::{Edit, Fix};
 use crate::source::{Span, Text};
 use crate::stack::Certificate;
 use crate::stack::private_key::PrivateKey;
@@ -89,6 +89,35 @@ pub fn append_intermediate(site: &Site<'_>) -> Option<Fix> {
     let edit =
         insert(last.span, lines::end(bytes, last.span.end as usize), format!("{line}{}", block.join(&line)))?;
     fix("append the intermediate", [edit])
+}
+
+/// A certificate that has no place in its file is taken out of it.
+pub fn remove_block(site: &Site<'_>) -> Option<Fix> {
+    let text = files(site).into_iter().filter_map(text).find(|text| {
+        let whole = text.full_span();
+        whole.file == site.span.file && whole.start <= site.span.start && site.span.end <= whole.end
+    })?;
+    let mut blocks = certificates(text);
+    // the file keeps one certificate at least
+    (blocks.len() > 1).then_some(())?;
+    blocks.retain(|block| text.span(block.range.clone()).start == site.span.start);
+    let [block] = blocks.as_slice() else { return None };
+    let span = as_written(site, text, block)?;
+    let bytes = site.bytes(span);
+    let (start, end) = (span.start as usize, span.end as usize);
+    if !lines::lead(bytes, start)?.trim().is_empty() || !lines::is_last(bytes, end) {
+        return None;
+    }
+    let line_end = lines::end(bytes, end);
+    let rest = bytes.get(line_end..)?;
+    let newline = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |newline| newline + 1);
+    let removed = Span {
+        start: u32::try_from(lines::start(bytes, start)).ok()?,
+        end: u32::try_from(line_end + newline).ok()?,
+        ..span
+    };
+    let edit: Edit = replace(removed, "");
+    fix("remove the certificate", [edit])
 }
 
 /// The credential whose certificate file a label of the finding names, or lies in.
