@@ -4,7 +4,7 @@ use super::edit::{insert, lines, replace};
 use super::fix;
 use super::site::Site;
 use crate::deployment::{Content, Credential, FileRef, Lookup, Trust};
-use crate::finding::{Edit, Fix};
+use crate::finding::Fix;
 use crate::source::{Span, Text};
 use crate::stack::Certificate;
 use crate::stack::private_key::PrivateKey;
@@ -45,8 +45,14 @@ pub fn sort_chain(site: &Site<'_>) -> Option<Fix> {
         return None;
     }
     let mut edits = Vec::new();
-    for (place, moved) in chain.iter().zip(&wanted) {
-        let (there, here) = (site.written(chain.get(*moved)?.span)?, site.written(place.span)?);
+    for (index, (place, moved)) in chain.iter().zip(&wanted).enumerate() {
+        let moved = chain.get(*moved)?;
+        // a root at the end serves nobody: whoever trusts it has it
+        if index > 0 && moved.certificate.is_self_issued() {
+            edits.push(replace(whole_lines(site, place.span)?, ""));
+            continue;
+        }
+        let (there, here) = (site.written(moved.span)?, site.written(place.span)?);
         if there != here {
             edits.push(replace(place.span, there));
         }
@@ -103,6 +109,12 @@ pub fn remove_block(site: &Site<'_>) -> Option<Fix> {
     blocks.retain(|block| text.span(block.range.clone()).start == site.span.start);
     let [block] = blocks.as_slice() else { return None };
     let span = as_written(site, text, block)?;
+    let edit = replace(whole_lines(site, span)?, "");
+    fix("remove the certificate", [edit])
+}
+
+/// A block with its line end, where it has its lines for itself.
+fn whole_lines(site: &Site<'_>, span: Span) -> Option<Span> {
     let bytes = site.bytes(span);
     let (start, end) = (span.start as usize, span.end as usize);
     if !lines::lead(bytes, start)?.trim().is_empty() || !lines::is_last(bytes, end) {
@@ -111,13 +123,11 @@ pub fn remove_block(site: &Site<'_>) -> Option<Fix> {
     let line_end = lines::end(bytes, end);
     let rest = bytes.get(line_end..)?;
     let newline = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |newline| newline + 1);
-    let removed = Span {
+    Some(Span {
         start: u32::try_from(lines::start(bytes, start)).ok()?,
         end: u32::try_from(line_end + newline).ok()?,
         ..span
-    };
-    let edit: Edit = replace(removed, "");
-    fix("remove the certificate", [edit])
+    })
 }
 
 /// The credential whose certificate file a label of the finding names, or lies in.
