@@ -11,6 +11,7 @@
 pub mod allowance;
 pub mod assume;
 pub mod baseline;
+pub mod certificates;
 pub mod config;
 pub mod decide;
 pub mod deployment;
@@ -22,6 +23,7 @@ pub mod fix;
 pub mod handshake;
 pub mod inspect;
 pub mod lsp;
+pub mod recognise;
 pub mod render;
 pub mod report;
 pub mod resolve;

@@ -2,6 +2,7 @@
 //! the linter as a process.
 
 pub mod ask;
+pub mod browser;
 pub mod cases;
 pub mod client;
 pub mod envoy;
@@ -9,6 +10,8 @@ pub mod generate;
 pub mod hosts;
 pub mod mint;
 pub mod oracle;
+pub mod page;
 pub mod programs;
 pub mod seeded;
+pub mod serve;
 pub mod truth;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use mtls_lint::config::Config;
 use mtls_lint::finding::Incomplete;
+use mtls_lint::recognise::may_be_configuration;
 use mtls_lint::source::{FileContent, SourceFile, Sources};
 
 use super::config::Configuration;
@@ -22,15 +23,6 @@ const LARGEST_FOUND: u64 = 8 << 20;
 const LARGEST_TOTAL: u64 = 1 << 30;
 /// Symbolic links followed for one path, as Linux has it.
 const MOST_LINKS: usize = 40;
-
-/// Endings of files that hold no configuration and no certificate.
-const NOT_CONFIGURATION: &[&str] = &[
-    "a", "adoc", "avi", "bz2", "c", "cc", "class", "cpp", "css", "csv", "db", "deb", "dll", "exe", "gif",
-    "go", "gz", "h", "html", "ico", "jar", "java", "jpeg", "jpg", "js", "lock", "log", "md", "mjs", "mo",
-    "mp4", "o", "otf", "pdf", "php", "pl", "pm", "png", "ps1", "py", "pyc", "rb", "rlib", "rpm", "rs", "rst",
-    "sh", "snap", "so", "sql", "svg", "tar", "tgz", "ts", "tsx", "ttf", "wasm", "webp", "woff", "woff2",
-    "xz", "zip", "zst",
-];
 
 /// Folders of a machine that hold neither.
 const NOT_READ_OF_A_MACHINE: &[&str] = &[
@@ -277,11 +269,6 @@ impl Load<'_> {
     }
 }
 
-fn may_be_configuration(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    ending.is_none_or(|ending| NOT_CONFIGURATION.binary_search(&ending.as_str()).is_err())
-}
-
 /// Where a link ends: None outside of `top`. Beneath `--root`, an absolute target counts from the root.
 fn follow(path: &Path, top: &Path, machine: bool) -> Result<Option<PathBuf>, String> {
     let mut current = path.to_path_buf();
@@ -327,18 +314,5 @@ pub fn explain(error: &io::Error) -> String {
             "may not be read; run as a user who may, or name other paths".to_owned()
         }
         _ => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_list_of_endings_is_sorted_for_the_search() {
-        let mut sorted = NOT_CONFIGURATION.to_vec();
-        sorted.sort_unstable();
-        let unsorted: Vec<_> = NOT_CONFIGURATION.iter().zip(&sorted).filter(|(a, b)| a != b).collect();
-        assert_eq!(unsorted, Vec::new());
     }
 }

@@ -14,6 +14,7 @@ use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
 use crate::dialect::{envoy, etcd, kubernetes, nginx};
 use crate::finding::Incomplete;
 use crate::source::{FileContent, FileId, Sources, Text};
+use crate::syntax::yaml::Node;
 use crate::syntax::{pem, yaml};
 
 /// What the sources hold.
@@ -69,7 +70,7 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
 }
 
 /// What a file is, by its name and its first look.
-enum Form {
+pub(crate) enum Form {
     Yaml,
     Nginx,
     /// `NAME=value` lines of an etcd.
@@ -82,7 +83,7 @@ enum Form {
     Other,
 }
 
-fn form(path: &str, bytes: &[u8]) -> Form {
+pub(crate) fn form(path: &str, bytes: &[u8]) -> Form {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     let yaml = matches!(ending, "yaml" | "yml" | "json") || path == "-";
@@ -110,6 +111,33 @@ fn form(path: &str, bytes: &[u8]) -> Form {
     Form::Other
 }
 
+/// What a YAML or JSON document is.
+pub(crate) enum Meaning {
+    Kubernetes,
+    Envoy,
+    Apisix,
+    ApisixObjects,
+    Etcd,
+    /// No configuration by itself.
+    Other,
+}
+
+pub(crate) fn meaning(root: Node<'_>) -> Meaning {
+    if kubernetes::recognises(root) {
+        Meaning::Kubernetes
+    } else if envoy::recognises(root) {
+        Meaning::Envoy
+    } else if apisix::config::recognises(root) {
+        Meaning::Apisix
+    } else if apisix::objects::recognises(root) {
+        Meaning::ApisixObjects
+    } else if etcd::recognises(root) {
+        Meaning::Etcd
+    } else {
+        Meaning::Other
+    }
+}
+
 fn yaml_file(
     found: &mut Discovered,
     notes: &mut Notes,
@@ -122,19 +150,18 @@ fn yaml_file(
     let mut programs = Vec::new();
     yaml::parse_each(text, &mut problems, |document| {
         let root = document.root();
-        if kubernetes::recognises(root) {
-            for object in kubernetes::objects(root) {
-                found.manifests.take(object, assume);
-                found.apisix_ingress.read(object);
+        match meaning(root) {
+            Meaning::Kubernetes => {
+                for object in kubernetes::objects(root) {
+                    found.manifests.take(object, assume);
+                    found.apisix_ingress.read(object);
+                }
             }
-        } else if envoy::recognises(root) {
-            programs.push(ProgramKind::Envoy);
-        } else if apisix::config::recognises(root) {
-            programs.push(ProgramKind::Apisix);
-        } else if apisix::objects::recognises(root) {
-            found.apisix_objects.add(&Values::new(NO_ENVIRONMENT), root);
-        } else if etcd::recognises(root) {
-            programs.push(ProgramKind::Etcd);
+            Meaning::Envoy => programs.push(ProgramKind::Envoy),
+            Meaning::Apisix => programs.push(ProgramKind::Apisix),
+            Meaning::ApisixObjects => found.apisix_objects.add(&Values::new(NO_ENVIRONMENT), root),
+            Meaning::Etcd => programs.push(ProgramKind::Etcd),
+            Meaning::Other => {}
         }
     });
     let template = text.as_str().is_ok_and(|text| text.contains("{{"));

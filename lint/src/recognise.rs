@@ -1,0 +1,150 @@
+//! What a file was taken as, in words: for people who wonder why it says nothing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::dialect::kubernetes;
+use crate::resolve::discover::{Form, Meaning, form, meaning};
+use crate::source::{FileId, Span, Text};
+use crate::stack::certificate::Certificate;
+use crate::syntax::{pem, yaml};
+
+/// Endings of files that hold no configuration and no certificate.
+const NOT_CONFIGURATION: &[&str] = &[
+    "a", "adoc", "avi", "bz2", "c", "cc", "class", "cpp", "css", "csv", "db", "deb", "dll", "exe", "gif",
+    "go", "gz", "h", "html", "ico", "jar", "java", "jpeg", "jpg", "js", "lock", "log", "md", "mjs", "mo",
+    "mp4", "o", "otf", "pdf", "php", "pl", "pm", "png", "ps1", "py", "pyc", "rb", "rlib", "rpm", "rs", "rst",
+    "sh", "snap", "so", "sql", "svg", "tar", "tgz", "ts", "tsx", "ttf", "wasm", "webp", "woff", "woff2",
+    "xz", "zip", "zst",
+];
+
+/// Whether a file found in a folder is worth reading, by its name.
+pub fn may_be_configuration(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    ending.is_none_or(|ending| NOT_CONFIGURATION.binary_search(&ending.as_str()).is_err())
+}
+
+/// What a file is taken as, by its name and content alone.
+pub fn recognise(path: &str, bytes: &[u8]) -> String {
+    match form(path, bytes) {
+        Form::Yaml => documents(bytes),
+        Form::Nginx => "nginx configuration".to_owned(),
+        Form::Environment => "etcd environment".to_owned(),
+        Form::Empty => "empty".to_owned(),
+        Form::NotText(_) => "not text".to_owned(),
+        Form::Other => other(bytes),
+    }
+}
+
+fn documents(bytes: &[u8]) -> String {
+    let text = Text::whole(FileId(0), Arc::new(bytes.to_vec()));
+    let mut found = Count::default();
+    let mut problems = Vec::new();
+    yaml::parse_each(&text, &mut problems, |document| {
+        let root = document.root();
+        match meaning(root) {
+            Meaning::Kubernetes => {
+                for object in kubernetes::objects(root) {
+                    let kind = kubernetes::group_kind(object).map_or("Kustomization", |(_, kind, _)| kind);
+                    // what stands in the file goes to a narrow list
+                    found.add(&kind.chars().take(40).collect::<String>());
+                }
+            }
+            Meaning::Envoy => found.add("Envoy bootstrap"),
+            Meaning::Apisix => found.add("APISIX config.yaml"),
+            Meaning::ApisixObjects => found.add("APISIX objects"),
+            Meaning::Etcd => found.add("etcd.conf.yml"),
+            Meaning::Other => {}
+        }
+    });
+    match (found.words(), problems.is_empty()) {
+        (Some(words), true) => words,
+        (Some(words), false) => format!("{words}; partly unreadable"),
+        (None, true) => "YAML or JSON, used if something refers to it".to_owned(),
+        (None, false) => "unreadable YAML or JSON".to_owned(),
+    }
+}
+
+fn other(bytes: &[u8]) -> String {
+    let mut found = Count::default();
+    for block in pem::blocks(bytes) {
+        found.add(match block.label.as_str() {
+            _ if block.content.is_err() => "damaged PEM block",
+            "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => "certificate",
+            "X509 CRL" => "revocation list",
+            label if label.ends_with("PRIVATE KEY") => "private key",
+            _ => "other PEM block",
+        });
+    }
+    found.words().unwrap_or_else(|| {
+        let nowhere = Span { file: FileId(0), start: 0, end: 0 };
+        if Certificate::read(bytes, nowhere).is_ok() {
+            "certificate, in DER".to_owned()
+        } else {
+            "used if something refers to it".to_owned()
+        }
+    })
+}
+
+/// Things by their first occurrence, each with its number.
+#[derive(Default)]
+struct Count {
+    order: Vec<String>,
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Count {
+    fn add(&mut self, what: &str) {
+        let number = self.numbers.entry(what.to_owned()).or_default();
+        *number += 1;
+        if *number == 1 {
+            self.order.push(what.to_owned());
+        }
+    }
+
+    /// `Certificate ×3, Issuer`; None if there is nothing.
+    fn words(&self) -> Option<String> {
+        let one = |what: &String| match self.numbers.get(what) {
+            Some(number) if *number > 1 => format!("{what} ×{number}"),
+            _ => what.clone(),
+        };
+        let words: Vec<String> = self.order.iter().map(one).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_endings_is_sorted_for_the_search() {
+        assert!(NOT_CONFIGURATION.is_sorted());
+        assert!(!may_be_configuration(Path::new("a/logo.PNG")) && may_be_configuration(Path::new("a/.png")));
+    }
+
+    #[test]
+    fn a_file_is_called_what_it_is_taken_as() {
+        let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (path, text, words) in [
+            (
+                "a.yaml",
+                "apiVersion: v1\nkind: Pod\nmetadata: {}\n---\napiVersion: v1\nkind: Pod\nmetadata: {}\n",
+                "Pod ×2",
+            ),
+            ("a.yaml", "client-transport-security: {}\nlisten-client-urls: x\n", "etcd.conf.yml"),
+            ("a.conf", "http { server { listen 443 ssl; } }", "nginx configuration"),
+            ("etcd.env", "ETCD_CERT_FILE=/a\n", "etcd environment"),
+            ("a.yaml", "a: [", "unreadable YAML or JSON"),
+            ("a.yaml", "a: b", "YAML or JSON, used if something refers to it"),
+            ("a.yaml", " ", "empty"),
+            ("a.pem", pem, "certificate"),
+            ("notes", "hello", "used if something refers to it"),
+        ] {
+            assert_eq!(recognise(path, text.as_bytes()), words, "{path}: {text}");
+        }
+        assert_eq!(recognise("a.pem", pem.repeat(3).as_bytes()), "certificate ×3");
+        assert_eq!(recognise("a.yaml", b"a: \xff"), "not text");
+    }
+}
