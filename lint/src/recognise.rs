@@ -27,6 +27,9 @@ pub fn may_be_configuration(path: &Path) -> bool {
 
 /// What a file is taken as, by its name and content alone.
 pub fn recognise(path: &str, bytes: &[u8]) -> String {
+    if path.rsplit('/').next() == Some(crate::config::FILE_NAME) {
+        return "configuration of mtls-lint".to_owned();
+    }
     match form(path, bytes) {
         Form::Yaml => documents(bytes),
         Form::Nginx => "nginx configuration".to_owned(),
@@ -139,6 +142,7 @@ mod tests {
             ("a.yaml", "a: [", "unreadable YAML or JSON"),
             ("a.yaml", "a: b", "YAML or JSON, used if something refers to it"),
             ("a.yaml", " ", "empty"),
+            ("deploy/mtls-lint.yaml", "deny: warning", "configuration of mtls-lint"),
             ("a.pem", pem, "certificate"),
             ("notes", "hello", "used if something refers to it"),
         ] {

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use crate::deployment::{Connection, Deployment, Lookup, Program};
 use crate::finding::{Finding, Incomplete, Suppressed};
 use crate::handshake::Prediction;
@@ -205,7 +208,8 @@ impl Rendered {
     fn masked(&self) -> String {
         let Ok(text) = std::str::from_utf8(&self.bytes) else { return String::new() };
         let mut bytes = text.as_bytes().to_vec();
-        for range in private_keys(text).into_iter().chain(self.secrets.iter().cloned()) {
+        let keys = private_keys(text).into_iter().chain(encoded_keys(text));
+        for range in keys.chain(self.secrets.iter().cloned()) {
             for byte in bytes.get_mut(range).into_iter().flatten().filter(|byte| !byte.is_ascii_whitespace())
             {
                 *byte = b'*';
@@ -315,6 +319,46 @@ fn private_keys(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Where a PEM file begins in base64.
+const ENCODED: &str = "LS0tLS1CRUdJTi";
+/// Base64 that goes on after a blank or a line break is at least so long.
+const WRAPPED: usize = 40;
+
+/// PEM files with a private key that are written in base64, whatever holds them; wrapped ones too.
+fn encoded_keys(text: &str) -> Vec<Range<usize>> {
+    let (mut found, mut end) = (Vec::new(), 0);
+    for (start, _) in text.match_indices(ENCODED) {
+        // it was a part of what came before
+        if start < end {
+            continue;
+        }
+        let mut letters = Vec::new();
+        let mut rest = text.get(start..).unwrap_or_default();
+        loop {
+            let run =
+                rest.find(|letter: char| !matches!(letter, 'A'..='Z' | 'a'..='z' | '0'..='9' | '+' | '/'));
+            let run = rest.get(..run.unwrap_or(rest.len())).unwrap_or_default();
+            if !letters.is_empty() && run.len() < WRAPPED {
+                break;
+            }
+            letters.extend_from_slice(run.as_bytes());
+            rest = rest.get(run.len()..).unwrap_or_default();
+            end = text.len() - rest.len();
+            let next = rest.trim_start();
+            if next.len() == rest.len() {
+                break;
+            }
+            rest = next;
+        }
+        letters.truncate(letters.len() / 4 * 4);
+        let decoded = STANDARD_NO_PAD.decode(letters).unwrap_or_default();
+        if String::from_utf8_lossy(&decoded).contains("PRIVATE KEY-----") {
+            found.push(start..end);
+        }
+    }
+    found
+}
+
 fn line_starts(bytes: &[u8]) -> Vec<u32> {
     let breaks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
     std::iter::once(0).chain(breaks.map(|(index, _)| u32::try_from(index + 1).unwrap_or(u32::MAX))).collect()
@@ -334,6 +378,22 @@ mod tests {
         assert!(!shown.contains("QUJD"), "{shown}");
         assert!(shown.contains("AA") && shown.starts_with('*'));
         assert_eq!(shown.len(), text.len());
+    }
+
+    #[test]
+    fn private_keys_in_base64_are_masked() {
+        let key = "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nQUJDREVG\n-----END \
+                   PRIVATE KEY-----\n";
+        let encoded = base64::engine::general_purpose::STANDARD.encode(key);
+        let wrapped = format!("{}\n      {}", &encoded[..76], &encoded[76..]);
+        let certificate = base64::engine::general_purpose::STANDARD.encode(&key[..57]);
+        for text in [encoded.as_str(), wrapped.as_str()] {
+            let text = format!("data:\n  a: {certificate}\n  b: {text}\n  name: web\n");
+            let shown = Rendered::new("a".to_owned(), Arc::new(text.clone().into_bytes())).masked();
+            assert!(!shown.contains(&encoded[80..100]), "{shown}");
+            assert!(shown.contains(&certificate) && shown.ends_with("\n  name: web\n"), "{shown}");
+            assert_eq!(shown.len(), text.len());
+        }
     }
 
     #[test]

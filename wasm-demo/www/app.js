@@ -47,7 +47,11 @@ async function judge() {
   state.report = answer.report;
   show();
   document.body.dataset.judged = String(Number(document.body.dataset.judged ?? 0) + 1);
-  await Promise.all([picture(asked), breaks(asked), fixes(asked), tabs.current() === "certificates" && showCertificates()]);
+  // what takes longer follows
+  picture(asked);
+  breaks(asked);
+  fixes(asked);
+  if (tabs.current() === "certificates") showCertificates();
 }
 
 async function picture(asked) {
@@ -391,6 +395,8 @@ policy.start(() => timeline.at);
 async function examples() {
   const { deployments, certificate } = await (await fetch("examples.json")).json();
   policy.fill({ certificate });
+  // a first question compiles what the next ones need
+  ask("warm", { question: { files: deployments[0].files, at: timeline.at } });
   $("examples").replaceChildren(...deployments.map(({ title, about, group, at, files: content }) => el("li", {},
     el("button", {
       type: "button", class: `card ${group}`,

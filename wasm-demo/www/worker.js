@@ -12,6 +12,7 @@ const answers = {
     return report.error === undefined ? { report } : { error: report.error };
   },
   draw: ({ question }) => ({ svg: linter.draw(question), kinds: linter.recognise(question) }),
+  warm: ({ question }) => linter.judge(question).version,
   marks: ({ question }) => ({ report: linter.judge(question) }),
   fixes: ({ question }) => ({ report: linter.lint(question) }),
   command: ({ question }) => ({ report: linter.judge(question) }),

@@ -26,10 +26,10 @@ fn quoted(text: &str) -> String {
     text.replace('&', "#amp;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;")
 }
 
-const BOX_WIDTH: usize = 210;
+const BOX_WIDTH: usize = 230;
 const BOX_HEIGHT: usize = 54;
 /// Between columns: room for what a connection's label says.
-const GAP: usize = 300;
+const GAP: usize = 280;
 /// Between the places where connections leave or arrive at one box: room for a label.
 const PORT: usize = 46;
 /// Below a box, for each connection to itself.
