@@ -15,3 +15,4 @@ pub mod programs;
 pub mod seeded;
 pub mod serve;
 pub mod truth;
+pub mod visit;

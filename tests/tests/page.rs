@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mtls_tests::browser::Browser;
 use mtls_tests::page::GOAL;
-use mtls_tests::programs::{Program, required, target};
-use mtls_tests::serve::{POLICY, Server};
+use mtls_tests::programs::{Program, target};
+use mtls_tests::serve::POLICY;
+use mtls_tests::visit::page;
 use serde_json::{Value, json};
 
 const AT: &str = "2026-11-23T00:00:00Z";
@@ -17,107 +17,6 @@ const TAB: char = '\u{e004}';
 const ENTER: char = '\u{e007}';
 const ESCAPE: char = '\u{e00c}';
 const RIGHT: char = '\u{e014}';
-
-struct Page {
-    browser: Browser,
-    server: Server,
-}
-
-/// The page, loaded; nothing with a word where there is no browser and none is required.
-fn page() -> Option<Page> {
-    let site = target().join("page/site");
-    assert!(
-        site.join("mtls_demo_bg.wasm").is_file(),
-        "{} is not built: run cargo run -p mtls-tests --bin page",
-        site.display()
-    );
-    for program in [Program::Chromium, Program::Chromedriver] {
-        if let Err(error) = program.find() {
-            assert!(!required(), "{error}");
-            eprintln!("skipped: {error}");
-            return None;
-        }
-    }
-    let server = Server::start(&site, 0).unwrap();
-    let browser = Browser::start(&server.origin()).unwrap();
-    browser.prefer("light");
-    let page = Page { browser, server };
-    page.load("");
-    Some(page)
-}
-
-impl Page {
-    fn load(&self, fragment: &str) {
-        // another document, not another fragment of the same
-        self.browser.open("about:blank");
-        self.browser.open(&format!("{}{fragment}", self.browser.origin()));
-        self.browser.wait("the page", "document.body.dataset.ready");
-    }
-
-    /// Does something and waits for the judgement that follows.
-    fn judged(&self, act: impl FnOnce(&Browser)) {
-        let judged = "Number(document.body.dataset.judged ?? 0)";
-        let before = self.browser.run(&format!("return {judged}"), &[]);
-        act(&self.browser);
-        self.browser.wait("a judgement", &format!("{judged} > {before}"));
-    }
-
-    fn example(&self, title: &str) {
-        self.judged(|browser| browser.press("#examples", title));
-        self.browser.wait("the diagram", "document.querySelector('#diagram svg')");
-    }
-
-    /// Drops files, as texts.
-    fn drop(&self, files: &[(&str, &str)]) {
-        let files: Vec<Value> = files.iter().map(|(path, text)| json!([path, text])).collect();
-        self.judged(|browser| {
-            browser.run(
-                "const transfer = new DataTransfer();
-                 for (const [path, text] of arguments[0]) transfer.items.add(new File([text], path));
-                 document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: transfer, bubbles: true, cancelable: true}));",
-                &[json!(files)],
-            );
-        });
-    }
-
-    /// Rule ids of the findings shown, in order.
-    fn rules(&self) -> Vec<String> {
-        let found = self.browser.run(
-            "return [...document.querySelectorAll('#finding-list .finding button.rule')].map((rule) => rule.textContent)",
-            &[],
-        );
-        serde_json::from_value(found).unwrap()
-    }
-
-    fn shot(&self, name: &str) {
-        let folder = target().join("page-screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
-        // what moves has come to rest
-        std::thread::sleep(std::time::Duration::from_millis(250));
-        std::fs::write(folder.join(name), self.browser.screenshot()).unwrap();
-    }
-
-    /// Nothing went wrong in the console, and nothing was asked of anybody else.
-    fn quiet(&self) {
-        let errors: Vec<Value> = self
-            .browser
-            .log("browser")
-            .into_iter()
-            .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
-            .collect();
-        assert!(errors.is_empty(), "{errors:#?}");
-        let origin = self.browser.origin();
-        for entry in self.browser.log("performance") {
-            let message: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
-            if message["message"]["method"] != "Network.requestWillBeSent" {
-                continue;
-            }
-            let url = message["message"]["params"]["request"]["url"].as_str().unwrap().to_owned();
-            let inside = ["data:", "blob:", "about:"].iter().any(|scheme| url.starts_with(scheme));
-            assert!(inside || url.starts_with(origin), "a request went to {url}");
-        }
-    }
-}
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
@@ -160,6 +59,18 @@ fn folders(within: &Path) -> Vec<PathBuf> {
     folders
 }
 
+/// The names of all fields, at any depth.
+fn names(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| names(item, into)),
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            into.insert(name.clone());
+            names(value, into);
+        }),
+        _ => {}
+    }
+}
+
 #[test]
 fn the_findings_are_those_of_the_command_line() {
     let Some(page) = page() else { return };
@@ -170,12 +81,19 @@ fn the_findings_are_those_of_the_command_line() {
     compared.extend(cases.into_iter().step_by(every));
     assert!(compared.len() > 50, "{}", compared.len());
     page.browser.run("return import('./mtls-lint.js').then((linter) => linter.load().then(() => { window.linter = linter; }))", &[]);
+    let mut fields = BTreeSet::new();
     for folder in &compared {
         let files: Vec<Value> =
             files(folder).into_iter().map(|(path, text)| json!({"path": path, "text": text})).collect();
         let question = json!({"files": files, "at": AT});
         let report = page.browser.run("return window.linter.lint(arguments[0])", &[question]);
         assert_eq!(report, command_line(folder), "{}", folder.display());
+        names(&report, &mut fields);
+    }
+    let types = std::fs::read_to_string(fixtures().join("../wasm-demo/www/mtls-lint.d.ts")).unwrap();
+    for field in fields {
+        let typed = types.contains(&format!("{field}: ")) || types.contains(&format!("{field}?: "));
+        assert!(typed, "{field} is not in the types");
     }
     page.quiet();
 }
@@ -186,7 +104,7 @@ fn what_is_dropped_is_shown_as_the_command_line_says_it() {
     let folder = fixtures().join("deployments/apisix-mtls-article");
     let texts = files(&folder);
     let texts: Vec<(&str, &str)> = texts.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    page.drop(&texts);
+    page.drop_files(&texts);
     let report = command_line(&folder);
     let findings = report["findings"].as_array().unwrap();
     let by_severity =
@@ -389,7 +307,7 @@ fn a_link_keeps_the_state_and_no_key() {
         "apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData:\n  password: hunter2hunter2\n  tls.key: |\n    {}\n",
         key.replace('\n', "\n    ")
     );
-    page.drop(&[
+    page.drop_files(&[
         ("server.key", &key),
         ("ssl.json", &json_key),
         ("secret.yaml", &manifest),
@@ -595,7 +513,7 @@ fn it_is_quick_and_small() {
     let files = large();
     let lines: usize = files.iter().map(|(_, text)| text.lines().count()).sum();
     let texts: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    page.drop(&texts);
+    page.drop_files(&texts);
     let mut edits = Vec::new();
     for number in 0..15 {
         std::thread::sleep(std::time::Duration::from_millis(200));

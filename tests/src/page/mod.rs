@@ -1,6 +1,7 @@
 //! Makes the page and its package out of the linter compiled to WebAssembly.
 
 mod examples;
+mod order;
 
 use std::error::Error;
 use std::fs;
@@ -45,13 +46,18 @@ pub fn make() -> Result<Made, Box<dyn Error>> {
             fs::remove_dir_all(folder)?;
         }
         fs::create_dir_all(folder)?;
-        bind(&compiled, folder)?;
+    }
+    bind(&compiled, &made.package)?;
+    for name in ["mtls_demo.js", "mtls_demo_bg.wasm"] {
+        fs::copy(made.package.join(name), made.site.join(name))?;
     }
     let www = root.join("wasm-demo/www");
     for entry in fs::read_dir(&www)? {
         let entry = entry?;
         fs::copy(entry.path(), made.site.join(entry.file_name()))?;
     }
+    // the page has no use for types
+    fs::remove_file(made.site.join(LIBRARY[1]))?;
     for name in LIBRARY {
         fs::copy(www.join(name), made.package.join(name))?;
     }
@@ -101,5 +107,7 @@ fn bind(compiled: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
         .remove_producers_section(true)
         .generate(folder)
         .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
+    let module = folder.join("mtls_demo_bg.wasm");
+    fs::write(&module, order::by_likeness(&fs::read(&module)?)?)?;
     Ok(())
 }
