@@ -201,6 +201,19 @@ fn every_classic_mistake_is_named() {
 }
 
 #[test]
+fn a_certain_edit_is_made_at_a_click() {
+    let Some(page) = page() else { return };
+    page.example("Verification switched off");
+    let offered = "[...document.querySelectorAll('#finding-list button')].some((button) => button.textContent === 'Apply: write verify: true')";
+    page.browser.wait("the edit", offered);
+    page.judged(|browser| browser.press("#finding-list", "Apply: "));
+    assert_eq!(page.rules(), Vec::<String>::new());
+    let text = page.browser.run("return document.querySelector('#editor textarea').value", &[]);
+    assert!(text.as_str().unwrap().contains("          verify: true\n"));
+    page.quiet();
+}
+
+#[test]
 fn diagram_slider_and_certificates() {
     let Some(page) = page() else { return };
     let browser = &page.browser;

@@ -35,6 +35,10 @@ export function question() {
 
 // --- judging -------------------------------------------------------------------------------------
 
+/** Edits are looked for once the typing pauses: it takes several judgements to find them. */
+const PAUSE = 400;
+let pause;
+
 async function judge() {
   performance.mark("asked");
   const asked = question();
@@ -50,7 +54,8 @@ async function judge() {
   // what takes longer follows
   picture(asked);
   breaks(asked);
-  fixes(asked);
+  clearTimeout(pause);
+  pause = setTimeout(() => fixes(asked), PAUSE);
   if (tabs.current() === "certificates") showCertificates();
 }
 
@@ -65,9 +70,10 @@ async function picture(asked) {
 
 /** The same findings, with the edits that remedy them. */
 async function fixes(asked) {
-  if (state.report.findings.length === 0) return;
+  const before = state.report;
+  if (before.findings.length === 0) return;
   const answer = await ask("fixes", { question: asked });
-  if (!answer?.report?.findings || answer.report.findings.length !== state.report.findings.length) return;
+  if (state.report !== before || !answer?.report?.findings || answer.report.findings.length !== state.report.findings.length) return;
   state.report = answer.report;
   if (answer.report.findings.some(({ fix }) => fix)) showFindings();
 }
