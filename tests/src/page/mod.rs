@@ -1,7 +1,6 @@
 //! Makes the page and its package out of the linter compiled to WebAssembly.
 
 mod examples;
-mod order;
 
 use std::error::Error;
 use std::fs;
@@ -107,7 +106,5 @@ fn bind(compiled: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
         .remove_producers_section(true)
         .generate(folder)
         .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
-    let module = folder.join("mtls_demo_bg.wasm");
-    fs::write(&module, order::by_likeness(&fs::read(&module)?)?)?;
     Ok(())
 }
