@@ -461,3 +461,18 @@ fn a_link_is_not_written_through_out_of_the_paths() {
     assert_eq!(fs::read_to_string(elsewhere.join("etcd.conf.yml")).unwrap(), ETCD.replace("false", "true"));
     assert!(fs::symlink_metadata(elsewhere.join("other.conf.yml")).unwrap().is_symlink());
 }
+
+#[test]
+fn what_somebody_answered_for_is_left_alone() {
+    let folder = folder("allowed");
+    let file = folder.join("etcd.conf.yml");
+    fs::write(&file, ETCD).unwrap();
+    said(&run(&["check", "--write-baseline", "known.json", "etcd.conf.yml"], &folder, ""));
+    said(&run(&["check", "--fix", "--baseline", "known.json", "etcd.conf.yml"], &folder, ""));
+    assert_eq!(fs::read_to_string(&file).unwrap(), ETCD);
+
+    let allowed = "ignore:\n  - rule: implied-client-authentication\n    reason: it says so in the manual\n";
+    fs::write(folder.join("mtls-lint.yaml"), allowed).unwrap();
+    let (status, out, _) = said(&run(&["check", "--diff", "etcd.conf.yml"], &folder, ""));
+    assert_eq!((status, out.as_str()), (Some(0), ""));
+}

@@ -255,6 +255,26 @@ fn a_file_that_was_never_saved_is_judged_alone() {
 }
 
 #[test]
+fn the_configuration_of_the_workspace_counts() {
+    let folder = folder("configuration");
+    let file = folder.join("etcd.conf.yml");
+    fs::write(&file, format!("{ETCD}  client-cert-auth: false\n")).unwrap();
+    let mut client = Client::start(&folder);
+    client.initialize(&folder, json!({}));
+    client.diagnostics(&file, |found| found.len() == 1);
+    let allowed = "ignore:\n  - rule: implied-client-authentication\n    reason: it says so in the manual\n";
+    fs::write(folder.join("mtls-lint.yaml"), allowed).unwrap();
+    client.tell("workspace/didChangeWatchedFiles", json!({ "changes": [] }));
+    client.diagnostics(&file, <[Value]>::is_empty);
+    // one that cannot be read is told, and what was read before counts
+    fs::write(folder.join("mtls-lint.yaml"), "ignored: []\n").unwrap();
+    client.tell("workspace/didChangeWatchedFiles", json!({ "changes": [] }));
+    let told = client.wait(|message| message["method"] == "window/showMessage");
+    assert_eq!(told["params"]["type"], 1);
+    client.leave();
+}
+
+#[test]
 fn hostile_frames_end_nothing() {
     let folder = folder("hostile");
     let mut client = Client::start(&folder);
