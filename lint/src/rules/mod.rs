@@ -393,10 +393,10 @@ impl<'a> Subject<'a> {
     }
 
     /// The certificates of a credential as a program presents them, the end-entity certificate first; none where they
-    /// are not seen, or refused.
+    /// are not seen, refused, or first in the file by mistake: the key belongs to none, or to another one.
     pub fn presented(&self, program: &Program, credential: &Credential) -> Vec<Arc<Certificate>> {
-        let pair = self.shelf.pair(credential, &program.versions, 0, "own");
-        pair.map(|pair| pair.chain.certificates).unwrap_or_default()
+        let pair = self.shelf.pair(credential, &program.versions, 0, "own").ok();
+        pair.filter(|pair| pair.unfit.is_none()).map(|pair| pair.chain.certificates).unwrap_or_default()
     }
 
     /// A certificate that cert-manager will issue.
