@@ -69,6 +69,9 @@ fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
             insta::assert_snapshot!(format!("rule-{rule}"), said);
         });
     }
+    let lacking: Vec<&str> =
+        rules::RULES.iter().map(|rule| rule.id).filter(|id| !root.join(id).is_dir()).collect();
+    assert!(lacking.is_empty(), "rules without a folder in fixtures/rules: {lacking:?}");
     assert!(cases > 0);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

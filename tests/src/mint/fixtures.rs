@@ -62,6 +62,7 @@ const TABLE: &[(&str, Role, &[&str], Change)] = &[
     ("server-unknown-critical", Role::Server, &[SERVER], |p| vary(p, ODDITIES, "unknown critical extension")),
     ("server-spoilt", Role::Server, &[SERVER], |p| vary(p, SIGNATURES, "signature spoilt")),
     ("server-negative-serial", Role::Server, &[SERVER], |p| vary(p, ODDITIES, "serial negative")),
+    ("server-subjectless", Role::Server, &[SERVER], |p| p.leaf.subject = super::certificate::Name::default()),
     ("server-nameless", Role::Server, &[], |p| p.leaf.subject = super::certificate::Name::default()),
     ("server-path-length", Role::Server, &[SERVER], |p| {
         own_root(p);
