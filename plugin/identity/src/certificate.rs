@@ -10,8 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rustls_pki_types::UnixTime;
 use sha2::{Digest as _, Sha256};
 use x509_parser::asn1_rs::{Any, Sequence};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::certificate::X509CertificateParser;
+use x509_parser::error::X509Error;
+use x509_parser::extensions::{self, GeneralName};
+use x509_parser::nom::Parser as _;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
@@ -159,7 +161,9 @@ impl Certificate {
         if der.len() > LONGEST {
             return refuse(format!("it has {} bytes, more than {LONGEST}", der.len()));
         }
-        let parsed = match X509Certificate::from_der(der) {
+        // extensions are read one by one: those that nobody asks about are not
+        let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
+        let parsed = match parser.parse(der) {
             Ok(([], parsed)) => parsed,
             Ok((rest, _)) => return refuse(format!("{} bytes follow it", rest.len())),
             Err(error) => return refuse(format!("it is not X.509: {error}")),
@@ -243,44 +247,71 @@ impl Certificate {
     fn read_extension(
         &mut self,
         oid: &str,
-        extension: &x509_parser::extensions::X509Extension<'_>,
+        extension: &extensions::X509Extension<'_>,
     ) -> Result<(), CertificateError> {
-        match extension.parsed_extension() {
-            ParsedExtension::BasicConstraints(constraints) => {
+        let value = extension.value;
+        match oid {
+            "2.5.29.19" => {
+                let constraints: extensions::BasicConstraints = readable(oid, value)?;
                 self.basic_constraints = Some(BasicConstraints {
                     ca: constraints.ca,
                     path_length: constraints.path_len_constraint,
                     critical: extension.critical,
                 });
             }
-            ParsedExtension::KeyUsage(usage) => self.key_usage = Some(KeyUsage(usage.flags)),
-            ParsedExtension::ExtendedKeyUsage(_) => {
-                self.extended_key_usage = Some(KeyPurpose::read_all(extension.value)?);
+            "2.5.29.15" => {
+                self.key_usage = Some(KeyUsage(readable::<extensions::KeyUsage>(oid, value)?.flags));
             }
-            ParsedExtension::SubjectAlternativeName(names) => {
+            "2.5.29.37" => self.extended_key_usage = Some(KeyPurpose::read_all(value)?),
+            "2.5.29.17" => {
+                let names: extensions::SubjectAlternativeName<'_> = readable(oid, value)?;
                 self.names = names.general_names.iter().map(SubjectName::read).collect();
             }
-            ParsedExtension::AuthorityKeyIdentifier(identifier) => {
-                self.authority_key_identifier = identifier.key_identifier.as_ref().map(|id| id.0.to_vec());
-            }
-            ParsedExtension::SubjectKeyIdentifier(identifier) => {
+            "2.5.29.14" => {
+                let identifier: extensions::KeyIdentifier<'_> = readable(oid, value)?;
                 self.subject_key_identifier = Some(identifier.0.to_vec());
             }
-            ParsedExtension::NameConstraints(_) => self.name_constrained = true,
-            ParsedExtension::ParseError { .. } => {
-                // these decide who it is and what it may do; others are not asked
-                const DECISIVE: [&str; 6] =
-                    ["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.37"];
-                if extension.critical || DECISIVE.contains(&oid) {
-                    return refuse(format!("the extension {oid} cannot be read"));
-                }
+            "2.5.29.30" => {
+                readable::<extensions::NameConstraints<'_>>(oid, value)?;
+                self.name_constrained = true;
             }
-            ParsedExtension::UnsupportedExtension { .. } if extension.critical => {
+            // it helps to find an issuer, and decides nothing
+            "2.5.29.35" => match readable::<extensions::AuthorityKeyIdentifier<'_>>(oid, value) {
+                Ok(identifier) => {
+                    self.authority_key_identifier =
+                        identifier.key_identifier.as_ref().map(|id| id.0.to_vec());
+                }
+                Err(error) if extension.critical => return Err(error),
+                Err(_) => {}
+            },
+            _ if extension.critical && !UNDERSTOOD.contains(&oid) => {
                 self.unknown_critical_extensions.push(oid.to_owned());
             }
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Critical extensions that a certificate may have beside those that are read: they restrict policies and say where
+/// revocation is published, and whoever validated the path has judged them.
+const UNDERSTOOD: [&str; 10] = [
+    "2.5.29.18",
+    "2.5.29.31",
+    "2.5.29.32",
+    "2.5.29.33",
+    "2.5.29.36",
+    "2.5.29.54",
+    "1.3.6.1.5.5.7.1.1",
+    "1.3.6.1.5.5.7.1.11",
+    "1.3.6.1.4.1.11129.2.4.2",
+    "2.16.840.1.113730.1.1",
+];
+
+fn readable<'a, T: FromDer<'a, X509Error>>(oid: &str, value: &'a [u8]) -> Result<T, CertificateError> {
+    match T::from_der(value) {
+        Ok((_, extension)) => Ok(extension),
+        Err(_) => refuse(format!("the extension {oid} cannot be read")),
     }
 }
 
@@ -320,7 +351,7 @@ impl Name {
             .iter_rdn()
             .map(|part| {
                 let mut attributes: Vec<Attribute> = part.iter().map(Attribute::read).collect();
-                attributes.sort();
+                attributes.sort_unstable();
                 attributes
             })
             .collect();

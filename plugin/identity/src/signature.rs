@@ -4,23 +4,32 @@
 //! AlgorithmIdentifier, the signed bytes and the signature. It judges the mathematics alone: whether SHA-1 or
 //! a 1024-bit key is still good enough is for whoever asks, and [`SignatureAlgorithm`] tells them what was used.
 //!
+//! Without the feature `every-algorithm`, signatures over MD5, SHA-1 and SHA-224 and those on P-521 are unsupported:
+//! policies believe none of them ([`is_believed`]), and the filter is smaller for it.
+//!
 //! Work is bounded for any input: an RSA modulus has at most 16384 bits and an exponent at most 33.
 
 use std::fmt;
 
+#[cfg(feature = "every-algorithm")]
 use md5::Md5;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::pss::Pss;
 use rsa::traits::SignatureScheme;
 use rsa::{BoxedUint, PublicKey};
+#[cfg(feature = "every-algorithm")]
 use sha1::Sha1;
+#[cfg(feature = "every-algorithm")]
+use sha2::Sha224;
 use sha2::digest::FixedOutputReset;
-use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::FromDer;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+
+use crate::certificate::Key;
 
 /// What a signature check answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +113,9 @@ pub fn verify(
         Err(refused) => return refused.into(),
     };
     let answer = match SubjectPublicKeyInfo::from_der(subject_public_key_info) {
+        Ok(([], _)) if !scheme.algorithm().digest.is_computed() => {
+            Err(Refused::Unsupported(format!("the digest {}", scheme.algorithm().digest)))
+        }
         Ok(([], key)) => scheme.verify(&key, message, signature),
         Ok(_) => Err(Refused::Malformed("bytes follow the public key".to_owned())),
         Err(error) => Err(Refused::Malformed(format!("the public key cannot be read: {error}"))),
@@ -118,6 +130,17 @@ pub fn verify(
 /// The signature algorithm that a DER AlgorithmIdentifier names; `None` for one that is not known here.
 pub fn algorithm(algorithm_identifier: &[u8]) -> Option<SignatureAlgorithm> {
     Scheme::read(algorithm_identifier).ok().map(|scheme| scheme.algorithm())
+}
+
+/// Whether a policy believes a valid signature of this algorithm by such a key.
+pub fn is_believed(algorithm: SignatureAlgorithm, key: &Key) -> bool {
+    algorithm.digest.is_believed() && is_believed_of(key)
+}
+
+/// Whether a policy believes any signature by such a key: none on P-521, where one check holds a gateway up for many
+/// milliseconds.
+pub fn is_believed_of(key: &Key) -> bool {
+    !matches!(key, Key::Ec { curve, .. } if curve == "P-521")
 }
 
 /// A signature algorithm with its parameters.
@@ -281,8 +304,13 @@ fn rsa_key(bits: &[u8]) -> Result<PublicKey, Refused> {
 
 fn pkcs1v15(digest: Digest, key: &PublicKey, hashed: &[u8], signature: &[u8]) -> bool {
     let scheme = match digest {
+        #[cfg(feature = "every-algorithm")]
         Digest::Md5 => Pkcs1v15Sign::new::<Md5>(),
+        #[cfg(feature = "every-algorithm")]
         Digest::Sha1 => Pkcs1v15Sign::new::<Sha1>(),
+        #[cfg(not(feature = "every-algorithm"))]
+        Digest::Md5 | Digest::Sha1 | Digest::Sha224 => return false,
+        #[cfg(feature = "every-algorithm")]
         Digest::Sha224 => Pkcs1v15Sign::new::<Sha224>(),
         Digest::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
         Digest::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
@@ -305,8 +333,13 @@ fn pss(digest: Digest, salt: usize, key: &PublicKey, hashed: &[u8], signature: &
         key.verify(Pss::<D>::new_with_salt(salt), hashed, signature).is_ok()
     }
     match digest {
+        #[cfg(feature = "every-algorithm")]
         Digest::Md5 => with::<Md5>(salt, key, hashed, signature),
+        #[cfg(feature = "every-algorithm")]
         Digest::Sha1 => with::<Sha1>(salt, key, hashed, signature),
+        #[cfg(not(feature = "every-algorithm"))]
+        Digest::Md5 | Digest::Sha1 | Digest::Sha224 => false,
+        #[cfg(feature = "every-algorithm")]
         Digest::Sha224 => with::<Sha224>(salt, key, hashed, signature),
         Digest::Sha256 => with::<Sha256>(salt, key, hashed, signature),
         Digest::Sha384 => with::<Sha384>(salt, key, hashed, signature),
@@ -335,6 +368,7 @@ fn ecdsa(key: &SubjectPublicKeyInfo<'_>, hashed: &[u8], signature: &[u8]) -> Res
             p384::ecdsa::Signature::from_der(signature)
                 .is_ok_and(|signature| key.verify_prehash(hashed, &signature).is_ok())
         }
+        #[cfg(feature = "every-algorithm")]
         "1.3.132.0.35" => {
             let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(off_curve)?;
             p521::ecdsa::Signature::from_der(signature)
@@ -358,10 +392,26 @@ fn ed25519(bits: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, Refuse
 // === impl Digest ===
 
 impl Digest {
+    /// Whether a policy believes what was signed over it: for MD5 and SHA-1 others can be made to match, and nobody
+    /// signs over SHA-224.
+    fn is_believed(self) -> bool {
+        !matches!(self, Digest::Md5 | Digest::Sha1 | Digest::Sha224)
+    }
+
+    /// Whether this build can compute it.
+    fn is_computed(self) -> bool {
+        cfg!(feature = "every-algorithm") || self.is_believed()
+    }
+
     fn of(self, message: &[u8]) -> Vec<u8> {
         match self {
+            #[cfg(feature = "every-algorithm")]
             Digest::Md5 => Md5::digest(message).to_vec(),
+            #[cfg(feature = "every-algorithm")]
             Digest::Sha1 => Sha1::digest(message).to_vec(),
+            #[cfg(not(feature = "every-algorithm"))]
+            Digest::Md5 | Digest::Sha1 | Digest::Sha224 => Vec::new(),
+            #[cfg(feature = "every-algorithm")]
             Digest::Sha224 => Sha224::digest(message).to_vec(),
             Digest::Sha256 => Sha256::digest(message).to_vec(),
             Digest::Sha384 => Sha384::digest(message).to_vec(),

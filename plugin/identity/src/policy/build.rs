@@ -2,13 +2,14 @@
 
 use std::str::FromStr;
 
-use super::document::{self, List};
+use super::document;
 use super::{
     ANY_IDENTITY, Denial, Denials, DeniedSerial, Exemption, Fingerprint, ForwardValue, HeaderFormat,
     IdentityPattern, Mode, Policy, PolicyError, Rule, Scope, Source, SourceKind, Step, TrustAnchor,
     Verification,
 };
 use crate::certificate;
+use crate::signature;
 use crate::usage::{KeyUsageRequirement, UsageRequirements};
 
 struct Build<'t> {
@@ -38,22 +39,22 @@ impl Build<'_> {
         &self,
         route: &[Step],
         name: &str,
-        list: List<String>,
+        list: Vec<String>,
     ) -> Result<Vec<T>, PolicyError> {
         let read = |(index, text): (usize, &String)| {
             text.parse().map_err(|error: String| {
                 PolicyError::at_entry(self.text, &beneath(route, name), index, error)
             })
         };
-        list.0.iter().enumerate().map(read).collect()
+        list.iter().enumerate().map(read).collect()
     }
 
-    fn digests(&self, route: &[Step], name: &str, list: List<String>) -> Result<Vec<[u8; 32]>, PolicyError> {
+    fn digests(&self, route: &[Step], name: &str, list: Vec<String>) -> Result<Vec<[u8; 32]>, PolicyError> {
         let digests: Vec<Fingerprint> = self.texts(route, name, list)?;
         Ok(digests.into_iter().map(|digest| digest.0).collect())
     }
 
-    fn methods(&self, route: &[Step], list: List<String>) -> Result<Vec<String>, PolicyError> {
+    fn methods(&self, route: &[Step], list: Vec<String>) -> Result<Vec<String>, PolicyError> {
         let methods: Vec<document::Method> = self.texts(route, "method", list)?;
         Ok(methods.into_iter().map(|method| method.0).collect())
     }
@@ -81,17 +82,17 @@ impl Build<'_> {
     }
 
     fn policy(&self, document: document::Document) -> Result<Policy, PolicyError> {
-        if document.version.0.is_some_and(|version| version != 1) {
+        if document.version.is_some_and(|version| version != 1) {
             return Err(self.refuse(&[key("version")], "only version 1 is known"));
         }
         let source = self.source(document.certificate)?;
-        let usage = self.usage(document.usage.0)?;
+        let usage = self.usage(document.usage)?;
         let trust_anchors = self.trust_anchors(document.trust_anchors)?;
         let identities = self.identities(document.identities, &trust_anchors)?;
-        let rules = document.rules.0.into_iter().enumerate();
+        let rules = document.rules.into_iter().enumerate();
         let rules =
             rules.map(|(index, rule)| self.rule(index, rule, &identities)).collect::<Result<Vec<_>, _>>()?;
-        let exempt = document.exempt.0.into_iter().enumerate().map(|(index, exemption)| {
+        let exempt = document.exempt.into_iter().enumerate().map(|(index, exemption)| {
             let route = [key("exempt"), Step::Index(index)];
             let scope = Scope {
                 hosts: self.texts(&route, "host", exemption.host)?,
@@ -104,10 +105,10 @@ impl Build<'_> {
                     self.refuse(&route, "an exemption without a path would exempt everything: write path")
                 );
             }
-            let name = self.name(&route, exemption.name.0, || format!("exempt-{}", index + 1))?;
+            let name = self.name(&route, exemption.name, || format!("exempt-{}", index + 1))?;
             Ok(Exemption { name, scope })
         });
-        let mode = match document.mode.0 {
+        let mode = match document.mode {
             None => Mode::default(),
             Some(word) => {
                 self.word(&[key("mode")], &word, &[("enforce", Mode::Enforce), ("audit", Mode::Audit)])?
@@ -115,9 +116,9 @@ impl Build<'_> {
         };
         Ok(Policy {
             mode,
-            deny: self.denials(document.deny.0)?,
+            deny: self.denials(document.deny)?,
             exempt: exempt.collect::<Result<Vec<_>, _>>()?,
-            denial: self.denial(document.denial.0)?,
+            denial: self.denial(document.denial)?,
             forward: self.forward(document.forward)?,
             remove_headers: self.remove_headers(document.remove_headers)?,
             source,
@@ -145,7 +146,7 @@ impl Build<'_> {
                 ("header", SourceKind::Header),
             ],
         )?;
-        let (trusted_addresses, trusted_certificates, named) = match certificate.trusted_peers.0 {
+        let (trusted_addresses, trusted_certificates, named) = match certificate.trusted_peers {
             Some(peers) => {
                 let route = beneath(&route, "trusted-peers");
                 let addresses = self.texts(&route, "addresses", peers.addresses)?;
@@ -154,19 +155,19 @@ impl Build<'_> {
             None => (Vec::new(), Vec::new(), false),
         };
         if kind != SourceKind::Header {
-            only(certificate.header.0.is_some(), "header", "header")?;
-            only(certificate.format.0.is_some(), "format", "header")?;
+            only(certificate.header.is_some(), "header", "header")?;
+            only(certificate.format.is_some(), "format", "header")?;
             only(named, "trusted-peers", "header")?;
         }
         if !matches!(kind, SourceKind::Envoy | SourceKind::EnvoyXfcc) {
-            only(certificate.verification.0.is_some(), "verification", "envoy")?;
+            only(certificate.verification.is_some(), "verification", "envoy")?;
         }
         if kind == SourceKind::Header && trusted_addresses.is_empty() && trusted_certificates.is_empty() {
             let message =
                 "a header counts only from trusted peers: write trusted-peers with addresses or certificates";
             return Err(self.refuse(&[key("certificate")], message));
         }
-        let format = match certificate.format.0 {
+        let format = match certificate.format {
             None => HeaderFormat::default(),
             Some(word) => self.word(
                 &beneath(&route, "format"),
@@ -178,7 +179,7 @@ impl Build<'_> {
                 ],
             )?,
         };
-        let header: Option<document::HeaderName> = self.text(&route, "header", certificate.header.0)?;
+        let header: Option<document::HeaderName> = self.text(&route, "header", certificate.header)?;
         let header = match header {
             Some(header) => header.0,
             None if format == HeaderFormat::Xfcc => "x-forwarded-client-cert".to_owned(),
@@ -187,7 +188,7 @@ impl Build<'_> {
             }
             None => "client-cert".to_owned(),
         };
-        let verification = match certificate.verification.0 {
+        let verification = match certificate.verification {
             None => Verification::default(),
             Some(word) => self.word(
                 &beneath(&route, "verification"),
@@ -203,7 +204,7 @@ impl Build<'_> {
         let Some(usage) = usage else { return Ok(default) };
         let route = [key("usage")];
         let (mut client, mut any, mut absent) = (false, false, false);
-        for word in &usage.extended_key_usage.0 {
+        for word in &usage.extended_key_usage {
             let words = [("clientAuth", 0), ("anyExtendedKeyUsage", 1), ("absent", 2)];
             match self.word(&beneath(&route, "extended-key-usage"), word, &words)? {
                 0 => client = true,
@@ -211,11 +212,11 @@ impl Build<'_> {
                 _ => absent = true,
             }
         }
-        if !usage.extended_key_usage.0.is_empty() && !client {
+        if !usage.extended_key_usage.is_empty() && !client {
             let message = "clientAuth is always accepted: write it too";
             return Err(self.refuse(&beneath(&route, "extended-key-usage"), message));
         }
-        let key_usage = match usage.key_usage.0 {
+        let key_usage = match usage.key_usage {
             None => default.key_usage,
             Some(word) => self.word(
                 &beneath(&route, "key-usage"),
@@ -227,7 +228,7 @@ impl Build<'_> {
                 ],
             )?,
         };
-        let certificate_authority = match usage.certificate_authority.0 {
+        let certificate_authority = match usage.certificate_authority {
             None => default.certificate_authority,
             Some(word) => self.word(
                 &beneath(&route, "certificate-authority"),
@@ -236,8 +237,8 @@ impl Build<'_> {
             )?,
         };
         let maximum_lifetime: Option<document::Duration> =
-            self.text(&route, "maximum-lifetime", usage.maximum_lifetime.0)?;
-        let clock_skew: Option<document::Duration> = self.text(&route, "clock-skew", usage.clock_skew.0)?;
+            self.text(&route, "maximum-lifetime", usage.maximum_lifetime)?;
+        let clock_skew: Option<document::Duration> = self.text(&route, "clock-skew", usage.clock_skew)?;
         let bits = |value: Option<u64>, default: usize, most: u64, name: &str| match value {
             None => Ok(default),
             Some(bits) if bits <= most => Ok(usize::try_from(bits).unwrap_or(default)),
@@ -252,13 +253,13 @@ impl Build<'_> {
             certificate_authority,
             maximum_lifetime: maximum_lifetime.map(|span| span.0),
             minimum_rsa_bits: bits(
-                usage.minimum_rsa_bits.0,
+                usage.minimum_rsa_bits,
                 default.minimum_rsa_bits,
                 16384,
                 "minimum-rsa-bits",
             )?,
             minimum_ecdsa_bits: bits(
-                usage.minimum_ecdsa_bits.0,
+                usage.minimum_ecdsa_bits,
                 default.minimum_ecdsa_bits,
                 521,
                 "minimum-ecdsa-bits",
@@ -267,7 +268,7 @@ impl Build<'_> {
         })
     }
 
-    fn trust_anchors(&self, anchors: document::Named<String>) -> Result<Vec<TrustAnchor>, PolicyError> {
+    fn trust_anchors(&self, anchors: Vec<(String, String)>) -> Result<Vec<TrustAnchor>, PolicyError> {
         let read = |(name, text): (String, String)| {
             let route = [key("trust-anchors"), key(&name)];
             let certificates = certificate::certificates_in(&text)
@@ -275,25 +276,30 @@ impl Build<'_> {
             if certificates.is_empty() {
                 return Err(self.refuse(&route, "there is no PEM block of type CERTIFICATE"));
             }
+            if certificates.iter().any(|anchor| !signature::is_believed_of(&anchor.key)) {
+                let message = "signatures on P-521 are not verified: name an anchor with RSA, Ed25519 or ECDSA on \
+                               P-256 or P-384";
+                return Err(self.refuse(&route, message));
+            }
             Ok(TrustAnchor { name, certificates })
         };
-        anchors.0.into_iter().map(read).collect()
+        anchors.into_iter().map(read).collect()
     }
 
     fn identities(
         &self,
-        identities: document::Named<document::Identity>,
+        identities: Vec<(String, document::Identity)>,
         anchors: &[TrustAnchor],
     ) -> Result<Vec<IdentityPattern>, PolicyError> {
         let mut built = Vec::new();
-        for (name, identity) in identities.0 {
+        for (name, identity) in identities {
             let route = [key("identities"), key(&name)];
             let name = self.name(&route, Some(name), String::new)?;
             if name == ANY_IDENTITY {
                 return Err(self.refuse(&route, "any-identity stands for all identities and cannot name one"));
             }
             let mut issued_under = Vec::new();
-            for wanted in &identity.issued_under.0 {
+            for wanted in &identity.issued_under {
                 match anchors.iter().position(|anchor| anchor.name == *wanted) {
                     Some(index) => issued_under.push(index),
                     None => {
@@ -317,7 +323,7 @@ impl Build<'_> {
                     identity.certificate_sha256,
                 )?,
                 public_key_sha256: self.digests(&route, "public-key-sha256", identity.public_key_sha256)?,
-                legacy_common_name: identity.legacy_common_name.0,
+                legacy_common_name: identity.legacy_common_name,
                 issuer: self.texts(&route, "issuer", identity.issuer)?,
                 issued_under,
             };
@@ -328,7 +334,7 @@ impl Build<'_> {
             }
             built.push(pattern);
         }
-        built.sort_by(|one, other| one.name.cmp(&other.name));
+        built.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(built)
     }
 
@@ -341,7 +347,7 @@ impl Build<'_> {
         let route = [key("rules"), Step::Index(index)];
         let mut allowed = vec![0u64; identities.len().div_ceil(64)];
         let mut any_identity = false;
-        for (entry, wanted) in rule.allow.0.iter().enumerate() {
+        for (entry, wanted) in rule.allow.iter().enumerate() {
             if wanted == ANY_IDENTITY {
                 any_identity = true;
                 continue;
@@ -355,12 +361,12 @@ impl Build<'_> {
                 *bits |= 1 << (found % 64);
             }
         }
-        let name = self.name(&route, rule.name.0, || format!("rule-{}", index + 1))?;
+        let name = self.name(&route, rule.name, || format!("rule-{}", index + 1))?;
         let scope = Scope {
             hosts: self.texts(&route, "host", rule.host)?,
             paths: self.texts(&route, "path", rule.path)?,
             methods: self.methods(&route, rule.method)?,
-            routes: rule.route.0,
+            routes: rule.route,
         };
         Ok(Rule { name, scope, any_identity, allowed })
     }
@@ -385,8 +391,8 @@ impl Build<'_> {
         let Some(denial) = denial else {
             return Ok(Denial { status: 403, body: String::new(), headers: Vec::new() });
         };
-        let status = denial.status.0.unwrap_or(403);
-        let body = denial.body.0.unwrap_or_default();
+        let status = denial.status.unwrap_or(403);
+        let body = denial.body.unwrap_or_default();
         let status = match u32::try_from(status) {
             Ok(status) if (400..=599).contains(&status) => status,
             _ => return Err(self.refuse(&[key("denial"), key("status")], "a denial's status is 400 to 599")),
@@ -395,7 +401,7 @@ impl Build<'_> {
             return Err(self.refuse(&[key("denial"), key("body")], "a denial's body has at most 64 KiB"));
         }
         let mut headers = Vec::new();
-        for (name, value) in denial.headers.0 {
+        for (name, value) in denial.headers {
             let route = [key("denial"), key("headers"), key(&name)];
             let name: document::HeaderName =
                 name.parse().map_err(|error: String| self.refuse(&route, error))?;
@@ -406,9 +412,9 @@ impl Build<'_> {
         Ok(Denial { status, body, headers })
     }
 
-    fn forward(&self, forward: document::Named<String>) -> Result<Vec<(String, ForwardValue)>, PolicyError> {
+    fn forward(&self, forward: Vec<(String, String)>) -> Result<Vec<(String, ForwardValue)>, PolicyError> {
         let mut headers: Vec<(String, ForwardValue)> = Vec::new();
-        for (name, value) in forward.0 {
+        for (name, value) in forward {
             let route = [key("forward"), key(&name)];
             let name = self.free_header(&route, &name)?;
             let value = self.word(&route, &value, &ForwardValue::WORDS)?;
@@ -417,12 +423,12 @@ impl Build<'_> {
             }
             headers.push((name, value));
         }
-        headers.sort();
+        headers.sort_unstable();
         Ok(headers)
     }
 
-    fn remove_headers(&self, names: List<String>) -> Result<Vec<String>, PolicyError> {
-        let names = names.0.iter().enumerate();
+    fn remove_headers(&self, names: Vec<String>) -> Result<Vec<String>, PolicyError> {
+        let names = names.iter().enumerate();
         names
             .map(|(index, name)| self.free_header(&[key("remove-headers"), Step::Index(index)], name))
             .collect()
@@ -432,13 +438,13 @@ impl Build<'_> {
         let Some(deny) = deny else { return Ok(Denials::default()) };
         let route = [key("deny")];
         let mut serials = Vec::new();
-        for (index, denied) in deny.serials.0.into_iter().enumerate() {
+        for (index, denied) in deny.serials.into_iter().enumerate() {
             let route = [key("deny"), key("serials"), Step::Index(index)];
             let serial = denied
                 .serial
                 .parse()
                 .map_err(|error: String| self.refuse(&beneath(&route, "serial"), error))?;
-            serials.push(DeniedSerial { serial, issuer: self.text(&route, "issuer", denied.issuer.0)? });
+            serials.push(DeniedSerial { serial, issuer: self.text(&route, "issuer", denied.issuer)? });
         }
         Ok(Denials {
             certificates: self.digests(&route, "certificates", deny.certificates)?,

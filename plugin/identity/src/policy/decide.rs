@@ -11,7 +11,7 @@ use super::path::{self, Ambiguity};
 use super::{IdentityPattern, Policy, Rule, TrustAnchor};
 use crate::certificate::{Certificate, Validity, hexadecimal};
 use crate::identity::{self, Identity, SpiffeId};
-use crate::signature::Verdict;
+use crate::signature::{self, Verdict};
 use crate::usage::{self, UsageProblem};
 
 /// A request as far as a policy looks at it.
@@ -382,7 +382,7 @@ fn may_issue(issuer: &Certificate, child: &Certificate, depth: usize) -> bool {
 fn signed(child: &Certificate, issuer: &Certificate, budget: &mut usize) -> bool {
     let Some(left) = budget.checked_sub(1) else { return false };
     *budget = left;
-    matches!(child.signed_by(issuer), Verdict::Valid(_))
+    matches!(child.signed_by(issuer), Verdict::Valid(algorithm) if signature::is_believed(algorithm, &issuer.key))
 }
 
 // === impl Rule ===

@@ -1,172 +1,94 @@
 //! A policy as it is written; [`super::Policy::parse`] makes the working form of it.
 //!
-//! APISIX hands an object on as JSON with its keys in any order and with `{}` where an empty list or null stood
-//! (in its standalone mode): so `{}` and null are read as "nothing" wherever something may be left out.
-//!
-//! Leaves stay text here and are read later, with their route for the error: every type that is deserialized is
-//! one more copy of the YAML reader in the module.
+//! Leaves stay text here and are read later, with their route for the error.
 
-use std::fmt;
-use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, StrDeserializer, StringDeserializer, U64Deserializer};
-use serde::de::{
-    DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor,
-};
+use super::PolicyError;
+use super::tree::{self, Mapping};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Document {
-    #[serde(default)]
-    pub version: Maybe<u64>,
-    #[serde(default)]
-    pub mode: Maybe<String>,
+    pub version: Option<u64>,
+    pub mode: Option<String>,
     pub certificate: Certificate,
-    #[serde(default)]
-    pub usage: Maybe<Usage>,
-    #[serde(default)]
-    pub deny: Maybe<Deny>,
-    #[serde(default)]
-    pub trust_anchors: Named<String>,
-    #[serde(default)]
-    pub identities: Named<Identity>,
-    #[serde(default)]
-    pub rules: List<Rule>,
-    #[serde(default)]
-    pub exempt: List<Exemption>,
-    #[serde(default)]
-    pub denial: Maybe<Denial>,
-    #[serde(default)]
-    pub forward: Named<String>,
-    #[serde(default)]
-    pub remove_headers: List<String>,
+    pub usage: Option<Usage>,
+    pub deny: Option<Deny>,
+    pub trust_anchors: Vec<(String, String)>,
+    pub identities: Vec<(String, Identity)>,
+    pub rules: Vec<Rule>,
+    pub exempt: Vec<Exemption>,
+    pub denial: Option<Denial>,
+    pub forward: Vec<(String, String)>,
+    pub remove_headers: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Certificate {
     pub from: String,
-    #[serde(default)]
-    pub verification: Maybe<String>,
-    #[serde(default)]
-    pub header: Maybe<String>,
-    #[serde(default)]
-    pub format: Maybe<String>,
-    #[serde(default)]
-    pub trusted_peers: Maybe<TrustedPeers>,
+    pub verification: Option<String>,
+    pub header: Option<String>,
+    pub format: Option<String>,
+    pub trusted_peers: Option<TrustedPeers>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct TrustedPeers {
-    #[serde(default)]
-    pub addresses: List<String>,
-    #[serde(default)]
-    pub certificates: List<String>,
+    pub addresses: Vec<String>,
+    pub certificates: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Usage {
-    #[serde(default)]
-    pub extended_key_usage: List<String>,
-    #[serde(default)]
-    pub key_usage: Maybe<String>,
-    #[serde(default)]
-    pub certificate_authority: Maybe<String>,
-    #[serde(default)]
-    pub maximum_lifetime: Maybe<String>,
-    #[serde(default)]
-    pub minimum_rsa_bits: Maybe<u64>,
-    #[serde(default)]
-    pub minimum_ecdsa_bits: Maybe<u64>,
-    #[serde(default)]
-    pub clock_skew: Maybe<String>,
+    pub extended_key_usage: Vec<String>,
+    pub key_usage: Option<String>,
+    pub certificate_authority: Option<String>,
+    pub maximum_lifetime: Option<String>,
+    pub minimum_rsa_bits: Option<u64>,
+    pub minimum_ecdsa_bits: Option<u64>,
+    pub clock_skew: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Deny {
-    #[serde(default)]
-    pub certificates: List<String>,
-    #[serde(default)]
-    pub public_keys: List<String>,
-    #[serde(default)]
-    pub serials: List<DeniedSerial>,
+    pub certificates: Vec<String>,
+    pub public_keys: Vec<String>,
+    pub serials: Vec<DeniedSerial>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct DeniedSerial {
     pub serial: String,
-    #[serde(default)]
-    pub issuer: Maybe<String>,
+    pub issuer: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Identity {
-    #[serde(default)]
-    pub spiffe: List<String>,
-    #[serde(default)]
-    pub uri: List<String>,
-    #[serde(default)]
-    pub dns: List<String>,
-    #[serde(default)]
-    pub email: List<String>,
-    #[serde(default)]
-    pub ip: List<String>,
-    #[serde(default)]
-    pub certificate_sha256: List<String>,
-    #[serde(default)]
-    pub public_key_sha256: List<String>,
-    #[serde(default)]
-    pub legacy_common_name: List<String>,
-    #[serde(default)]
-    pub issuer: List<String>,
-    #[serde(default)]
-    pub issued_under: List<String>,
+    pub spiffe: Vec<String>,
+    pub uri: Vec<String>,
+    pub dns: Vec<String>,
+    pub email: Vec<String>,
+    pub ip: Vec<String>,
+    pub certificate_sha256: Vec<String>,
+    pub public_key_sha256: Vec<String>,
+    pub legacy_common_name: Vec<String>,
+    pub issuer: Vec<String>,
+    pub issued_under: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Rule {
-    #[serde(default)]
-    pub name: Maybe<String>,
-    #[serde(default)]
-    pub host: List<String>,
-    #[serde(default)]
-    pub path: List<String>,
-    #[serde(default)]
-    pub method: List<String>,
-    #[serde(default)]
-    pub route: List<String>,
-    pub allow: List<String>,
+    pub name: Option<String>,
+    pub host: Vec<String>,
+    pub path: Vec<String>,
+    pub method: Vec<String>,
+    pub route: Vec<String>,
+    pub allow: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Exemption {
-    #[serde(default)]
-    pub name: Maybe<String>,
-    #[serde(default)]
-    pub host: List<String>,
-    pub path: List<String>,
-    #[serde(default)]
-    pub method: List<String>,
+    pub name: Option<String>,
+    pub host: Vec<String>,
+    pub path: Vec<String>,
+    pub method: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Denial {
-    #[serde(default)]
-    pub status: Maybe<u64>,
-    #[serde(default)]
-    pub body: Maybe<String>,
-    #[serde(default)]
-    pub headers: Named<String>,
+    pub status: Option<u64>,
+    pub body: Option<String>,
+    pub headers: Vec<(String, String)>,
 }
 
 /// A header name in lower case.
@@ -182,14 +104,197 @@ pub(super) struct Method(pub String);
 /// A time span in seconds, written `90d`, `12h`, `30m` or `45s`.
 pub(super) struct Duration(pub u64);
 
-/// Zero or more values: a list, a single value, or nothing (null, `{}`).
-pub(super) struct List<T>(pub Vec<T>);
+impl Document {
+    const KEYS: [&str; 12] = [
+        "version",
+        "mode",
+        "certificate",
+        "usage",
+        "deny",
+        "trust-anchors",
+        "identities",
+        "rules",
+        "exempt",
+        "denial",
+        "forward",
+        "remove-headers",
+    ];
 
-/// One value or nothing (null, `{}`).
-pub(super) struct Maybe<T>(pub Option<T>);
+    /// Reads a policy's text: every key is known, every value of the kind that its key takes.
+    pub fn read(text: &str) -> Result<Self, PolicyError> {
+        let mut root = Mapping::new(text, Vec::new(), tree::parse(text)?, &Self::KEYS)?;
+        let mut certificate = root.required_mapping("certificate", &Certificate::KEYS)?;
+        Ok(Document {
+            version: root.number("version")?,
+            mode: root.text("mode")?,
+            certificate: Certificate::read(&mut certificate)?,
+            usage: root.mapping("usage", &Usage::KEYS)?.map(Usage::read).transpose()?,
+            deny: root.mapping("deny", &Deny::KEYS)?.map(Deny::read).transpose()?,
+            trust_anchors: root.named_texts("trust-anchors")?,
+            identities: root
+                .named_mappings("identities", &Identity::KEYS)?
+                .into_iter()
+                .map(|(name, identity)| Ok((name, Identity::read(identity)?)))
+                .collect::<Result<_, PolicyError>>()?,
+            rules: root
+                .mappings("rules", &Rule::KEYS)?
+                .into_iter()
+                .map(Rule::read)
+                .collect::<Result<_, PolicyError>>()?,
+            exempt: root
+                .mappings("exempt", &Exemption::KEYS)?
+                .into_iter()
+                .map(Exemption::read)
+                .collect::<Result<_, PolicyError>>()?,
+            denial: root.mapping("denial", &Denial::KEYS)?.map(Denial::read).transpose()?,
+            forward: root.named_texts("forward")?,
+            remove_headers: root.texts("remove-headers")?,
+        })
+    }
+}
 
-/// A mapping from names that the policy chooses, in the order of the text; nothing as null, `{}` or `[]`.
-pub(super) struct Named<T>(pub Vec<(String, T)>);
+impl Certificate {
+    const KEYS: [&str; 5] = ["from", "verification", "header", "format", "trusted-peers"];
+
+    fn read(keys: &mut Mapping<'_>) -> Result<Self, PolicyError> {
+        Ok(Certificate {
+            from: keys.required_text("from")?,
+            verification: keys.text("verification")?,
+            header: keys.text("header")?,
+            format: keys.text("format")?,
+            trusted_peers: keys
+                .mapping("trusted-peers", &TrustedPeers::KEYS)?
+                .map(TrustedPeers::read)
+                .transpose()?,
+        })
+    }
+}
+
+impl TrustedPeers {
+    const KEYS: [&str; 2] = ["addresses", "certificates"];
+
+    fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
+        Ok(TrustedPeers { addresses: keys.texts("addresses")?, certificates: keys.texts("certificates")? })
+    }
+}
+
+impl Usage {
+    const KEYS: [&str; 7] = [
+        "extended-key-usage",
+        "key-usage",
+        "certificate-authority",
+        "maximum-lifetime",
+        "minimum-rsa-bits",
+        "minimum-ecdsa-bits",
+        "clock-skew",
+    ];
+
+    fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
+        Ok(Usage {
+            extended_key_usage: keys.texts("extended-key-usage")?,
+            key_usage: keys.text("key-usage")?,
+            certificate_authority: keys.text("certificate-authority")?,
+            maximum_lifetime: keys.text("maximum-lifetime")?,
+            minimum_rsa_bits: keys.number("minimum-rsa-bits")?,
+            minimum_ecdsa_bits: keys.number("minimum-ecdsa-bits")?,
+            clock_skew: keys.text("clock-skew")?,
+        })
+    }
+}
+
+impl Deny {
+    const KEYS: [&str; 3] = ["certificates", "public-keys", "serials"];
+
+    fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
+        Ok(Deny {
+            certificates: keys.texts("certificates")?,
+            public_keys: keys.texts("public-keys")?,
+            serials: keys
+                .mappings("serials", &DeniedSerial::KEYS)?
+                .into_iter()
+                .map(DeniedSerial::read)
+                .collect::<Result<_, PolicyError>>()?,
+        })
+    }
+}
+
+impl DeniedSerial {
+    const KEYS: [&str; 2] = ["serial", "issuer"];
+
+    fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
+        Ok(DeniedSerial { serial: keys.required_text("serial")?, issuer: keys.text("issuer")? })
+    }
+}
+
+impl Identity {
+    const KEYS: [&str; 10] = [
+        "spiffe",
+        "uri",
+        "dns",
+        "email",
+        "ip",
+        "certificate-sha256",
+        "public-key-sha256",
+        "legacy-common-name",
+        "issuer",
+        "issued-under",
+    ];
+
+    fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
+        Ok(Identity {
+            spiffe: keys.texts("spiffe")?,
+            uri: keys.texts("uri")?,
+            dns: keys.texts("dns")?,
+            email: keys.texts("email")?,
+            ip: keys.texts("ip")?,
+            certificate_sha256: keys.texts("certificate-sha256")?,
+            public_key_sha256: keys.texts("public-key-sha256")?,
+            legacy_common_name: keys.texts("legacy-common-name")?,
+            issuer: keys.texts("issuer")?,
+            issued_under: keys.texts("issued-under")?,
+        })
+    }
+}
+
+impl Rule {
+    const KEYS: [&str; 6] = ["name", "host", "path", "method", "route", "allow"];
+
+    fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
+        Ok(Rule {
+            name: keys.text("name")?,
+            host: keys.texts("host")?,
+            path: keys.texts("path")?,
+            method: keys.texts("method")?,
+            route: keys.texts("route")?,
+            allow: keys.required_texts("allow")?,
+        })
+    }
+}
+
+impl Exemption {
+    const KEYS: [&str; 4] = ["name", "host", "path", "method"];
+
+    fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
+        Ok(Exemption {
+            name: keys.text("name")?,
+            host: keys.texts("host")?,
+            path: keys.required_texts("path")?,
+            method: keys.texts("method")?,
+        })
+    }
+}
+
+impl Denial {
+    const KEYS: [&str; 3] = ["status", "body", "headers"];
+
+    fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
+        Ok(Denial {
+            status: keys.number("status")?,
+            body: keys.text("body")?,
+            headers: keys.named_texts("headers")?,
+        })
+    }
+}
 
 impl FromStr for HeaderName {
     type Err = String;
@@ -251,142 +356,5 @@ impl FromStr for Duration {
         }
         let number: u64 = number.parse().map_err(|_| refuse())?;
         number.checked_mul(unit).map(Duration).ok_or_else(refuse)
-    }
-}
-
-impl<T> Default for List<T> {
-    fn default() -> Self {
-        List(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Collect<T> {
-            type Value = List<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-            fn visit_unit<E: Error>(self) -> Result<List<T>, E> {
-                Ok(List::default())
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<List<T>, E> {
-                let text: StrDeserializer<'_, E> = text.into_deserializer();
-                T::deserialize(text).map(|value| List(vec![value]))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<List<T>, A::Error> {
-                match map.next_entry::<IgnoredAny, IgnoredAny>()? {
-                    None => Ok(List::default()),
-                    Some(_) => Err(A::Error::custom("a list is expected here: begin each entry with a dash")),
-                }
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<T>, A::Error> {
-                let mut values = Vec::new();
-                while let Some(value) = list.next_element()? {
-                    values.push(value);
-                }
-                Ok(List(values))
-            }
-        }
-        deserializer.deserialize_any(Collect(PhantomData))
-    }
-}
-
-impl<T> Default for Maybe<T> {
-    fn default() -> Self {
-        Maybe(None)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Maybe<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pick<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Pick<T> {
-            type Value = Maybe<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-            fn visit_unit<E: Error>(self) -> Result<Maybe<T>, E> {
-                Ok(Maybe(None))
-            }
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Maybe<T>, E> {
-                let value: U64Deserializer<E> = value.into_deserializer();
-                T::deserialize(value).map(|value| Maybe(Some(value)))
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Maybe<T>, E> {
-                let text: StrDeserializer<'_, E> = text.into_deserializer();
-                T::deserialize(text).map(|value| Maybe(Some(value)))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Maybe<T>, A::Error> {
-                let Some(first) = map.next_key::<String>()? else { return Ok(Maybe(None)) };
-                let replay = Replay { first: Some(first), map };
-                T::deserialize(MapAccessDeserializer::new(replay)).map(|value| Maybe(Some(value)))
-            }
-        }
-        deserializer.deserialize_any(Pick(PhantomData))
-    }
-}
-
-/// A mapping whose first key was already looked at.
-struct Replay<A> {
-    first: Option<String>,
-    map: A,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Replay<A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        match self.first.take() {
-            Some(first) => {
-                let first: StringDeserializer<A::Error> = first.into_deserializer();
-                seed.deserialize(first).map(Some)
-            }
-            None => self.map.next_key_seed(seed),
-        }
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.map.next_value_seed(seed)
-    }
-}
-
-impl<T> Default for Named<T> {
-    fn default() -> Self {
-        Named(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Collect<T> {
-            type Value = Named<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping from names")
-            }
-            fn visit_unit<E: Error>(self) -> Result<Named<T>, E> {
-                Ok(Named::default())
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Named<T>, A::Error> {
-                match list.next_element::<IgnoredAny>()? {
-                    None => Ok(Named::default()),
-                    Some(_) => Err(A::Error::custom("a mapping from names is expected here, not a list")),
-                }
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-                let mut seen = std::collections::HashSet::new();
-                let mut values = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    if !seen.insert(name.clone()) {
-                        return Err(A::Error::custom(format!("duplicate key `{name}`")));
-                    }
-                    values.push((name, map.next_value()?));
-                }
-                Ok(Named(values))
-            }
-        }
-        deserializer.deserialize_any(Collect(PhantomData))
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize as _;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Why a policy is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +38,18 @@ pub enum Step {
 
 /// Where the value at the end of a route begins in a policy's text; `None` if there is none.
 pub fn position(text: &str, route: &[Step]) -> Option<Position> {
-    let probe = Probe { route };
+    find(text, Probe { route, wanted: Wanted::Value })
+}
+
+/// The single value at the end of a route as it was written.
+pub(super) fn written(text: &str, route: &[Step]) -> Option<String> {
+    let probe = Probe { route, wanted: Wanted::Text };
+    probe.deserialize(serde_yaml::Deserializer::from_str(text)).ok().flatten()
+}
+
+fn find(text: &str, probe: Probe<'_>) -> Option<Position> {
     match probe.deserialize(serde_yaml::Deserializer::from_str(text)) {
-        Ok(()) => None,
+        Ok(_) => None,
         Err(error) if error.to_string().contains(FOUND) => error.location().map(Position::from),
         Err(_) => None,
     }
@@ -60,7 +70,16 @@ impl PolicyError {
                 Step::Index(index) => path.push_str(&format!("[{index}]")),
             }
         }
-        PolicyError { message: format!("{path}: {}", message.into()), at: position(text, route), help: None }
+        let message = message.into();
+        let message = if path.is_empty() { message } else { format!("{path}: {message}") };
+        PolicyError { message, at: position(text, route), help: None }
+    }
+
+    /// An error about a key of the mapping at the end of a route.
+    pub(super) fn at_key(text: &str, route: &[Step], key: &str, message: String) -> Self {
+        let mut error = PolicyError::at(text, route, message);
+        error.at = find(text, Probe { route, wanted: Wanted::Key(key) }).or(error.at);
+        error
     }
 
     /// An error about one entry of a list.
@@ -76,26 +95,14 @@ impl PolicyError {
         self
     }
 
-    /// Reads the parser's message; unknown keys and values get a suggestion.
+    /// Takes over what the YAML reader says.
     pub(super) fn from_yaml(error: &serde_yaml::Error) -> Self {
         let location = error.location();
         let mut message = error.to_string();
         if let (Some(_), Some(end)) = (&location, message.rfind(" at line ")) {
             message.truncate(end);
         }
-        let mut quoted = message.split('`').skip(1).step_by(2);
-        let help = if message.contains("unknown field") || message.contains("unknown variant") {
-            let found = quoted.next().unwrap_or_default().to_owned();
-            closest(&found, quoted).map(|near| format!("did you mean {near}?"))
-        } else {
-            None
-        };
-        let message = message
-            .replace("unknown field", "unknown key")
-            .replace("unknown variant", "unknown value")
-            .replace("missing field", "missing key")
-            .replace("duplicate field", "duplicate key");
-        PolicyError { message, at: location.map(Position::from), help }
+        PolicyError { message, at: location.map(Position::from), help: None }
     }
 }
 
@@ -147,50 +154,99 @@ fn distance(from: &str, to: &str) -> usize {
 }
 
 /// Walks a document along a route and fails at its end: the parser then says where that was.
+#[derive(Clone, Copy)]
 struct Probe<'r> {
     route: &'r [Step],
+    wanted: Wanted<'r>,
+}
+
+/// What is looked for at the end of a route.
+#[derive(Clone, Copy)]
+enum Wanted<'r> {
+    /// Where the value begins.
+    Value,
+    /// Where this key of it stands.
+    Key(&'r str),
+    /// The value itself, as text.
+    Text,
 }
 
 const FOUND: &str = "end of the route";
 
 impl<'de> DeserializeSeed<'de> for Probe<'_> {
-    type Value = ();
+    type Value = Option<String>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<String>, D::Error> {
+        match (self.route, self.wanted) {
+            ([], Wanted::Text) => String::deserialize(deserializer).map(Some),
+            _ => deserializer.deserialize_any(self),
+        }
     }
 }
 
 impl<'de> Visitor<'de> for Probe<'_> {
-    type Value = ();
+    type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // a single value stands for a list of one
         f.write_str(if matches!(self.route, [] | [Step::Index(0)]) { FOUND } else { "a mapping or a list" })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Some((Step::Key(wanted), rest)) = self.route.split_first() else {
-            return Err(A::Error::custom(FOUND));
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<String>, A::Error> {
+        let (wanted, rest, ends) = match (self.route.split_first(), self.wanted) {
+            (Some((Step::Key(wanted), rest)), _) => (wanted.as_str(), rest, false),
+            (None, Wanted::Key(wanted)) => (wanted, self.route, true),
+            _ => return Err(A::Error::custom(FOUND)),
         };
-        while let Some(key) = map.next_key::<String>()? {
-            if key == *wanted {
-                return map.next_value_seed(Probe { route: rest });
+        while let Some(found) = map.next_key_seed(KeyProbe { wanted, ends })? {
+            if found {
+                let value = map.next_value_seed(Probe { route: rest, ..self })?;
+                // what follows has to be read, or the parser calls the mapping too long
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(value);
             }
             map.next_value::<IgnoredAny>()?;
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<String>, A::Error> {
         let Some((Step::Index(wanted), rest)) = self.route.split_first() else {
             return Err(A::Error::custom(FOUND));
         };
         for _ in 0..*wanted {
             if list.next_element::<IgnoredAny>()?.is_none() {
-                return Ok(());
+                return Ok(None);
             }
         }
-        list.next_element_seed(Probe { route: rest }).map(|_| ())
+        let value = list.next_element_seed(Probe { route: rest, ..self })?;
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(value.flatten())
+    }
+}
+
+/// Compares a key, and fails at it if the route ends there.
+struct KeyProbe<'r> {
+    wanted: &'r str,
+    ends: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for KeyProbe<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyProbe<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<bool, E> {
+        if self.ends && key == self.wanted { Err(E::custom(FOUND)) } else { Ok(key == self.wanted) }
     }
 }

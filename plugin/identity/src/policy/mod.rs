@@ -121,9 +121,14 @@
 //! verified before a resumed session (where Envoy answers 0) is believed. `listener` believes the listener, which
 //! then has to have `require_client_certificate: true`, a validation context and not ACCEPT_UNTRUSTED.
 //!
+//! What one listener verified, another one with the same policy believes, unless their filters differ in `name` or
+//! the listeners in direction or metadata. Where two listeners verify by different trust anchors, give each listener's
+//! filter a name of its own (`config.name`).
+//!
 //! ## Issued under
 //! A name says who somebody claims to be; which CA may say so can be pinned. The signature is verified, not the
-//! issuer's name. A text may hold several certificates: each is trusted as given, intermediates included.
+//! issuer's name: Ed25519, or RSA or ECDSA on P-256 or P-384 over SHA-256, SHA-384 or SHA-512. A text may hold several
+//! certificates: each is trusted as given, intermediates included.
 //!
 //! ```text
 //! trust-anchors:
@@ -155,6 +160,7 @@ mod path;
 mod pattern;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use self::decide::{Absence, Allowed, Decision, Evidence, Reason, Request, Standing};
 pub use self::error::{PolicyError, Position, Step, position};
@@ -376,9 +382,7 @@ impl Policy {
             let message = format!("the policy has {} bytes, more than {LONGEST}", text.len());
             return Err(PolicyError { message, at: None, help: None });
         }
-        let document: document::Document =
-            serde_yaml::from_str(text).map_err(|error| PolicyError::from_yaml(&error))?;
-        build::policy(text, document)
+        build::policy(text, document::Document::read(text)?)
     }
 
     /// The identity with a name.

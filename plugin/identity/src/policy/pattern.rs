@@ -378,7 +378,7 @@ impl FromStr for DistinguishedName {
                 attributes
                     .push(Attribute { kind: kind.to_owned(), value: unescape(value).ok_or_else(refuse)? });
             }
-            attributes.sort();
+            attributes.sort_unstable();
             parts.push(attributes);
         }
         Ok(DistinguishedName(parts))

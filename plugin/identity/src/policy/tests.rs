@@ -91,6 +91,33 @@ fn mistakes_are_named_where_they_stand() {
 }
 
 #[test]
+fn an_anchor_whose_signatures_are_not_verified_is_refused() {
+    let openssl = include_str!("../../../../fixtures/signatures/openssl.pem");
+    let policy = |name: &str| {
+        let (_, rest) = openssl.split_once(&format!("# {name}\n")).unwrap();
+        let (pem, _) = rest.split_once("# ").unwrap();
+        let pem = pem.replace('\n', "\\n");
+        Policy::parse(&format!("certificate: {{from: envoy}}\ntrust-anchors: {{ca: \"{pem}\"}}\n"))
+    };
+    assert!(policy("P-384 ecdsa sha384").is_ok());
+    let refused = policy("P-521 ecdsa sha512").unwrap_err().to_string();
+    assert!(refused.contains("line 2 column 21: trust-anchors.ca: signatures on P-521"), "{refused}");
+}
+
+#[test]
+fn a_number_is_read_as_it_was_written_where_text_is_due() {
+    let policy = Policy::parse(
+        "certificate: {from: envoy}\ndeny: {serials: [{serial: 0x1F}, {serial: 1e5}, {serial: 07}]}\n\
+         identities: {a: {legacy-common-name: 7.0}, b: {legacy-common-name: [8, true]}}\n",
+    )
+    .unwrap();
+    let serials: Vec<_> = policy.deny.serials.iter().map(|denied| denied.serial.0.clone()).collect();
+    assert_eq!(serials, [vec![0x1f], vec![0x01, 0xe5], vec![0x07]]);
+    assert_eq!(policy.identities[0].legacy_common_name, ["7.0"]);
+    assert_eq!(policy.identities[1].legacy_common_name, ["8", "true"]);
+}
+
+#[test]
 fn what_apisix_makes_of_an_object_is_the_same_policy() {
     let written = Policy::parse(
         "version: 1\ncertificate: {from: apisix}\nidentities: {a: {dns: a.test}}\nusage: null\ndeny: {serials: []}\n\
