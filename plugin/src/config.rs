@@ -5,6 +5,8 @@
 use mtls_identity::policy::{ForwardValue, Policy, SourceKind, Verification};
 use sha2::{Digest as _, Sha256};
 
+use crate::host::Host;
+
 /// A policy made ready for requests.
 #[derive(Debug)]
 pub struct Config {
@@ -61,10 +63,23 @@ impl Config {
             route: policy.asks_for_route(),
             headers: !inbound.is_empty(),
         };
-        let digest: [u8; 32] = Sha256::digest(bytes).into();
-        let digest = mtls_identity::certificate::hexadecimal(&digest);
-        let scope = format!("mtls-guard.{}", digest.get(..16).unwrap_or_default());
-        Ok(Config { policy, asks, inbound, scope })
+        Ok(Config { policy, asks, inbound, scope: scope(Sha256::digest(bytes).into()) })
+    }
+
+    /// Narrows the scope to this filter's place: its name, and its listener's direction and metadata. What a listener
+    /// verified is no other listener's word, if their filters differ in any of these.
+    pub fn narrow(&mut self, host: &impl Host) {
+        if !self.verifies_connections() {
+            return;
+        }
+        let mut hasher = Sha256::new();
+        hasher.update(&self.scope);
+        for name in ["plugin_name", "listener_direction", "listener_metadata"] {
+            let value = host.property(&[name]).ok().flatten().unwrap_or_default();
+            hasher.update(u64::try_from(value.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hasher.update(&value);
+        }
+        self.scope = scope(hasher.finalize().into());
     }
 
     /// Whether a certificate has to have been verified in some handshake before it is believed.
@@ -80,4 +95,9 @@ impl Config {
                 || matches!(value, ForwardValue::CertificateSha256 | ForwardValue::Serial)
         })
     }
+}
+
+fn scope(digest: [u8; 32]) -> String {
+    let digest = mtls_identity::certificate::hexadecimal(&digest);
+    format!("mtls-guard.{}", digest.get(..16).unwrap_or_default())
 }

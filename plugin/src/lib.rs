@@ -40,6 +40,31 @@
 //!       identities: {web: {spiffe: spiffe://example.org/ns/shop/sa/web}}
 //!       rules: [{path: /orders/**, allow: web}]
 //! ```
+//! ## What an attacker can write, and what becomes of it
+//! Trusted are the gateway (its memory is ours), whoever writes the policy, and the trusted peers that the policy names.
+//! The attacker holds any number of connections, certificates of the client CA included, and chooses every byte that a
+//! client chooses. A trap would be an outage, and a wrong "allow" a break-in; so every error denies, nothing panics, and
+//! work and memory have bounds.
+//!
+//! | bytes | what the filter does with them | test |
+//! | --- | --- | --- |
+//! | the certificate, all of it, as DER, PEM or escaped PEM | read strictly, at most 256 KiB; what is unreadable denies | `arbitrary_bytes_never_pass_and_never_panic`, `whatever_a_host_hands_over_denies_in_bounded_work` |
+//! | its names: what looks like a separator, another name or a wildcard | typed and parsed strictly from the DER; the gateway's text of them is never read; common names grant nothing | `the_filter_acts_as_the_fixtures_say_under_either_gateway` |
+//! | two SPIFFE IDs, or one beside another URI | denied: no order of names decides who it is | `the_policy_decides_as_the_fixtures_say` |
+//! | its issuer's name | says nothing where a trust anchor is named: the signature is verified, at most 16 for one anchor | `the_policy_decides_as_the_fixtures_say` |
+//! | a certificate that nobody verified: ACCEPT_UNTRUSTED, optional verification, a resumed session | counts only after a verified handshake with that very certificate, or with the gateway's SUCCESS for this request | `envoy_vouches_in_a_handshake_and_resumed_sessions_are_believed_after_it`, `apisix_vouches_with_success_alone` |
+//! | a certificate that expires on an open connection | dates are judged for every request | `dates_are_judged_for_a_known_certificate_too` |
+//! | X-Forwarded-Client-Cert | `Cert=` counts if its SHA-256 is the connection's, in whichever element; URI= and DNS= are not read | `envoys_xfcc_counts_only_for_the_connections_own_certificate` |
+//! | Client-Cert and other headers with certificates | count only from trusted peers, and only once | `a_header_counts_only_from_a_trusted_peer` |
+//! | headers named as those that go upstream, in any case and with underscores | removed before ours are set, exempt and audited requests included | `audit_mode_lets_pass_without_identity`, `every_decision_is_the_fixtures` |
+//! | the path: dot segments, encoded slashes, backslashes, doubled escapes, bytes that are no text | a path with two readings is denied, exemptions included; one pass over it | `a_path_has_one_reading_or_none`, `whatever_a_host_hands_over_denies_in_bounded_work` |
+//! | host and method | compared as text; what is no text matches nothing | `arbitrary_bytes_never_pass_and_never_panic` |
+//! | the number and size of headers | read in place, with every length checked | `header_maps_are_read_as_far_as_they_go`, `whatever_a_host_hands_over_denies_in_bounded_work` |
+//! | the number of requests, connections and certificates | what is kept of certificates is bounded; one that was dropped costs as much as a new one | `memory_does_not_grow` |
+//! | anything of it in a log line | one line of at most 2048 characters, control characters replaced | `what_a_client_says_stays_within_one_log_line` |
+//!
+//! And what a gateway may answer without malice: every status of every host function
+//! (`a_host_function_that_fails_denies_and_never_traps`, `every_error_of_the_host_denies`).
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod config;
@@ -75,7 +100,8 @@ mod wiring {
         fn on_configure(&mut self, _size: usize) -> bool {
             let config = self.host.configuration().map_err(|error| error.to_string());
             match config.and_then(|bytes| Config::parse(&bytes)) {
-                Ok(config) => {
+                Ok(mut config) => {
+                    config.narrow(&*self.host);
                     self.guard = Some(Rc::new(Guard::new(config)));
                     true
                 }

@@ -5,15 +5,15 @@
 
 use mtls_identity::certificate::{self, Certificate};
 use mtls_identity::policy::{Absence, HeaderFormat, Source, SourceKind};
-use sha2::{Digest as _, Sha256};
 
 use crate::host::{HeaderMap, Host, HostError};
 
-/// What tells one certificate from another, and what was fetched on the way.
+/// What tells one certificate from another, and was fetched for that.
 #[derive(Debug)]
 pub struct Key {
-    /// SHA-256 of the certificate as the gateway states it, or of the text that carries it.
-    pub digest: [u8; 32],
+    /// The certificate's SHA-256 in the gateway's words, or the whole text that carries the certificate: compared
+    /// as it is, a known certificate is neither hashed nor decoded again.
+    pub text: Vec<u8>,
     carrier: Carrier,
 }
 
@@ -28,15 +28,13 @@ pub struct Presented {
 
 #[derive(Debug)]
 enum Carrier {
-    /// It is still to be fetched; the digest is the gateway's.
+    /// It is still to be fetched; the key is the gateway's digest.
     EnvoyProperty,
     EnvoyXfcc,
-    /// It is here.
-    Pem(Vec<u8>),
-    Header {
-        value: Vec<u8>,
-        chain: Option<Vec<u8>>,
-    },
+    /// The key is its PEM.
+    Pem,
+    /// The key is a header's value after its length, and the value of the header with the chain.
+    Header,
 }
 
 /// Most elements of an X-Forwarded-Client-Cert header and most certificates of a chain that are looked at.
@@ -45,8 +43,8 @@ const MOST: usize = 16;
 /// Tells which certificate there is, or why there is none.
 pub fn key(host: &impl Host, source: &Source) -> Result<Key, Absence> {
     match source.kind {
-        SourceKind::Envoy => Ok(Key { digest: envoy_digest(host)?, carrier: Carrier::EnvoyProperty }),
-        SourceKind::EnvoyXfcc => Ok(Key { digest: envoy_digest(host)?, carrier: Carrier::EnvoyXfcc }),
+        SourceKind::Envoy => Ok(Key { text: envoy_digest(host)?, carrier: Carrier::EnvoyProperty }),
+        SourceKind::EnvoyXfcc => Ok(Key { text: envoy_digest(host)?, carrier: Carrier::EnvoyXfcc }),
         SourceKind::Apisix => nginx(host, &[]),
         SourceKind::Kong => nginx(host, &["ngx"]),
         SourceKind::Header => header(host, source),
@@ -54,7 +52,7 @@ pub fn key(host: &impl Host, source: &Source) -> Result<Key, Absence> {
 }
 
 /// Fetches and parses the certificate that a key stands for.
-pub fn certificate(host: &impl Host, source: &Source, key: Key) -> Result<Presented, Absence> {
+pub fn certificate(host: &impl Host, source: &Source, key: &Key) -> Result<Presented, Absence> {
     match key.carrier {
         Carrier::EnvoyProperty => {
             let pem =
@@ -64,7 +62,9 @@ pub fn certificate(host: &impl Host, source: &Source, key: Key) -> Result<Presen
                     )
                 })?;
             let presented = from_pem(&pem)?;
-            same_digest(&presented.certificate, key.digest)?;
+            if presented.certificate.sha256 != key.digest()? {
+                return Err(Absence::HostError("the gateway's certificate and digest differ".to_owned()));
+            }
             Ok(presented)
         }
         Carrier::EnvoyXfcc => {
@@ -72,10 +72,11 @@ pub fn certificate(host: &impl Host, source: &Source, key: Key) -> Result<Presen
                 .ok_or_else(|| {
                     Absence::HostError("Envoy sets no X-Forwarded-Client-Cert with Cert=".to_owned())
                 })?;
+            let digest = key.digest()?;
             let elements = xfcc(&value)?;
             let found = elements.iter().find_map(|element| {
                 let presented = element.presented().ok()?;
-                (presented.certificate.sha256 == key.digest).then_some(presented)
+                (presented.certificate.sha256 == digest).then_some(presented)
             });
             found.ok_or_else(|| {
                 Absence::Unverified(
@@ -83,16 +84,26 @@ pub fn certificate(host: &impl Host, source: &Source, key: Key) -> Result<Presen
                 )
             })
         }
-        Carrier::Pem(pem) => from_pem(&pem),
-        Carrier::Header { value, chain } => from_header(source.format, &value, chain.as_deref()),
+        Carrier::Pem => from_pem(&key.text),
+        Carrier::Header => {
+            let (length, rest) = key.text.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            let (value, chain) = rest.split_at_checked(length).unwrap_or_default();
+            from_header(source.format, value, chain)
+        }
     }
 }
 
-fn envoy_digest(host: &impl Host) -> Result<[u8; 32], Absence> {
+impl Key {
+    /// The certificate's SHA-256, as Envoy states it.
+    pub fn digest(&self) -> Result<[u8; 32], Absence> {
+        digest(&self.text).ok_or_else(|| Absence::Malformed("the gateway's digest is none".to_owned()))
+    }
+}
+
+fn envoy_digest(host: &impl Host) -> Result<Vec<u8>, Absence> {
     match host.property(&["connection", "sha256_peer_certificate_digest"]).map_err(host_error)? {
-        Some(text) if !text.is_empty() => {
-            digest(&text).ok_or_else(|| Absence::Malformed("the gateway's digest is none".to_owned()))
-        }
+        Some(text) if !text.is_empty() => Ok(text),
         _ => Err(Absence::NoCertificate),
     }
 }
@@ -123,9 +134,7 @@ fn nginx(host: &impl Host, prefix: &[&str]) -> Result<Key, Absence> {
         Some(other) => return Err(Absence::Unverified(format!("it says {}", shown(other)))),
     }
     match variable("ssl_client_raw_cert")? {
-        Some(pem) if !pem.is_empty() => {
-            Ok(Key { digest: Sha256::digest(&pem).into(), carrier: Carrier::Pem(pem) })
-        }
+        Some(pem) if !pem.is_empty() => Ok(Key { text: pem, carrier: Carrier::Pem }),
         _ => Err(Absence::NoCertificate),
     }
 }
@@ -138,12 +147,10 @@ fn header(host: &impl Host, source: &Source) -> Result<Key, Absence> {
         HeaderFormat::Rfc9440 => only_header(&headers, &format!("{}-chain", source.header))?,
         HeaderFormat::EscapedPem | HeaderFormat::Xfcc => None,
     };
-    let mut hasher = Sha256::new();
-    hasher.update(&value);
-    // a separator that no header has, so that no two pairs look alike
-    hasher.update([0]);
-    hasher.update(chain.as_deref().unwrap_or_default());
-    Ok(Key { digest: hasher.finalize().into(), carrier: Carrier::Header { value, chain } })
+    let chain = chain.unwrap_or_default();
+    // after the length, so that no two pairs look alike
+    let length = u64::try_from(value.len()).unwrap_or(u64::MAX).to_le_bytes();
+    Ok(Key { text: [&length[..], &value, &chain].concat(), carrier: Carrier::Header })
 }
 
 /// Whether who connected to this gateway is named as trusted.
@@ -153,10 +160,8 @@ fn trusted_peer(host: &impl Host, source: &Source) -> Result<(), Absence> {
         let peer = match host.property(&["connection", "sha256_peer_certificate_digest"]) {
             Ok(Some(text)) => digest(&text),
             _ => match nginx(host, &[]) {
-                Ok(Key { carrier: Carrier::Pem(pem), .. }) => {
-                    from_pem(&pem).ok().map(|peer| peer.certificate.sha256)
-                }
-                _ => None,
+                Ok(key) => from_pem(&key.text).ok().map(|peer| peer.certificate.sha256),
+                Err(_) => None,
             },
         };
         if peer.is_some_and(|peer| source.trusted_certificates.contains(&peer)) {
@@ -229,12 +234,12 @@ fn from_pem(text: &[u8]) -> Result<Presented, Absence> {
     Ok(Presented { certificate: first, chain: certificates.take(MOST).collect() })
 }
 
-fn from_header(format: HeaderFormat, value: &[u8], chain: Option<&[u8]>) -> Result<Presented, Absence> {
+fn from_header(format: HeaderFormat, value: &[u8], chain: &[u8]) -> Result<Presented, Absence> {
     match format {
         HeaderFormat::EscapedPem => from_pem(value),
         HeaderFormat::Rfc9440 => {
             let certificate = rfc9440(value)?;
-            let chain = chain.unwrap_or_default().split(|byte| *byte == b',').filter(|part| !part.is_empty());
+            let chain = chain.split(|byte| *byte == b',').filter(|part| !part.is_empty());
             let chain = chain.take(MOST).map(rfc9440).collect::<Result<_, _>>()?;
             Ok(Presented { certificate, chain })
         }
@@ -340,13 +345,6 @@ fn unescape(text: &str) -> Option<String> {
         bytes.extend(piece.get(2..)?.bytes());
     }
     String::from_utf8(bytes).ok()
-}
-
-fn same_digest(certificate: &Certificate, digest: [u8; 32]) -> Result<(), Absence> {
-    if certificate.sha256 == digest {
-        return Ok(());
-    }
-    Err(Absence::HostError("the gateway's certificate and digest differ".to_owned()))
 }
 
 fn host_error(error: HostError) -> Absence {
