@@ -14,5 +14,6 @@ pub mod page;
 pub mod programs;
 pub mod seeded;
 pub mod serve;
+pub mod trim;
 pub mod truth;
 pub mod visit;

@@ -270,3 +270,45 @@ fn arbitrary_bytes_never_pass_and_never_panic() {
         }
     }
 }
+
+#[test]
+fn what_a_client_says_stays_within_one_log_line() {
+    let long = "x".repeat(100_000);
+    for said in ["FAILED:\nmtls-guard: allow", "FAILED:\r\u{1b}[2J\u{85}", &long] {
+        let host = Scripted::new(Gateway::Apisix, AT, &GET)
+            .with("ssl_client_verify", said)
+            .with("ssl_client_raw_cert", pem("web"));
+        assert_eq!(ask(&guard("from: apisix"), &host), "unverified-certificate");
+        let logged = host.logged.borrow();
+        let [line] = logged.as_slice() else { panic!("{logged:?}") };
+        assert!(!line.contains(char::is_control) && line.chars().count() <= 2048, "{line:?}");
+    }
+}
+
+#[test]
+fn the_threat_model_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let sources: String = [
+        "plugin/src/host.rs",
+        "plugin/identity/src/policy/path.rs",
+        "tests/tests/apisix_host.rs",
+        "tests/tests/decisions.rs",
+        "tests/tests/filter.rs",
+    ]
+    .map(read)
+    .concat();
+    let docs = read("plugin/src/lib.rs");
+    let (_, model) = docs.split_once("## What an attacker can write").unwrap();
+    let named: Vec<&str> = model
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with("//!"))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .filter(|word| word.matches('_').count() > 2)
+        .collect();
+    assert!(named.len() > 15, "{named:?}");
+    for name in named {
+        assert!(sources.contains(&format!("fn {name}()")), "there is no test {name}");
+    }
+}
