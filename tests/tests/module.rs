@@ -43,14 +43,18 @@ const APISIX: [&str; 32] = [
 /// What Envoy has beside those and the filter uses.
 const ENVOY: [&str; 2] = ["proxy_define_metric", "proxy_increment_metric"];
 
-/// The module's imports, with the names of their modules, and its exports.
-fn module(name: &str) -> (Vec<(String, String)>, Vec<String>) {
+fn bytes(name: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let path = target.join("dist").join(name);
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| {
+    std::fs::read(&path).unwrap_or_else(|error| {
         panic!("{}: {error}: run cargo run --release -p mtls-tests --bin dist", path.display())
-    });
+    })
+}
+
+/// The module's imports, with the names of their modules, and its exports.
+fn module(name: &str) -> (Vec<(String, String)>, Vec<String>) {
+    let bytes = bytes(name);
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
         match payload.unwrap() {
@@ -97,5 +101,17 @@ fn a_module_exports_the_abi_and_no_callback_that_does_nothing() {
             "proxy_on_request_headers",
         ];
         assert_eq!(exports, expected, "{name}");
+    }
+}
+
+#[test]
+fn no_path_of_the_machine_that_built_it_is_in_a_module() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_string_lossy().into_owned();
+    let home = std::env::var("HOME").unwrap_or_default();
+    for name in ["mtls_guard.wasm", "mtls_guard_apisix.wasm"] {
+        let text = String::from_utf8_lossy(&bytes(name)).into_owned();
+        for path in [&workspace, &format!("{home}/"), "registry/src", "/toolchains/"] {
+            assert!(path.len() < 3 || !text.contains(path), "{name} has {path} in it");
+        }
     }
 }

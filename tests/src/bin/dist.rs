@@ -8,24 +8,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use mtls_tests::trim::trim;
+use mtls_tests::trim::{CALLED, trim};
 use sha2::{Digest as _, Sha256};
 
 /// What is built: the file, and the features of package mtls-guard.
 const MODULES: [(&str, &[&str]); 2] =
     [("mtls_guard.wasm", &["--features", "metrics"]), ("mtls_guard_apisix.wasm", &[])];
-
-/// What a host needs of the module; every further callback that is exported is called, and costs.
-const EXPORTS: [&str; 8] = [
-    "_initialize",
-    "malloc",
-    "memory",
-    "proxy_abi_version_0_2_1",
-    "proxy_on_configure",
-    "proxy_on_context_create",
-    "proxy_on_delete",
-    "proxy_on_request_headers",
-];
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -50,7 +38,7 @@ fn make() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&dist)?;
     let mut sums = String::new();
     for (name, features) in MODULES {
-        let module = trim(&build(root, &target, features)?, &EXPORTS)?;
+        let module = trim(&build(root, &target, features)?, &CALLED)?;
         if module.len() > GOAL {
             eprintln!("dist: {name} has {} bytes, the goal is {GOAL}", module.len());
         }
