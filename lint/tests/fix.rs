@@ -339,6 +339,12 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "--cert-file=/etc/etcd/tls/tls.crt",
         "--cert-file=/etc/etcd/tls/tls.cert",
     ),
+    (
+        "missing-config-map",
+        "4-gateway.yaml",
+        "            name: gateway-config\n",
+        "            name: gateway-confg\n",
+    ),
     ("plaintext-admin-api", "4-gateway.yaml", "https_admin: true", "https_admin: false"),
     ("plaintext-admin-api", "4-gateway.yaml", "        https_admin: true\n", ""),
     ("missing-issuer", "2-certificates.yaml", "kind: Issuer", "kind: ClusterIssuer"),

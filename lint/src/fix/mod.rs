@@ -49,7 +49,6 @@ const REMEDIES: &[(&str, Remedy)] = &[
     ("loose-common-name-pattern", kubernetes::end_pattern),
     ("loose-name-pattern", envoy::tighten_pattern),
     ("mismatched-advertised-url", etcd::advertise_scheme),
-    ("mismatched-key", pem::sort_chain),
     ("misordered-chain", pem::sort_chain),
     ("missing-client-auth-usage", cert_manager::add_client_auth),
     ("missing-config-map", kubernetes::correct_reference),

@@ -80,7 +80,9 @@ impl<'a> Site<'a> {
         let documents = self.texts.yaml(text);
         let path = around(&documents, span)?;
         // a scalar that holds more than the span may be a document itself
-        let embedded = path.last().filter(|last| last.kind() == Kind::Scalar && last.span() != span);
+        let embedded = path
+            .last()
+            .filter(|last| last.kind() == Kind::Scalar && (last.span() != span || !last.is_plain()));
         let inner = embedded.and_then(|scalar| scalar.text()).filter(|inner| {
             let structured = |document: &Document| {
                 matches!(document.root().kind(), Kind::Mapping | Kind::Sequence)
