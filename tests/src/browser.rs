@@ -100,14 +100,21 @@ impl Browser {
         self.post(&format!("/element/{id}/click"), &json!({}));
     }
 
-    /// Clicks the first button within an element that says this.
+    /// Clicks the first button within an element that says this; anew, where it was drawn anew in between.
     pub fn press(&self, within: &str, words: &str) {
-        let found = self.run(
-            "return [...document.querySelectorAll(arguments[0] + ' button')].find(b => b.textContent.includes(arguments[1]))",
-            &[json!(within), json!(words)],
-        );
-        let id = found[ELEMENT].as_str().unwrap_or_else(|| panic!("no button {words:?} within {within}"));
-        self.post(&format!("/element/{id}/click"), &json!({}));
+        const BUTTON: &str = "return [...document.querySelectorAll(arguments[0] + ' button')]
+            .find((button) => button.textContent.includes(arguments[1]))";
+        for _ in 0..5 {
+            let found = self.run(BUTTON, &[json!(within), json!(words)]);
+            let id = found[ELEMENT].as_str().unwrap_or_else(|| panic!("no button {words:?} within {within}"));
+            let path = format!("/session/{}/element/{id}/click", self.session);
+            match self.call("POST", &path, &json!({})) {
+                Ok(_) => return,
+                Err(error) if error.contains("stale element") => {}
+                Err(error) => panic!("{words:?} within {within}: {error}"),
+            }
+        }
+        panic!("{words:?} within {within} never stands still");
     }
 
     /// Types into an element; a path into a field for files.
