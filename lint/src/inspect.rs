@@ -1,10 +1,12 @@
 //! `mtls-lint inspect`: what certificate files hold, in which order, what belongs together, and who refuses them.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::handshake::UnixSeconds;
+use crate::render::visible::on_one_line;
 use crate::source::{Span, Text};
 use crate::stack::certificate::{Certificate, GeneralName, KeyUsage, usage_name};
 use crate::stack::crl::RevocationList;
@@ -147,36 +149,90 @@ fn whole(file: &mut Inspected, text: &Text) {
     file.remarks.push(Remark { wrong: true, message, span });
 }
 
+/// Certificates of one name that are looked at, and those tried as an issuer beside the likeliest one in a whole run.
+const MOST_TRIED: usize = 1000;
+
+/// A certificate among the files: where it stands, its number there, and what it says.
+type Place = (usize, usize, Arc<Certificate>);
+
 /// Who issued whom, and whose key is whose.
 fn relate(files: &mut [Inspected], signatures: &Signatures) {
-    let mut certificates: Vec<(String, usize, Arc<Certificate>)> = Vec::new();
-    for file in files.iter() {
+    let mut by_name: HashMap<Vec<u8>, Vec<Place>> = HashMap::new();
+    let mut by_key: HashMap<PrivateKey, Vec<Place>> = HashMap::new();
+    for (place, file) in files.iter().enumerate() {
         for (index, item) in file.items.iter().enumerate() {
-            if let What::Certificate(certificate) = &item.what {
-                certificates.push((file.path.clone(), index + 1, Arc::clone(certificate)));
+            let What::Certificate(certificate) = &item.what else { continue };
+            let found = (place, index + 1, Arc::clone(certificate));
+            if let Some(key) = PrivateKey::of(certificate) {
+                by_key.entry(key).or_default().push(found.clone());
+            }
+            by_name.entry(certificate.subject.canonical.clone()).or_default().push(found);
+        }
+    }
+    let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+    let mut left = MOST_TRIED;
+    for (place, file) in files.iter_mut().enumerate() {
+        let mut untried = Vec::new();
+        for item in &mut file.items {
+            let owner = match &item.what {
+                What::Certificate(certificate) => {
+                    let named = by_name.get(&certificate.issuer.canonical).map_or(&[][..], Vec::as_slice);
+                    issuer(certificate, named, place, signatures, &mut left).unwrap_or_else(|| {
+                        untried.push((certificate.shown.clone(), item.span));
+                        None
+                    })
+                }
+                // one of the same file before one of another
+                What::Key(Some(key)) => by_key.get(key).and_then(|with| {
+                    with.iter().find(|(other, _, _)| *other == place).or_else(|| with.first())
+                }),
+                What::Key(None) | What::List(_) | What::Other(_) => None,
+            };
+            item.belongs_to =
+                owner.and_then(|(other, number, _)| Some((paths.get(*other)?.clone(), *number)));
+        }
+        let remarks = untried.into_iter().map(|(shown, span)| Remark {
+            wrong: false,
+            message: format!(
+                "too many certificates bear the name of the issuer of {shown} to try them all; inspect fewer at once"
+            ),
+            span,
+        });
+        file.remarks.extend(remarks);
+    }
+}
+
+/// Who issued a certificate, of those that bear its issuer's name; None: too many bear it.
+fn issuer<'p>(
+    certificate: &Certificate,
+    named: &'p [Place],
+    place: usize,
+    signatures: &Signatures,
+    left: &mut usize,
+) -> Option<Option<&'p Place>> {
+    let key_id = certificate.authority_key_id.as_ref().and_then(|authority| authority.key_id.as_ref());
+    // the likeliest first: one with the key that the certificate names, one of the same file
+    let likeliness = |(other, _, issuer): &Place| {
+        let same_key = key_id.is_some() && key_id == issuer.subject_key_id.as_ref();
+        (usize::from(!same_key), usize::from(*other != place))
+    };
+    let mut tried = 0;
+    for (key, file) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        for found in named.iter().take(MOST_TRIED) {
+            if likeliness(found) != (key, file) || found.2.digest == certificate.digest {
+                continue;
+            }
+            if tried > 0 {
+                *left = left.checked_sub(1)?;
+            }
+            tried += 1;
+            signatures.renew();
+            if signatures.signed(certificate, &found.2) == Signed::Yes {
+                return Some(Some(found));
             }
         }
     }
-    for file in files {
-        let path = file.path.clone();
-        for item in &mut file.items {
-            // one of the same file before one of another
-            let mut candidates: Vec<&(String, usize, Arc<Certificate>)> = certificates.iter().collect();
-            candidates.sort_by_key(|(other, _, _)| *other != path);
-            let owner = match &item.what {
-                What::Certificate(certificate) => candidates.into_iter().find(|(_, _, issuer)| {
-                    issuer.subject.canonical == certificate.issuer.canonical
-                        && issuer.digest != certificate.digest
-                        && signatures.signed(certificate, issuer) == Signed::Yes
-                }),
-                What::Key(Some(key)) => candidates
-                    .into_iter()
-                    .find(|(_, _, certificate)| key.belongs_to(certificate) == Some(true)),
-                What::Key(None) | What::List(_) | What::Other(_) => None,
-            };
-            item.belongs_to = owner.map(|(path, number, _)| (path.clone(), *number));
-        }
-    }
+    (named.len() <= MOST_TRIED).then_some(None)
 }
 
 fn judge(file: &mut Inspected, text: &Text, at: UnixSeconds) {
@@ -247,6 +303,7 @@ fn order(file: &mut Inspected) {
     if issuers.iter().all(|(_, _, _, _, ca)| *ca) {
         return;
     }
+    let issuing: BTreeSet<usize> = issuers.iter().filter_map(|(_, _, _, issuer, _)| *issuer).collect();
     for pair in issuers.windows(2) {
         let [(_, _, shown, issuer, _), (next, span, other, _, _)] = pair else { continue };
         match issuer {
@@ -256,7 +313,7 @@ fn order(file: &mut Inspected) {
                 message: format!("{shown} was issued by number {number}, but {other} follows it; put issuers right after what they issued"),
                 span: *span,
             }),
-            None if issuers.iter().any(|(_, _, _, issuer, _)| issuer == &Some(*next)) => {}
+            None if issuing.contains(next) => {}
             None => file.remarks.push(Remark {
                 wrong: false,
                 message: format!("{other} did not issue {shown}, which it follows, and is sent for nothing"),
@@ -347,18 +404,18 @@ impl Inspection {
     pub fn text(&self) -> String {
         let mut out = String::new();
         for file in &self.files {
-            out.push_str(&format!("{}\n", file.path));
+            out.push_str(&format!("{}\n", on_one_line(&file.path)));
             for (index, item) in file.items.iter().enumerate() {
-                out.push_str(&format!("  {}. {}\n", index + 1, item.headline()));
+                out.push_str(&format!("  {}. {}\n", index + 1, on_one_line(&item.headline())));
                 for line in item.details() {
-                    out.push_str(&format!("     {line}\n"));
+                    out.push_str(&format!("     {}\n", on_one_line(&line)));
                 }
             }
             for remark in &file.remarks {
                 out.push_str(&format!(
                     "  {}: {}\n",
                     if remark.wrong { "wrong" } else { "note" },
-                    remark.message
+                    on_one_line(&remark.message)
                 ));
             }
         }

@@ -8,6 +8,8 @@
 //! [`lint`] is the pipeline. Everything in this library is pure: files, clock, arguments and the terminal
 //! belong to `main.rs` (feature `cli`) or to the page.
 
+#![forbid(unsafe_code)]
+
 pub mod allowance;
 pub mod assume;
 pub mod baseline;

@@ -1,5 +1,7 @@
 //! The result of a run, in the order in which it is printed.
 
+mod secrets;
+
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,6 +13,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use crate::deployment::{Connection, Deployment, Lookup, Program};
 use crate::finding::{Finding, Incomplete, Suppressed};
 use crate::handshake::Prediction;
+use crate::render::visible::is_hidden;
 use crate::resolve::Linked;
 use crate::source::{FileContent, FileId, Sources, Span};
 
@@ -73,6 +76,11 @@ impl Report {
         let connections = connections
             .map(|(connection, prediction)| describe(&files, &deployment, connection, prediction))
             .collect();
+        for finding in &mut findings {
+            let labels = finding.labels.iter_mut().map(|label| &mut label.message);
+            labels.chain([&mut finding.message]).chain(&mut finding.help).for_each(tidy);
+        }
+        incomplete.iter_mut().for_each(|entry| tidy(&mut entry.message));
         findings.sort_by(by_place);
         incomplete.sort_by(|a, b| {
             (&a.file, a.span.map(|span| span.start)).cmp(&(&b.file, b.span.map(|span| span.start)))
@@ -99,14 +107,18 @@ fn describe(
     files: &Files,
     deployment: &Deployment,
     connection: &Connection,
-    prediction: Prediction,
+    mut prediction: Prediction,
 ) -> ConnectionReport {
+    let said = prediction.why.iter_mut().map(|why| &mut why.message);
+    let said = said.chain(&mut prediction.undetermined_because);
+    let said = said.chain(&mut prediction.client_sees).chain(&mut prediction.server_logs);
+    said.chain(prediction.breaks_at.as_mut().map(|(_, why)| why)).for_each(tidy);
     let party = |program: &Program| Party {
         kind: program.kind.name(),
         name: Some(if program.name.is_empty() {
             program.kind.name().to_owned()
         } else {
-            program.name.clone()
+            tidied(&program.name)
         }),
         file: program.file.map(|file| files.path(file).to_owned()),
     };
@@ -119,8 +131,11 @@ fn describe(
         Lookup::Found((program, _)) => deployment.programs.get(*program).map(party),
         Lookup::Missing(_) | Lookup::Unseen(_) => None,
     };
-    let server =
-        server.unwrap_or_else(|| Party { kind: "unseen", name: connection.server_label.clone(), file: None });
+    let server = server.unwrap_or_else(|| Party {
+        kind: "unseen",
+        name: connection.server_label.as_deref().map(tidied),
+        file: None,
+    });
     let server_name =
         dialer.and_then(|(_, dialer)| dialer.tls.as_ref()).and_then(|tls| match &tls.server_name {
             Some(_) if tls.names_from_request => {
@@ -132,10 +147,39 @@ fn describe(
     ConnectionReport {
         client,
         server,
-        url: connection.url.clone(),
+        url: tidied(&connection.url),
         port: connection.port,
         server_name,
         prediction,
+    }
+}
+
+/// Names and messages quote the sources: what is longer says no more, and may be there many times over.
+const LONGEST_TEXT: usize = 2000;
+
+/// A name or message as it may be shown: without secrets, and not too long.
+pub fn tidied(text: &str) -> String {
+    let mut text = text.to_owned();
+    tidy(&mut text);
+    text
+}
+
+/// Hides secrets in a name or message, and cuts what is too long.
+fn tidy(text: &mut String) {
+    let mut ranges = secrets::in_message(text);
+    ranges.sort_by_key(|range| std::cmp::Reverse(range.start));
+    let mut hidden_from = text.len();
+    for range in ranges.into_iter().filter(|range| !range.is_empty()) {
+        if range.end <= hidden_from {
+            hidden_from = range.start;
+            text.replace_range(range, "***");
+        }
+    }
+    if text.len() > LONGEST_TEXT {
+        let end = (0..=LONGEST_TEXT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let more = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!("… ({more} bytes more)"));
     }
 }
 
@@ -162,18 +206,35 @@ struct Rendered {
 pub struct Shown {
     /// The text.
     pub text: String,
-    /// Where something was cut: offset in the file, and how many bytes are missing from there on.
-    cuts: Vec<(usize, usize)>,
+    /// Where the text differs from the file, in order.
+    changes: Vec<Change>,
+}
+
+/// Bytes of the file that are shown otherwise, or not at all.
+#[derive(Debug)]
+struct Change {
+    /// In the file.
+    from: Range<usize>,
+    /// In the text.
+    to: Range<usize>,
 }
 
 impl Shown {
-    /// Where a byte of the file stands in the text; a byte that was cut, where the cut is.
+    /// Where a byte of the file stands in the text; a byte that was changed, where the change begins.
     pub fn at(&self, offset: usize) -> usize {
-        let after = self.cuts.partition_point(|(at, _)| *at <= offset);
-        let before: usize = self.cuts.iter().take(after.saturating_sub(1)).map(|(_, missing)| missing).sum();
-        let within = after.checked_sub(1).and_then(|last| self.cuts.get(last));
-        let missing = within.map_or(0, |(at, missing)| (*missing).min(offset - at));
-        offset - before - missing
+        let after = self.changes.partition_point(|change| change.from.start <= offset);
+        match after.checked_sub(1).and_then(|last| self.changes.get(last)) {
+            None => offset,
+            Some(change) if offset < change.from.end => change.to.start,
+            Some(change) => change.to.end + (offset - change.from.end),
+        }
+    }
+
+    /// Shows `text` for a range of the file.
+    fn replace(&mut self, from: Range<usize>, text: &str) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.changes.push(Change { from, to: start..self.text.len() });
     }
 }
 
@@ -191,14 +252,27 @@ impl Rendered {
         let mut offset = 0;
         for line in masked.split_inclusive('\n') {
             let end = line.trim_end_matches(['\n', '\r']).len();
-            let cut = line.char_indices().nth(LONGEST_LINE).map(|(at, _)| at).filter(|at| *at < end);
-            match cut {
-                Some(at) => {
-                    shown.text.push_str(line.get(..at).unwrap_or_default());
-                    shown.text.push_str(line.get(end..).unwrap_or_default());
-                    shown.cuts.push((offset + at, end - at));
+            let start = shown.text.len();
+            for (at, letter) in line.char_indices() {
+                let here = offset + at;
+                if at >= end {
+                    // the end of a line is a line feed, whatever stands before it
+                    if letter == '\n' {
+                        shown.text.push(letter);
+                    } else {
+                        shown.replace(here..here + 1, "");
+                    }
+                } else if shown.text.len() - start >= LONGEST_LINE {
+                    let feed = line.len() - usize::from(line.ends_with('\n'));
+                    shown.replace(here..offset + feed, "");
+                    shown.text.push_str(line.get(feed..).unwrap_or_default());
+                    break;
+                } else if is_hidden(letter) {
+                    let spelled: String = letter.escape_unicode().collect();
+                    shown.replace(here..here + letter.len_utf8(), &spelled);
+                } else {
+                    shown.text.push(letter);
                 }
-                None => shown.text.push_str(line),
             }
             offset += line.len();
         }
@@ -208,8 +282,8 @@ impl Rendered {
     fn masked(&self) -> String {
         let Ok(text) = std::str::from_utf8(&self.bytes) else { return String::new() };
         let mut bytes = text.as_bytes().to_vec();
-        let keys = private_keys(text).into_iter().chain(encoded_keys(text));
-        for range in keys.chain(self.secrets.iter().cloned()) {
+        let known = secrets::in_file(text).into_iter().chain(encoded_keys(text));
+        for range in known.chain(self.secrets.iter().cloned()) {
             for byte in bytes.get_mut(range).into_iter().flatten().filter(|byte| !byte.is_ascii_whitespace())
             {
                 *byte = b'*';
@@ -301,24 +375,6 @@ impl Files {
     }
 }
 
-/// The bodies of PEM blocks of private keys, in any embedding that keeps their armour.
-fn private_keys(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut blocks = text.match_indices("-----BEGIN ").map(|(at, armour)| at + armour.len()).peekable();
-    while let Some(start) = blocks.next() {
-        let end = blocks.peek().copied().unwrap_or(text.len());
-        let block = text.get(start..end).unwrap_or_default();
-        let Some((label, body)) =
-            block.split_once("-----").filter(|(label, _)| label.ends_with("PRIVATE KEY"))
-        else {
-            continue;
-        };
-        let body_start = start + label.len() + "-----".len();
-        found.push(body_start..body_start + body.find("-----END").unwrap_or(body.len()));
-    }
-    found
-}
-
 /// Where a PEM file begins in base64.
 const ENCODED: &str = "LS0tLS1CRUdJTi";
 /// Base64 that goes on after a blank or a line break is at least so long.
@@ -405,5 +461,18 @@ mod tests {
         assert_eq!(shown.text.get(shown.at(place)..), Some("cd\n"));
         assert_eq!(shown.at(5), 5);
         assert_eq!(shown.at(place - 5), 4 + LONGEST_LINE);
+    }
+
+    #[test]
+    fn what_would_be_obeyed_is_spelled_out_and_places_after_it_still_found() {
+        let text = "a\u{202e}b: c\r\nd\u{1b}[8m: e\r\n";
+        let shown = Rendered::new("a".to_owned(), Arc::new(text.as_bytes().to_vec())).shown();
+        assert_eq!(shown.text, "a\\u{202e}b: c\nd\\u{1b}[8m: e\n");
+        for letter in ["b", "c", "d", "e"] {
+            assert_eq!(
+                shown.text.get(shown.at(text.find(letter).unwrap())..).map(|rest| &rest[..1]),
+                Some(letter)
+            );
+        }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! The configuration reference is [`mtls_identity::policy`].
 
+#![forbid(unsafe_code)]
+
 use mtls_identity::policy::{ForwardValue, Policy, SourceKind, Verification};
 use sha2::{Digest as _, Sha256};
 

@@ -1,5 +1,7 @@
 //! Collect, decide, act: what happens to each request. Every error denies.
 
+#![forbid(unsafe_code)]
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -3,6 +3,8 @@
 //! Two steps, so that a known certificate costs one property: [`key`] asks for as little as tells certificates
 //! apart, [`certificate`] fetches and parses one that is new.
 
+#![forbid(unsafe_code)]
+
 use mtls_identity::certificate::{self, Certificate};
 use mtls_identity::policy::{Absence, HeaderFormat, Source, SourceKind};
 

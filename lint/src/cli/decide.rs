@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use mtls_lint::decide::{DecideError, Question, decide};
 use mtls_lint::handshake::UnixSeconds;
+use mtls_lint::render::visible;
+use mtls_lint::report::tidied;
 use rustls_pki_types::UnixTime;
 
 use super::{FINE, FOUND, INCOMPLETE, note, now, print};
@@ -79,13 +81,14 @@ fn answer(arguments: &Decide) -> Result<(String, bool), String> {
         Printed::Json => {
             let mut text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
             text.push('\n');
-            text
+            visible::json(text)
         }
         Printed::Human => {
-            let mut text = format!("{}: {}\n", report.decision, report.message);
+            let mut text =
+                format!("{}: {}\n", report.decision, visible::on_one_line(&tidied(&report.message)));
             for (name, value) in [("identity", &report.identity), ("rule", &report.rule)] {
                 if let Some(value) = value {
-                    text.push_str(&format!("  {name}: {value}\n"));
+                    text.push_str(&format!("  {name}: {}\n", visible::on_one_line(value)));
                 }
             }
             if let Some(reason) = report.reason {
@@ -98,5 +101,5 @@ fn answer(arguments: &Decide) -> Result<(String, bool), String> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("{} was not read: {error}", path.display()))
+    super::load::read(path).map_err(|why| format!("{} was not read: {why}", path.display()))
 }

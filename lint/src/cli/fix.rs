@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use mtls_lint::Report;
 use mtls_lint::fix::{Fixed, apply};
+use mtls_lint::render::visible::{on_one_line, visible};
 use mtls_lint::source::{FileContent, FileId, Sources};
 use similar::TextDiff;
 
@@ -26,9 +27,11 @@ pub fn diff(loaded: &Loaded, known: &dyn Fn(&mut Report)) -> u8 {
     for file in &fixed.changed {
         // as everywhere, secrets are masked: in the lines around a change, too
         let (old, new) = (before.files.masked(*file), fixed.report.files.masked(*file));
-        let path = before.files.path(*file);
-        let diff = TextDiff::from_lines(&old, &new);
-        text.push_str(&diff.unified_diff().header(path, path).to_string());
+        let path = on_one_line(before.files.path(*file));
+        let diff = TextDiff::from_lines(&old, &new).unified_diff().header(&path, &path).to_string();
+        // line ends stay as they are, so that patch takes them
+        let lines: Vec<_> = diff.split("\r\n").map(visible).collect();
+        text.push_str(&lines.join("\r\n"));
     }
     let status = print(&text, if fixed.changed.is_empty() { FINE } else { FOUND });
     summary(&fixed, "would be fixed");

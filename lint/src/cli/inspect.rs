@@ -6,9 +6,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use mtls_lint::handshake::UnixSeconds;
 use mtls_lint::inspect::inspect;
+use mtls_lint::render::visible;
 use mtls_lint::source::{FileId, Text};
 
-use super::{FINE, FOUND, INCOMPLETE, now, print};
+use super::{FINE, FOUND, INCOMPLETE, note, now, print};
 
 #[derive(Debug, Args)]
 pub struct Inspect {
@@ -33,13 +34,13 @@ pub fn run(arguments: &Inspect) -> u8 {
     let mut files = Vec::new();
     let mut complete = true;
     for (index, path) in arguments.files.iter().enumerate() {
-        match std::fs::read(path) {
+        match super::load::read(path) {
             Ok(bytes) => {
                 let id = FileId(u32::try_from(index).unwrap_or(u32::MAX));
                 files.push((path.display().to_string(), Text::whole(id, Arc::new(bytes))));
             }
-            Err(error) => {
-                eprintln!("{} was not read: {error}", path.display());
+            Err(why) => {
+                note(&format!("{} was not read: {why}", path.display()));
                 complete = false;
             }
         }
@@ -47,7 +48,7 @@ pub fn run(arguments: &Inspect) -> u8 {
     let inspection = inspect(&files, arguments.at.unwrap_or_else(now));
     let text = match arguments.format {
         Printed::Human => inspection.text(),
-        Printed::Json => format!("{:#}\n", inspection.json()),
+        Printed::Json => visible::json(format!("{:#}\n", inspection.json())),
     };
     let status = print(&text, if inspection.is_wrong() { FOUND } else { FINE });
     if complete { status } else { INCOMPLETE }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::progress::Progress;
 
 /// A larger file is not read.
 pub const LARGEST_FILE: u64 = 64 << 20;
-/// Beneath folders, where nobody named the file, a larger one is no configuration.
+/// Beneath folders, where nobody named the file, a larger one is no configuration unless its name says that it is.
 const LARGEST_FOUND: u64 = 8 << 20;
 /// All files together.
 const LARGEST_TOTAL: u64 = 1 << 30;
@@ -118,9 +118,9 @@ impl Load<'_> {
     fn path(&mut self, path: &Path, root: Option<&Path>) {
         let given = path.to_string_lossy().into_owned();
         if given == "-" {
-            match super::standard_input() {
+            match bounded(io::stdin().lock()) {
                 Ok(bytes) => self.add("-".to_owned(), bytes, None, None),
-                Err(error) => self.fail("-", explain(&error)),
+                Err(why) => self.fail("-", why),
             }
             return;
         }
@@ -230,22 +230,26 @@ impl Load<'_> {
     }
 
     fn file(&mut self, path: &Path, name: String, length: u64, mode: u32, largest: u64) {
+        let largest = if is_named_configuration(path) { LARGEST_FILE } else { largest };
         if length > largest {
-            let why = format!("it has {length} bytes, more than the {largest} that are read");
+            let why = too_large(largest);
             if largest == LARGEST_FILE {
                 self.fail(&name, why.clone());
             }
             return self.not_read(name, why, Some(mode));
         }
         if self.total.saturating_add(length) > LARGEST_TOTAL {
-            self.fail(&name, format!("the input is larger than {LARGEST_TOTAL} bytes; name fewer paths"));
+            self.fail(
+                &name,
+                format!("the input is larger than {} MiB; name fewer paths", LARGEST_TOTAL >> 20),
+            );
             return self.not_read(name, "the input is too large".to_owned(), Some(mode));
         }
-        match fs::read(path) {
+        match read(path) {
             Ok(bytes) => self.add(name, bytes, Some(mode), Some(path)),
-            Err(error) => {
-                self.fail(&name, explain(&error));
-                self.not_read(name, explain(&error), Some(mode));
+            Err(why) => {
+                self.fail(&name, why.clone());
+                self.not_read(name, why, Some(mode));
             }
         }
     }
@@ -267,6 +271,27 @@ impl Load<'_> {
             self.places.push(None);
         }
     }
+}
+
+/// A file's bytes, or why there are none. What has no length of its own (a pipe, a device) is read up to the limit.
+pub fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::File::open(path).map_err(|error| explain(&error)).and_then(bounded)
+}
+
+fn bounded(from: impl Read) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    from.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| explain(&error))?;
+    if bytes.len() as u64 > LARGEST_FILE { Err(too_large(LARGEST_FILE)) } else { Ok(bytes) }
+}
+
+fn too_large(largest: u64) -> String {
+    format!("it is larger than the {} MiB that are read of one file; split it", largest >> 20)
+}
+
+/// A name that promises configuration or certificates.
+fn is_named_configuration(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    matches!(ending.as_deref(), Some("yaml" | "yml" | "json" | "conf" | "pem" | "crt"))
 }
 
 /// Where a link ends: None outside of `top`. Beneath `--root`, an absolute target counts from the root.

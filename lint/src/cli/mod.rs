@@ -10,7 +10,7 @@ mod lsp;
 mod man;
 mod progress;
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -435,12 +435,5 @@ fn print(text: &str, status: u8) -> u8 {
 
 /// Prints a note to standard error; nothing can be done if that fails.
 fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// Standard input, up to the limit of one input.
-fn standard_input() -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    io::stdin().lock().take(load::LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let _ = writeln!(io::stderr().lock(), "{}", render::visible::visible(&mtls_lint::report::tidied(text)));
 }

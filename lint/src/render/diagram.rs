@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::junit::escape;
+use super::visible::visible;
 use crate::handshake::Outcome;
 use crate::report::{ConnectionReport, Party, Report};
 
@@ -23,6 +24,7 @@ pub fn mermaid(report: &Report) -> String {
 }
 
 fn quoted(text: &str) -> String {
+    let text = visible(text).replace(['\n', '\t'], " ");
     text.replace('&', "#amp;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;")
 }
 

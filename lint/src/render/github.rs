@@ -1,5 +1,6 @@
 //! Annotations of GitHub Actions: one workflow command for each finding.
 
+use super::visible::visible;
 use crate::finding::Severity;
 use crate::report::Report;
 
@@ -34,7 +35,7 @@ pub fn check(report: &Report) -> String {
 
 /// Escapes a command's text.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    visible(text).replace('%', "%25").replace('\n', "%0A")
 }
 
 /// Escapes a property's value.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::visible::is_hidden;
 use crate::finding::{Finding, Suppressed};
 use crate::report::Report;
 
@@ -82,7 +83,7 @@ fn skips(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" skipped=\"{count}\"") }
 }
 
-/// Escapes text for XML 1.0; characters that XML does not allow become U+FFFD.
+/// Escapes text for XML 1.0, which does not allow every character.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -94,9 +95,8 @@ pub(super) fn escape(text: &str) -> String {
             '\'' => out.push_str("&#39;"),
             '\n' => out.push_str("&#10;"),
             '\t' => out.push_str("&#9;"),
-            letter if letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}') => {
-                out.push('\u{fffd}')
-            }
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            letter if is_hidden(letter) => out.extend(letter.escape_unicode()),
             letter => out.push(letter),
         }
     }
@@ -106,7 +106,7 @@ pub(super) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_xml_does_not_allow_is_replaced() {
-        assert_eq!(super::escape("a<b>&\"\u{1}"), "a&lt;b&gt;&amp;&quot;\u{fffd}");
+    fn what_xml_does_not_allow_is_spelled_out() {
+        assert_eq!(super::escape("a<b>&\"\u{1}"), "a&lt;b&gt;&amp;&quot;\\u{1}");
     }
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
 use super::groups;
+use super::visible::{on_one_line, visible};
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::{Outcome, Side};
 use crate::report::{self, ConnectionReport, Files, Party, Report};
@@ -115,13 +116,14 @@ fn row(connection: &ConnectionReport) -> [String; 5] {
         word(prediction.server_authenticated),
         word(prediction.client_authenticated)
     );
-    [name(&connection.client), name(&connection.server), connection.url.clone(), outcome, authenticated]
+    let url = on_one_line(&connection.url);
+    [name(&connection.client), name(&connection.server), url, outcome, authenticated]
 }
 
 fn name(party: &Party) -> String {
     match &party.name {
-        Some(name) if name.starts_with(party.kind) => name.clone(),
-        Some(name) => format!("{} {name}", party.kind),
+        Some(name) if name.starts_with(party.kind) => on_one_line(name),
+        Some(name) => format!("{} {}", party.kind, on_one_line(name)),
         None => party.kind.to_owned(),
     }
 }
@@ -136,7 +138,12 @@ fn details(out: &mut String, connection: &ConnectionReport, style: Style) {
     if prediction.outcome == Outcome::Completes && !one_way && !notes {
         return;
     }
-    let title = format!("{} → {}  {}", name(&connection.client), name(&connection.server), connection.url);
+    let title = format!(
+        "{} → {}  {}",
+        name(&connection.client),
+        name(&connection.server),
+        on_one_line(&connection.url)
+    );
     let _ = write!(out, "\n{}\n", paint(style, "1", title));
     if one_way {
         let halves = [
@@ -147,19 +154,19 @@ fn details(out: &mut String, connection: &ConnectionReport, style: Style) {
         let _ = writeln!(out, "  not mutual TLS: {}", missing.collect::<Vec<_>>().join(", "));
     }
     for why in &prediction.why {
-        let _ = writeln!(out, "  {} [{}]", why.message, why.rule);
+        let _ = writeln!(out, "  {} [{}]", visible(&why.message), why.rule);
     }
     for why in &prediction.undetermined_because {
-        let _ = writeln!(out, "  undetermined because {why}");
+        let _ = writeln!(out, "  undetermined because {}", visible(why));
     }
     if let Some(text) = &prediction.client_sees {
-        let _ = writeln!(out, "  client sees: {}", text.replace('\n', "\n               "));
+        let _ = writeln!(out, "  client sees: {}", visible(text).replace('\n', "\n               "));
     }
     if let Some(text) = &prediction.server_logs {
-        let _ = writeln!(out, "  server logs: {}", text.replace('\n', "\n               "));
+        let _ = writeln!(out, "  server logs: {}", visible(text).replace('\n', "\n               "));
     }
     if let Some((at, why)) = &prediction.breaks_at {
-        let _ = writeln!(out, "  breaks at {}: {why}", time::format(*at));
+        let _ = writeln!(out, "  breaks at {}: {}", time::format(*at), visible(why));
     }
 }
 
@@ -236,7 +243,7 @@ impl Shown {
         let related = others.into_iter().map(|file| Self {
             code: None,
             severity: miette::Severity::Advice,
-            message: format!("related, in {}", files.path(file)),
+            message: format!("related, in {}", on_one_line(files.path(file))),
             help: None,
             source: source(files, file),
             labels: labels_in(files, finding, file),
@@ -249,8 +256,8 @@ impl Shown {
                 Severity::Warning => miette::Severity::Warning,
                 Severity::Advice => miette::Severity::Advice,
             },
-            message: finding.message.clone(),
-            help: finding.help.clone(),
+            message: visible(&finding.message).into_owned(),
+            help: finding.help.as_deref().map(|help| visible(help).into_owned()),
             source: source(files, first.unwrap_or(FileId(0))),
             labels: first.map_or_else(Vec::new, |file| labels_in(files, finding, file)),
             related: related.collect(),
@@ -259,7 +266,7 @@ impl Shown {
 }
 
 fn source(files: &Files, file: FileId) -> NamedSource<String> {
-    NamedSource::new(files.path(file), files.shown(file).text.clone())
+    NamedSource::new(on_one_line(files.path(file)), files.shown(file).text.clone())
 }
 
 fn labels_in(files: &Files, finding: &Finding, file: FileId) -> Vec<LabeledSpan> {
@@ -275,7 +282,7 @@ fn labeled(shown: &report::Shown, label: &Label, primary: bool) -> LabeledSpan {
     let line = whole.lines().next().unwrap_or_default().trim_end();
     let length = line.char_indices().nth(LONGEST_LABEL).map_or(line.len(), |(at, _)| at);
     let span = (start, length);
-    let message = if label.message.is_empty() { None } else { Some(label.message.clone()) };
+    let message = if label.message.is_empty() { None } else { Some(visible(&label.message).into_owned()) };
     if primary {
         LabeledSpan::new_primary_with_span(message, span)
     } else {

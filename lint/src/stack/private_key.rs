@@ -7,7 +7,7 @@ use super::der::{self, Reader};
 use crate::deployment::PlannedId;
 
 /// The public half of a private key.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum PrivateKey {
     /// RSA: modulus and exponent without leading zeros.
     Rsa(Vec<u8>, Vec<u8>),
@@ -41,6 +41,11 @@ impl PrivateKey {
     /// Reads whatever of the three it is (Go's parsePrivateKey, which looks at no label).
     pub fn read_any(bytes: &[u8]) -> Option<Self> {
         rsa(bytes).or_else(|| pkcs8(bytes)).or_else(|| ec(bytes, None))
+    }
+
+    /// The public half in a certificate; None for a kind that is not known here.
+    pub fn of(certificate: &Certificate) -> Option<Self> {
+        public_of(&certificate.key.spki)
     }
 
     /// Kind and size; None for a planned key.

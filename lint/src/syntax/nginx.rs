@@ -46,6 +46,8 @@ pub struct Problem {
 
 /// Blocks nested deeper than this are not read: no configuration is, and memory stays bounded.
 const MAX_DEPTH: usize = 100;
+/// Mistakes of one file that are named; nginx itself stops at the first.
+const MAX_PROBLEMS: usize = 100;
 /// Open quotes mended in one text; each costs a scan to its end.
 const MAX_OPEN_QUOTES: usize = 16;
 /// `NGX_CONF_BUFFER`: nginx refuses a word of this many bytes.
@@ -102,7 +104,18 @@ impl Parser<'_> {
     fn run(&mut self) {
         loop {
             let (words, end) = self.words();
+            if self.parsed.problems.len() >= MAX_PROBLEMS {
+                break;
+            }
             match end {
+                End::BlockOpen if self.open.len() >= MAX_DEPTH => {
+                    self.problem(
+                        words.first().map_or(0..0, |word| word.start..word.end),
+                        format!("blocks are nested more than {MAX_DEPTH} deep: the rest is not read"),
+                        "nested too deeply",
+                    );
+                    break;
+                }
                 End::Semicolon if words.is_empty() => self.unexpected(";", "delete it"),
                 End::Semicolon => {
                     let directive = self.directive(&words, None, self.position);
@@ -124,13 +137,6 @@ impl Parser<'_> {
                 End::BlockOpen => {
                     if words.first().is_some_and(|name| name.value.ends_with(b"_by_lua_block")) {
                         self.lua_block(words);
-                    } else if self.open.len() >= MAX_DEPTH {
-                        self.problem(
-                            words.first().map_or(0..0, |word| word.start..word.end),
-                            format!("blocks are nested more than {MAX_DEPTH} deep: the rest is not read"),
-                            "nested too deeply",
-                        );
-                        break;
                     } else if let Some(directive) = self.directive(&words, Some(Vec::new()), self.position) {
                         self.open_block(directive);
                     }
@@ -237,6 +243,9 @@ impl Parser<'_> {
     fn words(&mut self) -> (Vec<Word>, End) {
         let mut words: Vec<Word> = Vec::new();
         while let Some(&byte) = self.bytes.get(self.position) {
+            if self.parsed.problems.len() >= MAX_PROBLEMS {
+                break;
+            }
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' => self.position += 1,
                 b'#' => {
@@ -404,6 +413,9 @@ impl Parser<'_> {
     }
 
     fn problem(&mut self, range: std::ops::Range<usize>, message: impl Into<String>, log: &str) {
+        if self.parsed.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
         // nginx names the line at which its reading stopped
         let line = self.line(self.position.max(range.start));
         self.parsed.problems.push(Problem {

@@ -39,10 +39,13 @@ pub fn blocks(bytes: &[u8]) -> Vec<Block> {
     let text = if text.len() == bytes.len() { text.as_ref() } else { "" };
     let mut blocks = Vec::new();
     let mut at = 0;
+    let mut line_start = 0;
     while let Some(found) = text.get(at..).and_then(|rest| rest.find(BEGIN)) {
         let start = at + found;
         at = start + BEGIN.len();
-        let line_start = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |line| line + 1);
+        // only what was not looked at before: a line may hold many BEGINs
+        let since = text.get(line_start..start).unwrap_or_default();
+        line_start += since.rfind('\n').map_or(0, |line| line + 1);
         let lead = text.get(line_start..start).unwrap_or_default().trim_start_matches('\u{feff}');
         let Some(label) = text.get(at..).and_then(|rest| rest.split("-----").next()) else { break };
         if label.contains('\n') {

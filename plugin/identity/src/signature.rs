@@ -1,4 +1,5 @@
-//! Was this signed by that key? Pure Rust, so that the answer is the same natively and in wasm.
+//! Was this signed by that key? Pure Rust judges, so that the answer is the same natively and in wasm; natively what is
+//! surely signed may be confirmed faster (feature `native-signatures`).
 //!
 //! [`verify`] takes the pieces as they stand in a certificate: the signer's SubjectPublicKeyInfo, the
 //! AlgorithmIdentifier, the signed bytes and the signature. It judges the mathematics alone: whether SHA-1 or
@@ -8,6 +9,9 @@
 //! policies believe none of them ([`is_believed`]), and the filter is smaller for it.
 //!
 //! Work is bounded for any input: an RSA modulus has at most 16384 bits and an exponent at most 33.
+
+#[cfg(feature = "native-signatures")]
+mod native;
 
 use std::fmt;
 
@@ -252,6 +256,21 @@ impl Scheme {
         if kind != self.algorithm().key {
             return Ok(false);
         }
+        #[cfg(feature = "native-signatures")]
+        if native::confirms(self, curve(key).as_deref(), bits, message, signature) {
+            return Ok(true);
+        }
+        self.verify_purely(key, message, signature)
+    }
+
+    /// With a key of the right kind.
+    fn verify_purely(
+        self,
+        key: &SubjectPublicKeyInfo<'_>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, Refused> {
+        let bits: &[u8] = &key.subject_public_key.data;
         match self {
             Scheme::RsaPkcs1v15(digest) => {
                 Ok(pkcs1v15(digest, &rsa_key(bits)?, &digest.of(message), signature))
@@ -350,14 +369,11 @@ fn pss(digest: Digest, salt: usize, key: &PublicKey, hashed: &[u8], signature: &
 
 fn ecdsa(key: &SubjectPublicKeyInfo<'_>, hashed: &[u8], signature: &[u8]) -> Result<bool, Refused> {
     let point: &[u8] = &key.subject_public_key.data;
-    let curve = key
-        .algorithm
-        .parameters()
-        .and_then(|parameters| parameters.as_oid().ok())
-        .ok_or_else(|| Refused::Unsupported("an elliptic curve without a name".to_owned()))?;
+    let curve =
+        curve(key).ok_or_else(|| Refused::Unsupported("an elliptic curve without a name".to_owned()))?;
     let off_curve = |_| Refused::Malformed("the public key is no point of its curve".to_owned());
     // FIPS 186-5 section 6.4: a digest longer than the group order is cut, a shorter one taken as it is
-    Ok(match curve.to_id_string().as_str() {
+    Ok(match curve.as_str() {
         "1.2.840.10045.3.1.7" => {
             let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(off_curve)?;
             p256::ecdsa::Signature::from_der(signature)
@@ -376,6 +392,11 @@ fn ecdsa(key: &SubjectPublicKeyInfo<'_>, hashed: &[u8], signature: &[u8]) -> Res
         }
         other => return Err(Refused::Unsupported(format!("the elliptic curve {other}"))),
     })
+}
+
+/// The OID of a key's elliptic curve.
+fn curve(key: &SubjectPublicKeyInfo<'_>) -> Option<String> {
+    Some(key.algorithm.parameters()?.as_oid().ok()?.to_id_string())
 }
 
 fn ed25519(bits: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, Refused> {
@@ -582,6 +603,47 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Every bit of keys and signatures turned over, one at a time: what the native verifier confirms, the pure Rust does.
+    #[cfg(feature = "native-signatures")]
+    #[test]
+    fn the_native_verifier_confirms_nothing_that_pure_rust_does_not() {
+        let agrees = |sample: &Sample, key: &[u8], message: &[u8], signature: &[u8]| {
+            let (Ok(scheme), Ok(([], key))) =
+                (Scheme::read(&sample.algorithm), SubjectPublicKeyInfo::from_der(key))
+            else {
+                return false;
+            };
+            let bits = &key.subject_public_key.data;
+            let confirms = native::confirms(scheme, curve(&key).as_deref(), bits, message, signature);
+            let pure = confirms && matches!(scheme.verify_purely(&key, message, signature), Ok(true));
+            assert_eq!(confirms, pure, "{}", sample.name);
+            confirms
+        };
+        let mut confirmed = 0;
+        for sample in samples() {
+            if !agrees(&sample, &sample.key, &sample.message, &sample.signature) {
+                continue;
+            }
+            confirmed += 1;
+            for bit in 0..sample.signature.len() * 8 {
+                let mut signature = sample.signature.clone();
+                signature[bit / 8] ^= 1 << (bit % 8);
+                agrees(&sample, &sample.key, &sample.message, &signature);
+            }
+            for bit in 0..sample.key.len() * 8 {
+                let mut key = sample.key.clone();
+                key[bit / 8] ^= 1 << (bit % 8);
+                agrees(&sample, &key, &sample.message, &sample.signature);
+            }
+            for bit in (0..sample.message.len() * 8).step_by(29) {
+                let mut message = sample.message.clone();
+                message[bit / 8] ^= 1 << (bit % 8);
+                agrees(&sample, &sample.key, &message, &sample.signature);
+            }
+        }
+        assert!(confirmed >= 7, "{confirmed} samples confirmed");
     }
 
     #[test]

@@ -105,7 +105,11 @@ impl Facts {
         let containers = own.workloads.iter().flat_map(|workload| workload.pod.all());
         let variables = containers.flat_map(|(container, _)| &container.env);
         let passwords = variables.filter_map(|variable| match &variable.value {
-            kubernetes::EnvironmentValue::Text(text) if names_a_password(&variable.name.value) => {
+            kubernetes::EnvironmentValue::Text(text)
+                if names_a_password(&variable.name.value)
+                    // ETCDCTL_USER=root:word
+                    || (variable.name.value.ends_with("_USER") && text.value.contains(':')) =>
+            {
                 Some(text.span)
             }
             _ => None,

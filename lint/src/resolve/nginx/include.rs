@@ -14,6 +14,8 @@ use crate::syntax::nginx::{self, Directive};
 const MAX_FILES: usize = 10_000;
 /// Includes within includes.
 const MAX_DEPTH: usize = 16;
+/// Directives that includes bring in, each as often as it is included.
+const MAX_INCLUDED: usize = 500_000;
 
 /// Files of the packages, which say nothing of TLS: where they are not seen, nothing is missed.
 const STOCK_FILES: [&str; 12] = [
@@ -49,6 +51,10 @@ pub(super) struct Loader<'g, 'n> {
     pub(super) refusals: Vec<Refusal>,
     /// Files read so far, include by include.
     files: usize,
+    /// Directives brought in so far.
+    included: usize,
+    /// A limit was met, and said so.
+    ended: bool,
     /// Mistakes of a file are reported once, however often it is included.
     reported: BTreeSet<String>,
     parsed: HashMap<String, Vec<Directive>>,
@@ -62,6 +68,8 @@ impl<'g, 'n> Loader<'g, 'n> {
             origins: Origins::default(),
             refusals: Vec::new(),
             files: 0,
+            included: 0,
+            ended: false,
             reported: BTreeSet::new(),
             parsed: HashMap::new(),
         }
@@ -172,18 +180,26 @@ impl<'g, 'n> Loader<'g, 'n> {
         into: &mut Vec<Directive>,
     ) {
         let full = crate::resolve::machine::normalise(&self.given.prefix, &path.value);
-        if stack.len() > MAX_DEPTH || stack.contains(&full) || self.files >= MAX_FILES {
-            let message = if stack.contains(&full) {
-                format!("{} includes itself: nginx does not come to an end", path.value)
-            } else {
-                format!("includes are nested more than {MAX_DEPTH} deep, or more than {MAX_FILES} files")
-            };
+        if stack.contains(&full) {
             self.refusals.push(Refusal {
                 rule: "refused-syntax",
-                message,
+                message: format!("{} includes itself: nginx does not come to an end", path.value),
                 labels: vec![Label { span: path.span, message: String::new() }],
                 log: None,
             });
+            return;
+        }
+        if stack.len() > MAX_DEPTH || self.files >= MAX_FILES || self.included >= MAX_INCLUDED {
+            if !std::mem::replace(&mut self.ended, true) {
+                self.notes.incomplete.push(Incomplete {
+                    file: self.given.world.index.sources.path(path.span.file).to_owned(),
+                    span: Some(path.span),
+                    message: format!(
+                        "more than {MAX_DEPTH} includes within each other, {MAX_FILES} included files or {MAX_INCLUDED} \
+                         included directives are not read: this one and those that follow are left out"
+                    ),
+                });
+            }
             return;
         }
         if full.contains(['*', '?', '[']) {
@@ -280,8 +296,14 @@ impl<'g, 'n> Loader<'g, 'n> {
         self.notes.consumed.insert(text.file());
         let directives = self.parse(text, full);
         self.files += 1;
+        self.included += directives.iter().map(size).sum::<usize>();
         stack.push(full.to_owned());
         into.extend(self.expand(directives, stack));
         stack.pop();
     }
+}
+
+/// A directive and those within it.
+fn size(directive: &Directive) -> usize {
+    1 + directive.block.iter().flatten().map(size).sum::<usize>()
 }

@@ -26,7 +26,8 @@ const DASHES: &[u8] = b"-----";
 pub fn blocks(bytes: &[u8]) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut at = 0;
-    while let Some((block, next)) = decode(bytes, at) {
+    let mut seen = Seen::default();
+    while let Some((block, next)) = decode(bytes, at, &mut seen) {
         blocks.push(block);
         if next <= at {
             break;
@@ -36,7 +37,17 @@ pub fn blocks(bytes: &[u8]) -> Vec<Block> {
     blocks
 }
 
-fn decode(bytes: &[u8], from: usize) -> Option<(Block, usize)> {
+/// What was found ahead of where a block is looked for, so that a text of nothing but BEGIN lines is not read again for
+/// each of them.
+#[derive(Default)]
+struct Seen {
+    /// A run of header lines.
+    headers: Range<usize>,
+    /// From where on the next END was looked for, and where it is.
+    end: Range<usize>,
+}
+
+fn decode(bytes: &[u8], from: usize, seen: &mut Seen) -> Option<(Block, usize)> {
     let mut at = from;
     let mut first = true;
     loop {
@@ -53,6 +64,11 @@ fn decode(bytes: &[u8], from: usize) -> Option<(Block, usize)> {
         at = body;
         let Some(label) = line.strip_suffix(DASHES) else { continue };
         let mut headers = 0;
+        let lines = body;
+        if seen.headers.contains(&body) {
+            headers = 1;
+            body = seen.headers.end;
+        }
         loop {
             let rest = bytes.get(body..).filter(|rest| !rest.is_empty())?;
             let (header, next) = self::line(bytes, body);
@@ -62,14 +78,17 @@ fn decode(bytes: &[u8], from: usize) -> Option<(Block, usize)> {
             headers += 1;
             body = next;
         }
+        seen.headers = lines..body;
         let content = bytes.get(body..)?;
         let (end, trailer) = if headers == 0 && content.starts_with(END.get(1..).unwrap_or_default()) {
             (0, END.len() - 1)
         } else {
-            match find(content, END) {
-                Some(end) => (end, end + END.len()),
-                None => continue,
+            if !(seen.end.start..=seen.end.end).contains(&body) || seen.end.is_empty() {
+                // without an END ahead, no later block has one either
+                seen.end = body..body + find(content, END)?;
             }
+            let end = seen.end.end - body;
+            (end, end + END.len())
         };
         let Some(tail) = content.get(trailer..) else { continue };
         let Some(tail) = tail.strip_prefix(label).and_then(|tail| tail.strip_prefix(DASHES)) else {
@@ -80,12 +99,13 @@ fn decode(bytes: &[u8], from: usize) -> Option<(Block, usize)> {
         if !rest_of_line.is_empty() {
             continue;
         }
-        let text: Vec<u8> = content
-            .get(..end)?
-            .iter()
-            .copied()
-            .filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
-            .collect();
+        let content = content.get(..end)?;
+        // no base64 has a dash, but another BEGIN line has
+        if content.contains(&b'-') {
+            continue;
+        }
+        let text: Vec<u8> =
+            content.iter().copied().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).collect();
         let Ok(der) = STANDARD.decode(&text) else { continue };
         let label = String::from_utf8_lossy(label).into_owned();
         return Some((Block { label, range: begin..after, has_headers: headers > 0, der }, next));
