@@ -106,7 +106,8 @@ fn named(line: &str, offset: usize, found: &mut Vec<Range<usize>>, below: &mut O
     while let Some((start, word)) = next_word(line, at) {
         at = start + word.len();
         let lower = word.to_ascii_lowercase();
-        let telling = NAMES.iter().any(|name| lower.ends_with(name));
+        // `auth-tls-secret: edge/ca` and `tls-secret` name a Secret: they are references
+        let telling = NAMES.iter().any(|name| lower.ends_with(name)) && !lower.ends_with("-secret");
         let option = OPTIONS.contains(&word);
         let key = lower == "key" || lower == "client_key";
         if !telling && !option && !key {
