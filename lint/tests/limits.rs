@@ -303,7 +303,9 @@ fn long_names_and_lines_are_cut_where_they_are_shown() {
     let path = folder.0.to_str().unwrap();
     for format in ["human", "json", "sarif", "github", "junit"] {
         let (status, out, _) = check(&[path, "--format", format]);
-        assert!(status < 3 && out.len() < 400_000, "{format}: {} bytes", out.len());
+        // SARIF carries the pages of all rules
+        let most = if format == "sarif" { 900_000 } else { 400_000 };
+        assert!(status < 3 && out.len() < most, "{format}: {} bytes", out.len());
     }
     for format in ["human", "json", "mermaid", "svg"] {
         let (status, out, _) = bounded(&["predict", path, "--format", format], Path::new(""));
