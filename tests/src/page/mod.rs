@@ -76,7 +76,7 @@ fn compile(root: &Path, target: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let status = Command::new(cargo)
         .current_dir(root)
         .args([
-            "build",
+            "rustc",
             "--quiet",
             "--profile",
             "wasm",
@@ -84,6 +84,10 @@ fn compile(root: &Path, target: &Path) -> Result<PathBuf, Box<dyn Error>> {
             "wasm32-unknown-unknown",
             "-p",
             "mtls-demo",
+            // built also as rlib, cargo would not optimise across crates
+            "--lib",
+            "--crate-type",
+            "cdylib",
         ])
         .arg("--target-dir")
         .arg(target)
