@@ -49,8 +49,10 @@ fn walk(node: Node<'_>, data: &[u8], left: &mut u32, embeddings: u32) {
     }
     let Some(embedded) = node.text().filter(|_| embeddings > 0) else { return };
     let length = embedded.bytes().len();
+    let is_boundary = |index: &usize| embedded.bytes().get(*index).is_none_or(|byte| byte & 0xc0 != 0x80);
+    let half = (length / 2..length).find(is_boundary).unwrap_or(length);
     assert_within(embedded.full_span(), data);
-    assert_within(embedded.span(length / 2..length), data);
+    assert_within(embedded.span(half..length), data);
     // only scalars of several lines hold documents
     if embedded.bytes().contains(&b'\n') {
         for document in syntax::yaml::parse(&embedded).documents {
