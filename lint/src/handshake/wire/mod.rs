@@ -1,0 +1,148 @@
+//! One connection, step by step in the order of the wire.
+
+mod client_certificate;
+mod gateway;
+mod peer_address;
+mod plaintext;
+mod server_certificate;
+mod tls;
+
+use std::net::IpAddr;
+
+use super::files::Shelf;
+use super::outcome::{End, Step, unknown};
+use super::request::{self, Met, without_port};
+use super::{Outcome, Side, UnixSeconds, Why, apisix};
+use crate::deployment::{
+    ClientAuthMode, Connection, Dialer, Listener, Program, ProgramId, Request, Setting, Trust,
+};
+use crate::finding::Label;
+use crate::stack::Anchors;
+
+/// A connection with both its programs.
+pub struct Wire<'s, 'd> {
+    /// What was read.
+    pub shelf: &'s Shelf<'d>,
+    /// The connection.
+    pub connection: &'d Connection,
+    /// Program and dialer; None for callers that we do not know.
+    pub client: Option<(ProgramId, &'d Program, &'d Dialer)>,
+    /// Program and listener.
+    pub server: (ProgramId, &'d Program, &'d Listener),
+    /// When.
+    pub at: UnixSeconds,
+    /// It is etcd's gateway dialling itself.
+    pub is_gateway: bool,
+}
+
+/// What was found out about who is who.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Authenticated {
+    /// The server, by the client.
+    pub server: bool,
+    /// The client, by the server.
+    pub client: bool,
+}
+
+impl<'s, 'd> Wire<'s, 'd> {
+    /// Configuration, handshake, first request.
+    ///
+    /// # Errors
+    /// Where it stops.
+    pub fn run(&self, authenticated: &mut Authenticated) -> Step {
+        let (server_id, server, listener) = self.server;
+        self.shelf.starts_once(server_id, server, Side::Server)?;
+        if let Some(refusal) = listener.refusals.first() {
+            return Err(End::new(Outcome::ConfigRejected, Side::Server, Why::from(refusal)).stop());
+        }
+        let Some((client_id, client, dialer)) = self.client else { return self.any_client(authenticated) };
+        if !self.is_gateway {
+            self.shelf.starts_once(client_id, client, Side::Client)?;
+        }
+        let loaded = self.shelf.dialer(client, dialer, Side::Client)?;
+        for unseen in [&listener.unseen, &dialer.unseen] {
+            if !unseen.is_empty() {
+                return Err(unknown(unseen.clone()));
+            }
+        }
+        match (&dialer.tls, &listener.tls) {
+            (None, None) => request::answer(self, listener, &Met::default()),
+            (None, Some(tls)) => self.plaintext_to_tls(dialer, tls),
+            (Some(tls), None) => Err(self.tls_to_plaintext(tls)),
+            (Some(client_tls), Some(tls)) => self.handshake(client_tls, tls, &loaded, authenticated),
+        }
+    }
+
+    /// What can be said of a listener whose callers are unknown: its own files, and whether it asks for certificates.
+    fn any_client(&self, authenticated: &mut Authenticated) -> Step {
+        let (_, server, listener) = self.server;
+        let Some(tls) = &listener.tls else { return Ok(()) };
+        let mut asks = !tls.contexts.is_empty();
+        let objects = apisix::serves_objects(server, listener);
+        for context in &tls.contexts {
+            if objects {
+                // the others work when one is dropped
+                let Ok(object) = self.shelf.object(server, context) else { continue };
+                if let Some(stop) = apisix::unusable(&object).filter(|_| tls.contexts.len() == 1) {
+                    return Err(stop);
+                }
+            } else {
+                self.shelf.context(server, context, Side::Server)?;
+            }
+            asks &= *context.client_auth.mode.value() == ClientAuthMode::Required
+                && (!context.client_auth.trust.is_empty() || !context.client_auth.checks.pins.is_empty());
+        }
+        if !listener.unseen.is_empty() {
+            return Err(unknown(listener.unseen.clone()));
+        }
+        authenticated.client = asks;
+        Ok(())
+    }
+
+    /// The name that the client sends, if any.
+    pub fn server_name(&self) -> Option<String> {
+        let (_, _, dialer) = self.client?;
+        let tls = dialer.tls.as_ref()?;
+        if tls.names_from_request && tls.server_name.is_some() {
+            // an address is no server name
+            return self.request_host().filter(|host| host.parse::<IpAddr>().is_err());
+        }
+        tls.server_name.clone()
+    }
+
+    fn request_host(&self) -> Option<String> {
+        self.received().map(|request| without_port(&request.host).to_owned())
+    }
+
+    /// The request that opens the connection, as the server gets it.
+    pub fn request(&self) -> Option<Request> {
+        let (_, _, dialer) = self.client?;
+        let request = self.received()?;
+        Some(match &dialer.sends_host {
+            Some(host) => Request { host: host.clone(), ..request },
+            None => request,
+        })
+    }
+
+    /// The request for which the client dials.
+    fn received(&self) -> Option<Request> {
+        let (_, client, dialer) = self.client?;
+        self.connection.request.clone().or_else(|| dialer.request.clone()).or_else(|| {
+            request::usual(client.kind, dialer.purpose, &dialer.target.host.value, &dialer.path_prefix)
+        })
+    }
+}
+
+fn trusts_nobody(anchors: &Anchors) -> bool {
+    anchors.certificates.is_empty() && !anchors.system && anchors.unseen.is_empty()
+}
+
+/// Where trust is configured, or where the check is switched on.
+fn trust_label<T>(trust: &[Trust], otherwise: &Setting<T>) -> Option<Label> {
+    let span = match trust.first() {
+        Some(Trust::File { file, .. }) => file.path.span,
+        Some(Trust::System(span)) => *span,
+        None => otherwise.span(),
+    };
+    Some(Label { span, message: "the verifier's trust is configured here".to_owned() })
+}
