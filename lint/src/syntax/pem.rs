@@ -47,7 +47,8 @@ pub fn blocks(bytes: &[u8]) -> Vec<Block> {
         let since = text.get(line_start..start).unwrap_or_default();
         line_start += since.rfind('\n').map_or(0, |line| line + 1);
         let lead = text.get(line_start..start).unwrap_or_default().trim_start_matches('\u{feff}');
-        let Some(label) = text.get(at..).and_then(|rest| rest.split("-----").next()) else { break };
+        // no later BEGIN has its dashes either
+        let Some((label, _)) = text.get(at..).and_then(|rest| rest.split_once("-----")) else { break };
         if label.contains('\n') {
             continue;
         }
