@@ -1,0 +1,23 @@
+//! TLS versions.
+
+/// TLS versions spoken.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Protocols {
+    /// In rising order.
+    pub versions: Vec<Protocol>,
+}
+
+/// A protocol version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// SSL 2 or 3: never negotiated.
+    Ssl3,
+    /// TLS 1.0.
+    Tls10,
+    /// TLS 1.1.
+    Tls11,
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
