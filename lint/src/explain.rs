@@ -51,7 +51,8 @@ pub fn texts(rule: &Rule) -> Vec<String> {
 /// of one of them.
 fn weight(line: &str, text: &str) -> Option<usize> {
     let text = text.to_lowercase();
-    let part = line.trim();
+    // what was cut off where it was copied says nothing
+    let part = line.trim().trim_matches(['.', '…']);
     if part.len() >= SHORTEST_PART && text.split('…').any(|piece| piece.contains(part)) {
         return Some(part.len());
     }
@@ -60,8 +61,9 @@ fn weight(line: &str, text: &str) -> Option<usize> {
     for piece in text.split(['…', '"']) {
         let piece =
             piece.trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '.' | '[' | ']'));
-        // Go's prefix is often left out by those who paste
+        // Go's prefix and OpenSSL's number are often left out by those who paste
         let piece = piece.strip_prefix("x509: ").unwrap_or(piece);
+        let piece = numbered(piece).unwrap_or(piece);
         if piece.is_empty() {
             continue;
         }
@@ -70,6 +72,12 @@ fn weight(line: &str, text: &str) -> Option<usize> {
         weight += piece.len();
     }
     (weight >= SHORTEST).then_some(weight)
+}
+
+/// The words of `(10:certificate has expired)`.
+fn numbered(piece: &str) -> Option<&str> {
+    let (number, words) = piece.strip_prefix('(')?.strip_suffix(')')?.split_once(':')?;
+    number.bytes().all(|digit| digit.is_ascii_digit()).then(|| words.trim_start())
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ pub fn read(start: &Start<'_>) -> EtcdConfig {
             (located(name), crate::deployment::Lookup::Found(located(value)))
         })
         .collect();
+    let mut ends_early = false;
     match &start.file {
         Some((_, root)) => {
             given.read_file(*root, version);
@@ -72,11 +73,18 @@ pub fn read(start: &Start<'_>) -> EtcdConfig {
         }
         None => {
             given.read_flags(start.arguments, version);
+            // etcd ends at the first word that it does not take: what follows was never read
+            ends_early = !given.refusals.is_empty();
             given.read_environment(start.environment.iter().copied(), version);
             given.read_environment(supplied.iter().map(|(name, value)| Variable { name, value }), version);
         }
     }
-    build(start, given)
+    let mut config = build(start, given);
+    if !ends_early {
+        let more = super::refuse::at_start(&config);
+        config.refusals.extend(more);
+    }
+    config
 }
 
 fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
@@ -198,8 +206,6 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
     };
     config.refusals.append(&mut refusals);
     config.unseen.append(&mut open);
-    let more = super::refuse::at_start(&config);
-    config.refusals.extend(more);
     config
 }
 

@@ -4,7 +4,7 @@
 //! else the highest intermediate, as ca.crt), the CA issuer (its Secret's chain with its ca.crt at the end), the
 //! self-signed issuer (ca.crt is the certificate itself), `setValues` (no ca.crt where the issuer gives none: ACME).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::stores::{Store, Stores};
 use crate::deployment::{
@@ -25,6 +25,8 @@ pub(super) struct Planning<'m> {
     chains: Vec<Chain>,
     /// Secret → namespaces in which a Certificate fills one of that name, and where it says so.
     filled: HashMap<String, Vec<(String, Span)>>,
+    /// Namespaces in which a Certificate makes a CA.
+    authorities: HashSet<String>,
 }
 
 /// What a Secret written by cert-manager holds.
@@ -58,6 +60,7 @@ impl<'m> Planning<'m> {
             planned: Vec::new(),
             chains: Vec::new(),
             filled: HashMap::new(),
+            authorities: HashSet::new(),
         };
         for issuer in issuers {
             let name = issuer.metadata.name.value.as_str();
@@ -79,6 +82,9 @@ impl<'m> Planning<'m> {
                     .entry(secret.value.clone())
                     .or_default()
                     .push((namespace.to_owned(), secret.span));
+                if *certificate.is_ca.value() {
+                    self.authorities.insert(namespace.to_owned());
+                }
             }
         }
         let title = |certificate: &Certificate| format!("Certificate {}", certificate.metadata.path());
@@ -215,13 +221,20 @@ impl<'m> Planning<'m> {
         if let Some(issuer) = self.issuers.get(&key) {
             return Ok(Some(issuer));
         }
-        // the issuers of a cluster often belong to others: where none is seen, they lie elsewhere
-        let cluster_wide = key.0.is_none() && !self.issuers.keys().any(|(namespace, _)| namespace.is_none());
-        if cluster_wide && !self.by_name.contains_key(name.value.as_str()) {
+        // issuers often belong to others: where none of that place is seen, they lie elsewhere
+        let namesakes = self.by_name.get(name.value.as_str()).map_or(&[][..], Vec::as_slice);
+        let unwritten = |other: &&Issuer| {
+            !other.cluster && (certificate.metadata.namespace.is_none() || other.metadata.namespace.is_none())
+        };
+        if key.0.is_some() && namesakes.iter().any(unwritten) {
+            return Ok(None);
+        }
+        let seen = self.issuers.keys().any(|(namespace, _)| *namespace == key.0);
+        if !seen && namesakes.is_empty() {
             return Ok(None);
         }
         let mut labels = vec![Label { span: name.span, message: "names this issuer".to_owned() }];
-        for other in self.by_name.get(name.value.as_str()).map_or(&[][..], Vec::as_slice).iter().take(2) {
+        for other in namesakes.iter().take(2) {
             let message = match (other.cluster, reference.kind.is_given()) {
                 (true, false) => "is a ClusterIssuer; without issuerRef.kind an Issuer is meant".to_owned(),
                 (true, true) => "is a ClusterIssuer".to_owned(),
@@ -387,11 +400,20 @@ impl<'m> Planning<'m> {
         let nobody = |missing: Missing| (PlannedIssuer::Nobody(missing.clone()), Chain::Never(missing));
         let namespace = secret_namespace(issuer);
         let written = issuer.cluster || issuer.metadata.namespace.is_some();
-        let store = match stores.secret(namespace, &secret.value, written) {
+        let unknown = |why: String| {
+            let chain = Chain::Issued { certificates: vec![id], ca: Ca::Unseen(why.clone()) };
+            (PlannedIssuer::Unknown { name: issuer.title(), why }, chain)
+        };
+        let store = match stores.secret_of_issuer(namespace, &secret.value, written) {
             Lookup::Found(store) => store,
-            Lookup::Unseen(why) => {
-                let chain = Chain::Issued { certificates: vec![id], ca: Ca::Unseen(why.clone()) };
-                return (PlannedIssuer::Unknown { name: issuer.title(), why }, chain);
+            Lookup::Unseen(why) => return unknown(why),
+            // a CA is often put into the cluster by hand
+            Lookup::Missing(missing)
+                if missing.labels.is_empty()
+                    && !self.filled.contains_key(&secret.value)
+                    && !self.authorities.contains(namespace) =>
+            {
+                return unknown(missing.message);
             }
             Lookup::Missing(mut missing) => {
                 missing.labels.insert(

@@ -9,7 +9,8 @@
 //! What is missing and what is unseen: a Secret, ConfigMap or issuer that no object of the sources makes is missing,
 //! unless something in the sources makes objects that are not among them (an operator's resource, a HelmRelease, a Job
 //! that names it) or its name is one that clusters make themselves; or it stands under another namespace and one of
-//! the two objects names none; or it is a ClusterIssuer, and none is among the sources.
+//! the two objects names none; or no object of its kind stands in that namespace among the sources, so that they are
+//! kept elsewhere (by hand, by another repository).
 
 mod cluster;
 mod environment;
@@ -125,7 +126,8 @@ pub fn names_a_password(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let path = ["_FILE", "_PATH", "_DIR"].iter().any(|ending| name.ends_with(ending));
     let words = ["PASSWORD", "PASSWD", "TOKEN", "SECRET", "API_KEY", "APIKEY", "ADMIN_KEY", "PRIVATE_KEY"];
-    !path && words.iter().any(|word| name.contains(word))
+    // etcd's cluster token only tells clusters apart
+    !path && name != "ETCD_INITIAL_CLUSTER_TOKEN" && words.iter().any(|word| name.contains(word))
 }
 
 /// What the manifests come to.

@@ -175,12 +175,18 @@ impl Stores {
 
     /// A Secret; `written`: whether the namespace of whoever asks is written, not assumed.
     pub fn secret(&self, namespace: &str, name: &str, written: bool) -> Lookup<&Store> {
+        self.secrets.kept_in(namespace, self.secret_of_issuer(namespace, name, written))
+    }
+
+    /// A Secret that an issuer signs with, asked for before those of the Certificates stand beside it.
+    pub(super) fn secret_of_issuer(&self, namespace: &str, name: &str, written: bool) -> Lookup<&Store> {
         self.look(&self.secrets, "Secret", "missing-secret", namespace, name, written)
     }
 
     /// A ConfigMap.
     pub fn config_map(&self, namespace: &str, name: &str, written: bool) -> Lookup<&Store> {
-        self.look(&self.config_maps, "ConfigMap", "missing-config-map", namespace, name, written)
+        let found = self.look(&self.config_maps, "ConfigMap", "missing-config-map", namespace, name, written);
+        self.config_maps.kept_in(namespace, found)
     }
 
     /// A key of a Secret, as `k8s:NAMESPACE/SECRET/KEY` names it.
@@ -299,6 +305,16 @@ impl Store {
 }
 
 impl Shelf {
+    /// What is missing, unless the sources hold none of that namespace at all: they are kept elsewhere then.
+    fn kept_in<'s>(&self, namespace: &str, found: Lookup<&'s Store>) -> Lookup<&'s Store> {
+        match found {
+            Lookup::Missing(missing) if missing.labels.is_empty() && !self.names.contains_key(namespace) => {
+                Lookup::Unseen(missing.message)
+            }
+            found => found,
+        }
+    }
+
     fn put(&mut self, namespace: &str, name: &str, store: Lookup<Store>) {
         let before = self.found.insert((namespace.to_owned(), name.to_owned()), store);
         if before.is_none() {

@@ -20,7 +20,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `certificate duration 24h0m0s must be greater than renewBefore 720h0m0s`
+    /// - `certificate duration … must be greater than renewBefore …`
     ///
     /// ## Reference
     ///

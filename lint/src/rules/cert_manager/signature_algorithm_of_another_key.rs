@@ -21,7 +21,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `for key algorithm RSA the allowed signature algorithms are [SHA256WithRSA SHA384WithRSA SHA512WithRSA]`
+    /// - `for key algorithm … the allowed signature algorithms are …`
     ///
     /// ## Reference
     ///

@@ -25,6 +25,9 @@ rule! {
     /// - nginx and APISIX as clients: `SSL alert number 116`, in TLS 1.2 `SSL alert number 40` or `SSL alert number
     ///   42`
     /// - APISIX, of etcd: `no healthy etcd endpoint available, next retry after … s`
+    /// - etcd: `rejected connection on client endpoint`
+    /// - etcdctl: `context deadline exceeded`, `failed to write client preface: … connection reset by peer`, `broken pipe`
+    /// - the alert: `certificate_required`; Envoy: `SSLV3_ALERT_HANDSHAKE_FAILURE`
     ///
     /// ## Reference
     ///

@@ -25,6 +25,9 @@ rule! {
     /// - Go: `x509: certificate relies on legacy Common Name field, use SANs instead`
     /// - Go: `x509: cannot validate certificate for … because it doesn't contain any IP SANs`
     /// - Envoy: `verify SAN list`
+    /// - OpenSSL: `(62:hostname mismatch)`, `host name mismatch`
+    /// - lua: `lua ssl certificate does not match host …`
+    /// - APISIX, of an address or nothing in `etcd.tls.sni`: `SSL_set_tlsext_host_name failed`
     ///
     /// ## Reference
     ///

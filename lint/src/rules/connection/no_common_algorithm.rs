@@ -17,6 +17,8 @@ rule! {
     ///
     /// - nginx: `no shared cipher`, `no suitable signature algorithm`
     /// - the client: `alert handshake failure`
+    /// - Envoy: `BAD_ECC_CERT`
+    /// - nginx, of Envoy's certificate in TLS 1.2: `wrong curve`
     ///
     /// ## Reference
     ///

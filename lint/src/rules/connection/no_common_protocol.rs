@@ -19,6 +19,8 @@ rule! {
     /// - `alert protocol version`, `unsupported protocol`
     /// - Go: `tls: client offered only unsupported versions`
     /// - Envoy: `NO_SUPPORTED_VERSIONS_ENABLED`
+    /// - Envoy: `TLSV1_ALERT_PROTOCOL_VERSION`
+    /// - curl and nginx, of no version that is left: `no protocols available`
     ///
     /// ## Reference
     ///

@@ -28,6 +28,13 @@ rule! {
     /// - Envoy: `SSLV3_ALERT_CERTIFICATE_UNKNOWN`, `TLSV1_ALERT_UNKNOWN_CA`
     /// - Java: `Path does not chain with any of the trust anchors`
     /// - Envoy: `TLS error: …:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED`
+    /// - the alert: `bad_certificate`
+    /// - a Go server whose client, with OpenSSL and TLS 1.3, refuses it: `local error: tls: bad record MAC`; Envoy then:
+    ///   `BAD_PACKET_LENGTH`
+    /// - etcdctl: `context deadline exceeded`
+    /// - the client of Envoy: `upstream connect error … remote connection failure`
+    /// - APISIX: `request etcd endpoint … error, certificate verify failed`, `all etcd nodes are unavailable`
+    /// - lua-resty-core 0.1.25, now and then in place of the reason: `socket.lua:244: assertion failed!`
     ///
     /// ## Reference
     ///

@@ -21,6 +21,7 @@ rule! {
     /// - OpenSSL: `tlsv1 unrecognized name:SSL alert number 112`, `sslv3 alert handshake failure:SSL alert number 40`
     /// - APISIX: `failed to find any SSL certificate by SNI`
     /// - Envoy: `no matching filter chain found`
+    /// - Go, of a server name with a final dot: `local error: tls: unexpected message`
     ///
     /// ## Reference
     ///

@@ -20,7 +20,7 @@ rule! {
     /// - nginx: `client SSL certificate verify error: (10:certificate has expired)`
     /// - Go: `x509: certificate has expired or is not yet valid`
     /// - curl: `SSL certificate problem: certificate has expired`
-    /// - Envoy: `certificate verification error at depth 0: certificate has expired`
+    /// - Envoy: `certificate verification error at depth …: certificate has expired`
     /// - the client of nginx, in the body of the answer 400: `The SSL certificate error`
     ///
     /// ## Reference

@@ -29,6 +29,7 @@ rule! {
     /// - etcd's gateway: HTTP 503 `{"error":"connection closed","code":14}`
     /// - Envoy: `unsupported certificate purpose`
     /// - the client of a Go server: `transport: authentication handshake failed: remote error: tls: bad certificate`
+    /// - etcdctl: `failed to write client preface`
     ///
     /// ## Reference
     ///

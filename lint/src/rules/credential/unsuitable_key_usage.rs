@@ -19,6 +19,7 @@ rule! {
     ///
     /// - nginx: `client SSL certificate verify error: (26:unsuitable certificate purpose)`, `(32:key usage does not include certificate signing)`, `no shared cipher`
     /// - Envoy: `KEY_USAGE_BIT_INCORRECT`
+    /// - OpenSSL, as the client of an EC certificate in TLS 1.2: `ecc cert not for signing`, `bad ecc cert`
     ///
     /// ## Reference
     ///

@@ -19,6 +19,7 @@ rule! {
     /// - nginx: `SSL_CTX_use_certificate:ee key too small`, `(66:EE certificate key too weak)`, `(67:CA certificate key too weak)`
     /// - Envoy: refuses its own RSA keys under 2048 bits at start
     /// - OpenSSL: `CA certificate key too weak`
+    /// - nginx, of an intermediate in the file: `ca key too small`
     ///
     /// ## Reference
     ///

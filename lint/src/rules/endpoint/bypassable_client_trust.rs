@@ -1,4 +1,4 @@
-use crate::deployment::{ClientAuthMode, Content, Gate, Lookup, Selection, ServerContext, Trust};
+use crate::deployment::{ClientAuthMode, Gate, Selection, ServerContext, Trust};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 use crate::source::Span;
@@ -47,14 +47,16 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if *first.client_auth.mode.value() == ClientAuthMode::Off || first.rejects_handshake {
             continue;
         }
-        let Some(trusted) = bundles(first) else { continue };
+        let trusted =
+            |context: &ServerContext| subject.trusted(&program.versions, &context.client_auth.trust);
+        let Some(by_default) = trusted(first) else { continue };
         for other in &tls.contexts {
             let asks =
                 matches!(other.client_auth.mode.value(), ClientAuthMode::Required | ClientAuthMode::Optional);
             let named = other.names.iter().find(|name| !name.value.is_empty() && name.value != "_");
-            let (true, Some(name), Some(own)) = (asks, named, bundles(other)) else { continue };
+            let (true, Some(name), Some(own)) = (asks, named, trusted(other)) else { continue };
             // more trust at the default server is what opens the other
-            if trusted.iter().all(|bundle| own.contains(bundle)) {
+            if by_default.iter().all(|anchor| own.iter().any(|known| known.digest == anchor.digest)) {
                 continue;
             }
             let mut labels = vec![Label {
@@ -81,22 +83,6 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             break;
         }
     }
-}
-
-/// The bytes of a context's bundles, if all are seen.
-fn bundles(context: &ServerContext) -> Option<Vec<&[u8]>> {
-    context
-        .client_auth
-        .trust
-        .iter()
-        .map(|trust| match trust {
-            Trust::File { file, .. } => match &file.content {
-                Lookup::Found(Content::Bytes(text)) => Some(text.bytes()),
-                _ => None,
-            },
-            Trust::System(_) => None,
-        })
-        .collect()
 }
 
 fn bundle_span(context: &ServerContext) -> Option<Span> {

@@ -17,6 +17,7 @@ rule! {
     /// - nginx: `cannot load certificate "…": BIO_new_file() failed (… No such file or directory …)`
     /// - etcd: `open …: no such file or directory`
     /// - Envoy: `Invalid path: …`
+    /// - Envoy, of a certificate: `incomplete certificate`
     ///
     /// ## Reference
     ///

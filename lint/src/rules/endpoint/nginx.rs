@@ -117,7 +117,6 @@ mod tests {
                 "1.26.3",
                 false,
             ),
-            ("bypassable-client-trust", two(&verified("a.pem"), &verified("b.pem")), "1.26.3", true),
             ("bypassable-client-trust", two(&verified("a.pem"), &verified("a.pem")), "1.26.3", false),
             ("bypassable-client-trust", two("ssl_reject_handshake on;", &verified("b.pem")), "1.26.3", false),
             ("bypassable-client-trust", two("", &verified("b.pem")), "1.26.3", false),

@@ -24,6 +24,8 @@ rule! {
     /// - etcd: `conflicting environment variable … is shadowed by corresponding command-line flag`
     /// - etcd: `cannot unmarshal string into Go struct field … of type []string`
     /// - etcd: `AllowedCN and AllowedHostname are mutually exclusive`
+    /// - etcd, of `cipher-suites` without the one that HTTP/2 demands: `etcdmain: accept tcp …: use of closed network connection`
+    /// - Envoy: `Unexpected SDS secret (expecting …)`, `SdsSecretConfigValidationError.Name: value length must be at least 1`
     ///
     /// ## Reference
     ///

@@ -31,7 +31,7 @@ rule! {
     /// ## Reference
     ///
     /// <https://etcd.io/docs/latest/op-guide/security/>; etcd, client/pkg/transport/listener.go, `SelfCert`
-    "self-made-certificate", Warning, check
+    "self-made-certificate", Error, check
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -68,4 +68,10 @@ pub(super) fn serves_its_own(program: &Program, context: &ServerContext) -> bool
     let Configuration::Etcd(config) = &program.configuration else { return false };
     let mut sides = [&config.client, &config.peer].into_iter();
     sides.any(|side| *side.auto_tls.value() && side.is_empty() && side.span == context.span)
+}
+
+/// Whether etcd makes its own certificate for the connections between members.
+pub(super) fn makes_for_peers(program: &Program) -> bool {
+    let Configuration::Etcd(config) = &program.configuration else { return false };
+    *config.peer.auto_tls.value() && config.peer.is_empty()
 }

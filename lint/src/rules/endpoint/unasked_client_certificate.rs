@@ -53,6 +53,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if super::requirement_without_trust_anchor::required(program, context).is_some() {
             continue;
         }
+        // both sides make their own: self-made-certificate says so
+        if super::self_made_certificate::serves_its_own(program, context) {
+            continue;
+        }
         told.push(context.span);
         findings.push(RULE.finding(
             format!(

@@ -1,4 +1,6 @@
-use crate::deployment::{ClientAuthMode, ListenerPurpose, Program, ProgramKind, Selection, ServerContext};
+use crate::deployment::{
+    ClientAuthMode, Configuration, ListenerPurpose, Program, ProgramKind, Selection, ServerContext,
+};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -52,6 +54,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
             // required by the letter of the configuration: that is the sharper finding
             if super::requirement_without_trust_anchor::required(program, context).is_some() {
+                continue;
+            }
+            // what is refused is read as far as the refusal
+            if matches!(&program.configuration, Configuration::Etcd(config) if !config.refusals.is_empty()) {
                 continue;
             }
             // nobody is authenticated there, the server neither

@@ -21,6 +21,7 @@ rule! {
     /// - APISIX: `Permission denied`
     /// - Envoy: `Failed to load certificate chain from …`, `Failed to load private key from …`
     /// - APISIX: `failed to parse cert`, `failed to parse key: PEM_read_bio_PrivateKey() failed`
+    /// - OpenSSL, of END and BEGIN on one line: `bad end line`
     ///
     /// ## Reference
     ///

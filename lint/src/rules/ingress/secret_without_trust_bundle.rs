@@ -23,7 +23,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - with `-v=3`: `Secret "edge/shop-tls" has no 'ca.crt' key, mutual authentication disabled for Ingress "edge/shop"`
-    /// - without a key pair: `error obtaining certificate: local SSL certificate edge/clients-ca was not found`
+    /// - without a key pair: `error obtaining certificate: local SSL certificate … was not found`
     ///
     /// ## Reference
     ///

@@ -19,6 +19,7 @@ rule! {
     ///
     /// - `Referenced "Issuer" not found: issuer.cert-manager.io "…" not found`
     /// - `Error getting keypair for CA issuer: secret "…" not found`
+    /// - `must be one of Issuer or ClusterIssuer (did you forget to set spec.issuerRef.kind.group?)`
     ///
     /// ## Reference
     ///

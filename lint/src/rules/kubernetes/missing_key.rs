@@ -17,6 +17,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `No such file or directory`, although the folder is mounted
+    /// - APISIX's ingress controller: `missing cert field`, `missing key field`
     ///
     /// ## Reference
     ///

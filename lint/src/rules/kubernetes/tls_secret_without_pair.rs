@@ -23,6 +23,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `data[tls.crt]: Required value`
+    /// - APISIX's ingress controller: `missing cert field`, `missing key field`
     ///
     /// ## Reference
     ///

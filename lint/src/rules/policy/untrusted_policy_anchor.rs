@@ -25,7 +25,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Envoy: `TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED`
+    /// - Envoy: `CERTIFICATE_VERIFY_FAILED`
     /// - the client: `tlsv1 alert unknown ca`
     ///
     /// ## Reference

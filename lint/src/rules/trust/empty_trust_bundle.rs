@@ -18,6 +18,7 @@ rule! {
     ///
     /// - nginx: `no certificate or crl found`
     /// - etcd: `x509: certificate signed by unknown authority`, for every client
+    /// - Envoy: `Failed to load trusted CA certificates from …`, `file … is empty`
     ///
     /// ## Reference
     ///

@@ -19,6 +19,7 @@ rule! {
     /// - Go: `x509: certificate is not authorized to sign other certificates`
     /// - OpenSSL, strict: `CA cert does not include key usage extension`
     /// - OpenSSL: `key usage does not include certificate signing`
+    /// - Go: `x509: certificate signed by unknown authority (… parent certificate cannot sign this kind of certificate)`
     ///
     /// ## Reference
     ///

@@ -18,6 +18,7 @@ rule! {
     ///
     /// - nginx: `(7:certificate signature failure)`, `(21:unable to verify the first certificate)`
     /// - Go: `x509: certificate signed by unknown authority (possibly because of "crypto/rsa: verification error" while trying to verify candidate authority certificate …)`
+    /// - Go: `x509: ECDSA verification failure`
     ///
     /// ## Reference
     ///

@@ -16,6 +16,7 @@ rule! {
     ///
     /// - nginx: `(23:certificate revoked)`
     /// - etcd: `transport: certificate serial … revoked`
+    /// - Envoy: `certificate revocation check against provided CRLs failed: certificate revoked`
     ///
     /// ## Reference
     ///

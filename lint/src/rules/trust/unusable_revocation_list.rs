@@ -17,6 +17,8 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `(3:unable to get certificate CRL)`, `(12:CRL has expired)`, `(11:CRL is not yet valid)`
+    /// - etcd: `asn1: syntax error: sequence truncated`
+    /// - Envoy: `certificate revocation check against provided CRLs failed: …`
     ///
     /// ## Reference
     ///

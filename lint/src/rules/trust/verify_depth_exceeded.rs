@@ -16,7 +16,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `(20:unable to get local issuer certificate)`, `(2:unable to get issuer certificate)`
+    /// - nginx: `upstream SSL certificate verify error: (20:unable to get local issuer certificate)`, `(2:unable to get issuer certificate)`
     /// - Envoy: `depth 1: unable to get local issuer certificate`
     /// - APISIX: `client certificate verification is not passed: FAILED:…`
     /// - the client of nginx, in the body of the answer 400: `The SSL certificate error`
