@@ -31,6 +31,25 @@ pub struct Dialer {
     pub span: Span,
 }
 
+impl Dialer {
+    /// A dialer that speaks HTTP without TLS, on its own account.
+    pub fn new(purpose: DialerPurpose, target: Target, span: Span) -> Self {
+        Self {
+            purpose,
+            target,
+            tls: None,
+            routes: Vec::new(),
+            speaks: Speaks::Http,
+            request: None,
+            path_prefix: String::new(),
+            sends_host: None,
+            refusals: Vec::new(),
+            unseen: Vec::new(),
+            span,
+        }
+    }
+}
+
 /// Why a program dials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DialerPurpose {
@@ -106,6 +125,28 @@ pub struct ClientTls {
     pub reads_unprivileged: bool,
     /// Where it is configured.
     pub span: Span,
+}
+
+impl ClientTls {
+    /// A client that presents nothing, sends and compares no name, and trusts nobody.
+    pub fn new(verify: Setting<bool>, protocols: Setting<Protocols>, span: Span) -> Self {
+        Self {
+            credential: None,
+            verify,
+            trust: Vec::new(),
+            server_name: None,
+            reference: None,
+            checks: PathChecks::default(),
+            protocols,
+            ciphers: None,
+            sends_end_entity_only: false,
+            tolerates_failure: false,
+            names_from_request: false,
+            unfit_credential: UnfitCredential::Refused,
+            reads_unprivileged: false,
+            span,
+        }
+    }
 }
 
 /// What a client does with a certificate and a key that can be read, but not used: they do not belong together,

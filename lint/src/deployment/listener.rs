@@ -24,6 +24,13 @@ pub struct Listener {
     pub span: Span,
 }
 
+impl Listener {
+    /// A plaintext listener that lets every request through.
+    pub fn new(purpose: ListenerPurpose, binds: Vec<Bind>, span: Span) -> Self {
+        Self { purpose, binds, tls: None, gate: Gate::Open, refusals: Vec::new(), unseen: Vec::new(), span }
+    }
+}
+
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenerPurpose {

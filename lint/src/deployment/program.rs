@@ -77,6 +77,28 @@ pub struct Program {
     pub configuration: Configuration,
 }
 
+impl Program {
+    /// A program of which nothing is known yet but what it is.
+    pub fn new(kind: ProgramKind, name: String, versions: Versions, machine: usize) -> Self {
+        Self {
+            kind,
+            name,
+            file: None,
+            span: None,
+            versions,
+            aliases: Vec::new(),
+            machine,
+            bundles: Vec::new(),
+            listeners: Vec::new(),
+            dialers: Vec::new(),
+            answers: Vec::new(),
+            refusals: Vec::new(),
+            unseen: Vec::new(),
+            configuration: Configuration::Unseen,
+        }
+    }
+}
+
 /// A program's configuration in its vendor's words, kept for the vendor's rules.
 #[derive(Debug, Clone, Default)]
 pub enum Configuration {

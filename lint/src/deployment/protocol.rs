@@ -7,6 +7,13 @@ pub struct Protocols {
     pub versions: Vec<Protocol>,
 }
 
+impl Protocols {
+    /// TLS 1.2 and 1.3.
+    pub fn modern() -> Self {
+        Self { versions: vec![Protocol::Tls12, Protocol::Tls13] }
+    }
+}
+
 /// A protocol version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {

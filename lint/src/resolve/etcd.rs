@@ -6,9 +6,8 @@ use super::machine::{Files, Machine};
 use super::{Launch, Notes, World};
 use crate::deployment::{
     Bind, ClientAuth, ClientAuthMode, ClientTls, Configuration, Content, Credential, Dialer, DialerPurpose,
-    FileRef, Gate, Listener, ListenerPurpose, ListenerTls, Lookup, NameCheck, PathChecks, Program,
-    ProgramKind, Protocol, Protocols, Refusal, Selection, ServerContext, Setting, Speaks, Target, Trust,
-    TrustLoader, UnfitCredential, Version,
+    FileRef, Gate, Listener, ListenerPurpose, ListenerTls, Lookup, NameCheck, PathChecks, Program, Protocol,
+    Protocols, Refusal, Selection, ServerContext, Setting, Speaks, Target, Trust, TrustLoader, Version,
 };
 use crate::dialect::etcd::{self, EtcdConfig, Security, Start, Variable};
 use crate::finding::Incomplete;
@@ -22,22 +21,7 @@ const BITNAMI_FILE: &str = "/opt/bitnami/etcd/conf/etcd.yaml";
 /// Turns one launched etcd into a program with endpoints.
 pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Program> {
     let Some(machine) = world.machines.get(launch.machine) else { return Vec::new() };
-    let mut program = Program {
-        kind: ProgramKind::Etcd,
-        name: launch.name.clone(),
-        file: launch.file,
-        span: launch.span,
-        versions: world.assume.etcd(launch.image.as_ref()),
-        aliases: Vec::new(),
-        machine: launch.machine,
-        bundles: Vec::new(),
-        listeners: Vec::new(),
-        dialers: Vec::new(),
-        answers: Vec::new(),
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        configuration: Configuration::Unseen,
-    };
+    let mut program = launch.program(world.assume.etcd(launch.image.as_ref()));
     // a discovered file is either the configuration or the environment
     let discovered = launch.configuration.as_ref();
     let environment_file = discovered
@@ -353,7 +337,6 @@ impl Side<'_> {
             let verified = !self.self_signed();
             ClientTls {
                 credential: self.credential(true),
-                verify: Setting::Default { value: verified, parent: self.security.span },
                 trust: self.trust(),
                 server_name: sni(&url.value.host),
                 reference: Some(Located::new(url.value.host.clone(), url.span)),
@@ -362,72 +345,47 @@ impl Side<'_> {
                     names: if self.security.is_empty() { Vec::new() } else { self.names() },
                     ..PathChecks::default()
                 },
-                protocols: self.protocols(false),
                 ciphers: self.suites(),
-                sends_end_entity_only: false,
-                tolerates_failure: false,
-                names_from_request: false,
-                unfit_credential: UnfitCredential::Refused,
-                reads_unprivileged: false,
-                span: self.security.span,
+                ..ClientTls::new(
+                    Setting::Default { value: verified, parent: self.security.span },
+                    self.protocols(false),
+                    self.security.span,
+                )
             }
         });
         let port = url.value.port?;
-        Some(Dialer {
-            purpose: DialerPurpose::Peer,
-            target: Target {
-                url: url.value.to_string(),
-                host: Located::new(url.value.host.clone(), url.span),
-                port,
-                connect_to: None,
-            },
-            tls,
-            routes: Vec::new(),
-            speaks: Speaks::Http,
-            request: None,
-            path_prefix: String::new(),
-            sends_host: None,
-            refusals: Vec::new(),
-            unseen: Vec::new(),
-            span: url.span,
-        })
+        let target = Target {
+            url: url.value.to_string(),
+            host: Located::new(url.value.host.clone(), url.span),
+            port,
+            connect_to: None,
+        };
+        Some(Dialer { tls, ..Dialer::new(DialerPurpose::Peer, target, url.span) })
     }
 
     /// The gateway's dial to its own port: with the server's certificate, without a look at the server's.
     fn gateway(&self, url: &Located<Url>) -> Dialer {
         let address = bound(&url.value).flatten().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let target = Target {
+            url: url.value.to_string(),
+            host: Located::new(url.value.host.clone(), url.span),
+            port: url.value.port.unwrap_or_default(),
+            connect_to: url.value.port.map(|port| (address.to_string(), port)),
+        };
         Dialer {
-            purpose: DialerPurpose::Gateway,
-            target: Target {
-                url: url.value.to_string(),
-                host: Located::new(url.value.host.clone(), url.span),
-                port: url.value.port.unwrap_or_default(),
-                connect_to: url.value.port.map(|port| (address.to_string(), port)),
-            },
             tls: Some(ClientTls {
                 credential: self.credential(true),
-                verify: Setting::Default { value: false, parent: self.security.span },
-                trust: Vec::new(),
                 server_name: sni(&url.value.host),
-                reference: None,
                 checks: PathChecks { names: self.names(), ..PathChecks::default() },
-                protocols: self.protocols(true),
                 ciphers: self.suites(),
-                sends_end_entity_only: false,
-                tolerates_failure: false,
-                names_from_request: false,
-                unfit_credential: UnfitCredential::Refused,
-                reads_unprivileged: false,
-                span: self.security.span,
+                ..ClientTls::new(
+                    Setting::Default { value: false, parent: self.security.span },
+                    self.protocols(true),
+                    self.security.span,
+                )
             }),
-            routes: Vec::new(),
             speaks: Speaks::Http2,
-            request: None,
-            path_prefix: String::new(),
-            sends_host: None,
-            refusals: Vec::new(),
-            unseen: Vec::new(),
-            span: url.span,
+            ..Dialer::new(DialerPurpose::Gateway, target, url.span)
         }
     }
 
@@ -475,15 +433,7 @@ fn listener(
     gate: Gate,
 ) -> Option<Listener> {
     let bind = Bind { address: bound(&url.value)?, port: url.value.port?, span: url.span };
-    Some(Listener {
-        purpose,
-        binds: vec![bind],
-        tls,
-        gate,
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        span: url.span,
-    })
+    Some(Listener { tls, gate, ..Listener::new(purpose, vec![bind], url.span) })
 }
 
 /// The address that a URL binds: inner None is every address; outer None is a Unix socket, or a name, which is refused.
@@ -554,6 +504,7 @@ fn is_bitnami(image: &str) -> bool {
 mod tests {
     use super::*;
     use crate::assume::Assume;
+    use crate::deployment::ProgramKind;
     use crate::resolve::machine::{Index, Mount, Mounted};
     use crate::source::Sources;
 

@@ -15,7 +15,7 @@ pub mod nginx;
 mod routing;
 
 use crate::assume::Assume;
-use crate::deployment::{Deployment, FileRef, Lookup, Missing, Program, ProgramKind};
+use crate::deployment::{Deployment, FileRef, Lookup, Missing, Program, ProgramKind, Versions};
 use crate::dialect::apisix::ingress::{ApisixTls, Reference};
 use crate::finding::{Incomplete, Label};
 use crate::source::{FileId, Located, Sources, Span, Text};
@@ -59,6 +59,17 @@ pub struct Launch {
     /// The configuration file, when discovery (and not the arguments) names it: its absolute path on the machine
     /// and its text.
     pub configuration: Option<(String, Text)>,
+}
+
+impl Launch {
+    /// The program that is started, its configuration still unread.
+    fn program(&self, versions: Versions) -> Program {
+        Program {
+            file: self.file,
+            span: self.span,
+            ..Program::new(self.kind, self.name.clone(), versions, self.machine)
+        }
+    }
 }
 
 /// One environment variable.

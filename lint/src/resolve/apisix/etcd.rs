@@ -8,8 +8,8 @@
 use super::Given;
 use super::objects::unseen_in;
 use crate::deployment::{
-    ClientTls, Credential, Dialer, DialerPurpose, PathChecks, Protocol, Protocols, Refusal, Setting, Speaks,
-    Target, Trust, TrustLoader, UnfitCredential, Version,
+    ClientTls, Credential, Dialer, DialerPurpose, PathChecks, Protocol, Protocols, Refusal, Setting, Target,
+    Trust, TrustLoader, UnfitCredential, Version,
 };
 use crate::dialect::apisix::Config;
 use crate::dialect::apisix::config::{Area, ControlPlane, Provider, Role};
@@ -37,7 +37,7 @@ fn cosocket_protocols(given: &Given<'_>) -> Protocols {
     if given.version < Version(3, 9, 0) && nginx < Version(1, 23, 4) {
         return Protocols { versions: vec![Protocol::Tls12] };
     }
-    Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] }
+    Protocols::modern()
 }
 
 /// The parts of `https://host:port/path`.
@@ -88,24 +88,19 @@ fn dialer(given: &Given<'_>, config: &Config, bundles: &[Trust], url: &Located<S
         ));
     }
     let tls = address.https.then(|| tls(given, config, bundles, &address, span, &mut refusals));
+    let target = Target {
+        url: url.value.trim_end_matches('/').to_owned(),
+        host: Located::new(address.host.to_owned(), span),
+        port: address.port,
+        connect_to: None,
+    };
     Some(Dialer {
-        purpose: DialerPurpose::Configuration,
-        target: Target {
-            url: url.value.trim_end_matches('/').to_owned(),
-            host: Located::new(address.host.to_owned(), span),
-            port: address.port,
-            connect_to: None,
-        },
         tls,
-        routes: Vec::new(),
-        speaks: Speaks::Http,
-        // the start asks for HOST/version: one slash too many, and etcd knows no such path
-        request: None,
         path_prefix: address.path.to_owned(),
-        sends_host: None,
         refusals,
         unseen: unseen_in(config, &[Area::Etcd]),
-        span,
+        // no request: the start asks for HOST/version, one slash too many, and etcd knows no such path
+        ..Dialer::new(DialerPurpose::Configuration, target, span)
     })
 }
 
@@ -136,16 +131,16 @@ fn tls(
     let sni = written.and_then(|tls| tls.sni.clone());
     let name = sni.unwrap_or_else(|| Located::new(address.host.to_owned(), span));
     let parent = written.map_or(config.etcd.span, |tls| tls.span);
+    let verify = match written {
+        Some(tls) => tls.verify.clone(),
+        None => Setting::Default { value: true, parent },
+    };
     ClientTls {
         credential: certificate.map(|certificate| Credential {
             certificate: given.read(certificate, &given.home),
             key: key.map(|key| given.read(key, &given.home)),
             has_passphrase: false,
         }),
-        verify: match written {
-            Some(tls) => tls.verify.clone(),
-            None => Setting::Default { value: true, parent },
-        },
         trust: bundles.to_vec(),
         server_name: Some(name.value.clone()),
         reference: Some(name),
@@ -154,11 +149,6 @@ fn tls(
             depth: Some(Setting::Default { value: 5, parent: config.ssl.span }),
             ..PathChecks::default()
         },
-        protocols: Setting::Default { value: cosocket_protocols(given), parent },
-        ciphers: None,
-        sends_end_entity_only: false,
-        tolerates_failure: false,
-        names_from_request: false,
         unfit_credential: if given.version >= Version(3, 18, 0) {
             UnfitCredential::Refused
         } else {
@@ -169,7 +159,7 @@ fn tls(
             .user
             .as_ref()
             .is_none_or(|user| user.value.split_whitespace().next() != Some("root")),
-        span: parent,
+        ..ClientTls::new(verify, Setting::Default { value: cosocket_protocols(given), parent }, parent)
     }
 }
 
@@ -182,17 +172,17 @@ fn control_plane(given: &Given<'_>, plane: &ControlPlane, url: &Located<String>)
         None => Vec::new(),
     };
     let host = Located::new(address.host.to_owned(), url.span);
+    // it verifies when it was given a CA (cli/snippet.lua)
+    let verify = match &plane.trusted {
+        Some(path) => Setting::Given(Located::new(true, path.span)),
+        None => Setting::Default { value: false, parent: plane.span },
+    };
     let tls = address.https.then(|| ClientTls {
         credential: plane.certificate.as_ref().map(|certificate| Credential {
             certificate: read(certificate),
             key: plane.key.as_ref().map(read),
             has_passphrase: false,
         }),
-        // it verifies when it was given a CA (cli/snippet.lua)
-        verify: match &plane.trusted {
-            Some(path) => Setting::Given(Located::new(true, path.span)),
-            None => Setting::Default { value: false, parent: plane.span },
-        },
         trust,
         server_name: Some(host.value.clone()),
         reference: Some(host.clone()),
@@ -200,30 +190,19 @@ fn control_plane(given: &Given<'_>, plane: &ControlPlane, url: &Located<String>)
             depth: Some(Setting::Default { value: 1, parent: plane.span }),
             ..PathChecks::default()
         },
-        protocols: Setting::Default {
-            value: Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] },
-            parent: plane.span,
-        },
-        ciphers: None,
-        sends_end_entity_only: false,
-        tolerates_failure: false,
-        names_from_request: false,
-        unfit_credential: UnfitCredential::Refused,
-        reads_unprivileged: false,
-        span: plane.span,
+        ..ClientTls::new(
+            verify,
+            Setting::Default { value: Protocols::modern(), parent: plane.span },
+            plane.span,
+        )
     });
     Some(Dialer {
-        purpose: DialerPurpose::Configuration,
-        target: Target { url: url.value.clone(), host, port: address.port, connect_to: None },
         tls,
-        routes: Vec::new(),
-        speaks: Speaks::Http,
-        request: None,
-        path_prefix: String::new(),
-        sends_host: None,
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        span: url.span,
+        ..Dialer::new(
+            DialerPurpose::Configuration,
+            Target { url: url.value.clone(), host, port: address.port, connect_to: None },
+            url.span,
+        )
     })
 }
 

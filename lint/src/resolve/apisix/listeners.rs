@@ -48,38 +48,23 @@ fn binds(listens: &[Listen]) -> Vec<Bind> {
 }
 
 fn plaintext(purpose: ListenerPurpose, listens: &[Listen], span: Span) -> Listener {
-    Listener {
-        purpose,
-        binds: binds(listens),
-        tls: None,
-        gate: Gate::Open,
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        span,
-    }
+    Listener::new(purpose, binds(listens), span)
 }
 
 fn data_plane(given: &Given<'_>, config: &Config, found: &Found) -> Listener {
     Listener {
-        purpose: ListenerPurpose::Clients,
-        binds: binds(&config.ssl.listen),
         tls: Some(contexts(given, config, found, true)),
         gate: Gate::ApisixData,
-        refusals: Vec::new(),
         unseen: found.ssls_unseen.iter().cloned().collect(),
-        span: config.ssl.span,
+        ..Listener::new(ListenerPurpose::Clients, binds(&config.ssl.listen), config.ssl.span)
     }
 }
 
 fn layer_4(given: &Given<'_>, config: &Config, found: &Found, listen: &Listen, tls: bool) -> Listener {
     Listener {
-        purpose: ListenerPurpose::Clients,
-        binds: binds(std::slice::from_ref(listen)),
         tls: tls.then(|| contexts(given, config, found, false)),
-        gate: Gate::Open,
-        refusals: Vec::new(),
         unseen: if tls { found.ssls_unseen.iter().cloned().collect() } else { Vec::new() },
-        span: listen.port.span(),
+        ..Listener::new(ListenerPurpose::Clients, binds(std::slice::from_ref(listen)), listen.port.span())
     }
 }
 
@@ -203,13 +188,10 @@ fn admin_api(given: &Given<'_>, config: &Config, admin: &Admin) -> Option<Listen
         ListenerTls { contexts: vec![context], selection: Selection::Single }
     });
     Some(Listener {
-        purpose: ListenerPurpose::Admin,
-        binds: binds(std::slice::from_ref(listen)),
         tls,
         gate,
-        refusals: Vec::new(),
         unseen: unseen_in(config, &[Area::Admin]),
-        span: admin.span,
+        ..Listener::new(ListenerPurpose::Admin, binds(std::slice::from_ref(listen)), admin.span)
     })
 }
 
@@ -297,15 +279,10 @@ fn conf_server(given: &Given<'_>, config: &Config, server: &ConfServer) -> Liste
         span: server.span,
     };
     Listener {
-        purpose: ListenerPurpose::Peers,
-        binds: binds(std::slice::from_ref(&server.listen)),
         tls: server
             .certificate
             .is_some()
             .then(|| ListenerTls { contexts: vec![context], selection: Selection::Single }),
-        gate: Gate::Open,
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        span: server.span,
+        ..Listener::new(ListenerPurpose::Peers, binds(std::slice::from_ref(&server.listen)), server.span)
     }
 }

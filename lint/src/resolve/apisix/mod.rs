@@ -11,8 +11,8 @@ mod upstreams;
 use super::machine::normalise;
 use super::{Launch, Notes, World};
 use crate::deployment::{
-    Configuration, Content, FileRef, KnownFrom, Lookup, Program, ProgramKind, Refusal, Setting, Trust,
-    TrustLoader, Version,
+    Configuration, Content, FileRef, KnownFrom, Lookup, Program, Refusal, Setting, Trust, TrustLoader,
+    Version,
 };
 use crate::dialect::apisix::config::Trusted;
 use crate::dialect::apisix::{Config, Facts, config};
@@ -37,22 +37,10 @@ struct Given<'w> {
 /// Turns one launched APISIX into its program.
 pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Program> {
     let mut versions = world.assume.apisix(launch.image.as_ref());
-    let mut program = Program {
-        kind: ProgramKind::Apisix,
-        name: if launch.name.is_empty() { "apisix".to_owned() } else { launch.name.clone() },
-        file: launch.file,
-        span: launch.span,
-        versions: versions.clone(),
-        aliases: Vec::new(),
-        machine: launch.machine,
-        bundles: Vec::new(),
-        listeners: Vec::new(),
-        dialers: Vec::new(),
-        answers: Vec::new(),
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        configuration: Configuration::Unseen,
-    };
+    let mut program = launch.program(versions.clone());
+    if program.name.is_empty() {
+        program.name = "apisix".to_owned();
+    }
     let (path, text) = match configuration(world, launch) {
         Lookup::Found(found) => found,
         Lookup::Unseen(why) => {

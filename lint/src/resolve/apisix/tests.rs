@@ -1,5 +1,6 @@
 use super::*;
 use crate::assume::Assume;
+use crate::deployment::ProgramKind;
 use crate::deployment::{Gate, ListenerPurpose, Request, Setting, UnfitCredential};
 use crate::dialect::apisix::values::Values;
 use crate::dialect::apisix::{NO_ENVIRONMENT, Objects};

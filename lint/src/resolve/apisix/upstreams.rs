@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::Given;
 use super::listeners::depth;
 use crate::deployment::{
-    ClientTls, Credential, Dialer, DialerPurpose, PathChecks, PathPattern, Program, Protocol, Protocols,
-    Refusal, RouteMatch, Setting, Speaks, Target, Trust, TrustLoader, UnfitCredential,
+    ClientTls, Credential, Dialer, DialerPurpose, PathChecks, PathPattern, Program, Protocols, Refusal,
+    RouteMatch, Setting, Speaks, Target, Trust, TrustLoader, UnfitCredential,
 };
 use crate::dialect::apisix::config::{self, Directive, Router};
 use crate::dialect::apisix::objects::{
@@ -207,17 +207,15 @@ impl Call<'_> {
         let url = format!("{}://{shown}:{port}", scheme.name());
         let tls = scheme.is_tls().then(|| self.tls(node, layer_4, &mut refusals));
         Some(Dialer {
-            purpose: DialerPurpose::Upstream,
-            target: Target { url, host: node.host.clone(), port, connect_to: None },
             tls,
             routes,
             speaks,
-            request: None,
-            path_prefix: String::new(),
-            sends_host: None,
             refusals,
-            unseen: Vec::new(),
-            span: self.upstream.span,
+            ..Dialer::new(
+                DialerPurpose::Upstream,
+                Target { url, host: node.host.clone(), port, connect_to: None },
+                self.upstream.span,
+            )
         })
     }
 
@@ -239,30 +237,23 @@ impl Call<'_> {
             let words = written.arguments.iter().map(|argument| argument.value.as_str());
             Some(Located::new(config::protocols(words).ok()?, written.name.span))
         });
+        let protocols = match protocols {
+            Some(protocols) => Setting::Given(protocols),
+            None => Setting::Default { value: Protocols::modern(), parent: self.config.nginx.span },
+        };
         ClientTls {
             credential: self.credential(&directive, refusals),
             trust: if *verify.value() { self.trust(grpc, &directive) } else { Vec::new() },
-            verify,
             server_name: names.server_name,
             reference: names.reference,
             checks: PathChecks {
                 depth: Some(depth(directive("verify_depth"), self.config.nginx.span)),
                 ..PathChecks::default()
             },
-            protocols: match protocols {
-                Some(protocols) => Setting::Given(protocols),
-                None => Setting::Default {
-                    value: Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] },
-                    parent: self.config.nginx.span,
-                },
-            },
             ciphers: directive("ciphers").and_then(Directive::argument).cloned(),
-            sends_end_entity_only: false,
-            tolerates_failure: false,
             names_from_request: names.from_request,
             unfit_credential: UnfitCredential::Dropped,
-            reads_unprivileged: false,
-            span,
+            ..ClientTls::new(verify, protocols, span)
         }
     }
 

@@ -4,9 +4,9 @@ use super::etcd::sni;
 use super::machine::Machine;
 use super::{Notes, World};
 use crate::deployment::{
-    ClientTls, Configuration, Content, Credential, Dialer, DialerPurpose, FileRef, Lookup, PathChecks,
-    Program, ProgramKind, Protocol, Protocols, Refusal, Request, Setting, Speaks, Target, Trust, TrustLoader,
-    UnfitCredential, Versions as ProgramVersions,
+    ClientTls, Content, Credential, Dialer, DialerPurpose, FileRef, Lookup, PathChecks, Program, ProgramKind,
+    Protocol, Protocols, Refusal, Request, Setting, Speaks, Target, Trust, TrustLoader,
+    Versions as ProgramVersions,
 };
 use crate::dialect::command::{self, Argument, Client, Curl, Etcdctl, SClient, Transfer, Versions};
 use crate::finding::Incomplete;
@@ -84,6 +84,10 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
     let host = transfer.url.host.clone();
     // curl takes a final dot off before it sends or compares the name
     let name = host.strip_suffix('.').unwrap_or(&host).to_owned();
+    let verify = match options.insecure {
+        Some(span) => Setting::Given(Located::new(false, span)),
+        None => Setting::Default { value: true, parent: command },
+    };
     let tls = (transfer.url.scheme == "https").then(|| ClientTls {
         credential: options.cert.as_ref().map(|cert| Credential {
             certificate: files.read(cert),
@@ -91,10 +95,6 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
             key: Some(files.read(options.key.as_ref().unwrap_or(cert))),
             has_passphrase: options.has_passphrase,
         }),
-        verify: match options.insecure {
-            Some(span) => Setting::Given(Located::new(false, span)),
-            None => Setting::Default { value: true, parent: command },
-        },
         trust: trust(files, options.cacert.as_ref(), TrustLoader::Anchors, command),
         server_name: sni(&name),
         reference: options.insecure.is_none().then(|| Located::new(name.clone(), span)),
@@ -102,23 +102,17 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
             crls: options.crl.iter().map(|crl| files.read(crl)).collect(),
             ..PathChecks::default()
         },
-        protocols: protocols(&options.versions, command),
         ciphers: options.ciphers.as_ref().map(|ciphers| ciphers.text.clone()),
-        sends_end_entity_only: false,
-        tolerates_failure: false,
-        names_from_request: false,
-        unfit_credential: UnfitCredential::Refused,
-        reads_unprivileged: false,
-        span: command,
+        ..ClientTls::new(verify, protocols(&options.versions, command), command)
     });
     let url = &transfer.url;
+    let target = Target {
+        url: format!("{}://{}{}", url.scheme, url.authority(), url.path),
+        host: Located::new(host, span),
+        port: transfer.port(),
+        connect_to: transfer.connect_to(),
+    };
     Dialer {
-        target: Target {
-            url: format!("{}://{}{}", url.scheme, url.authority(), url.path),
-            host: Located::new(host, span),
-            port: transfer.port(),
-            connect_to: transfer.connect_to(),
-        },
         tls,
         request: Some(Request {
             method: transfer.method(),
@@ -128,7 +122,7 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
             from: None,
         }),
         unseen: options.unseen.clone(),
-        ..dialer(span)
+        ..Dialer::new(DialerPurpose::Command, target, span)
     }
 }
 
@@ -172,31 +166,24 @@ fn endpoint_dialer(
     let span = endpoint.text.span;
     let port = url.port.unwrap_or(if secure { 443 } else { 80 });
     let verifies = etcdctl.verifies();
+    let verify = match etcdctl.skips_verification {
+        Some(span) if !verifies => Setting::Given(Located::new(false, span)),
+        _ => Setting::Default { value: true, parent: etcdctl.span },
+    };
     let tls = secure.then(|| ClientTls {
         credential: etcdctl.cert.as_ref().map(|cert| Credential {
             certificate: files.read(cert),
             key: etcdctl.key.as_ref().map(|key| files.read(key)),
             has_passphrase: false,
         }),
-        verify: match etcdctl.skips_verification {
-            Some(span) if !verifies => Setting::Given(Located::new(false, span)),
-            _ => Setting::Default { value: true, parent: etcdctl.span },
-        },
         trust: trust(files, etcdctl.cacert.as_ref(), TrustLoader::Go, etcdctl.span),
         server_name: sni(&url.host),
         reference: verifies.then(|| Located::new(url.host.clone(), span)),
-        checks: PathChecks::default(),
-        protocols: Setting::Default {
-            value: Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] },
-            parent: etcdctl.span,
-        },
-        ciphers: None,
-        sends_end_entity_only: false,
-        tolerates_failure: false,
-        names_from_request: false,
-        unfit_credential: UnfitCredential::Refused,
-        reads_unprivileged: false,
-        span: etcdctl.span,
+        ..ClientTls::new(
+            verify,
+            Setting::Default { value: Protocols::modern(), parent: etcdctl.span },
+            etcdctl.span,
+        )
     });
     let mut unseen: Vec<String> = endpoint.unseen.iter().cloned().collect();
     unseen.extend(etcdctl.unseen.iter().cloned());
@@ -205,18 +192,13 @@ fn endpoint_dialer(
     }
     let scheme = if secure { "https" } else { "http" };
     let bracketed = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
-    Dialer {
-        target: Target {
-            url: format!("{scheme}://{bracketed}:{port}"),
-            host: Located::new(url.host.clone(), span),
-            port,
-            connect_to: None,
-        },
-        tls,
-        speaks: Speaks::Http2,
-        unseen,
-        ..dialer(span)
-    }
+    let target = Target {
+        url: format!("{scheme}://{bracketed}:{port}"),
+        host: Located::new(url.host.clone(), span),
+        port,
+        connect_to: None,
+    };
+    Dialer { tls, speaks: Speaks::Http2, unseen, ..Dialer::new(DialerPurpose::Command, target, span) }
 }
 
 fn scheme_of(endpoint: &str) -> &str {
@@ -254,7 +236,6 @@ fn of_s_client(files: &Reader<'_>, machine: usize, s_client: &SClient) -> Progra
             key: Some(files.read(s_client.key.as_ref().unwrap_or(cert))),
             has_passphrase: s_client.has_passphrase,
         }),
-        verify: Setting::Default { value: true, parent: s_client.span },
         trust: trust(files, s_client.ca_file.as_ref(), TrustLoader::Anchors, s_client.span),
         server_name: server_name.clone(),
         reference: reference.map(|name| name.text.clone()),
@@ -264,23 +245,23 @@ fn of_s_client(files: &Reader<'_>, machine: usize, s_client: &SClient) -> Progra
             partial_path: s_client.partial_chain,
             ..PathChecks::default()
         },
-        protocols: protocols(&s_client.versions, s_client.span),
         ciphers: s_client.cipher.as_ref().map(|cipher| cipher.text.clone()),
         sends_end_entity_only: !chain_is_certificate,
         tolerates_failure: s_client.returns_error.is_none(),
-        names_from_request: false,
-        unfit_credential: UnfitCredential::Refused,
-        reads_unprivileged: false,
-        span: s_client.span,
+        ..ClientTls::new(
+            Setting::Default { value: true, parent: s_client.span },
+            protocols(&s_client.versions, s_client.span),
+            s_client.span,
+        )
     };
     let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    let target = Target {
+        url: format!("https://{bracketed}:{}", s_client.port),
+        host: Located::new(host, span),
+        port: s_client.port,
+        connect_to: None,
+    };
     program.dialers.push(Dialer {
-        target: Target {
-            url: format!("https://{bracketed}:{}", s_client.port),
-            host: Located::new(host, span),
-            port: s_client.port,
-            connect_to: None,
-        },
         tls: Some(tls),
         // it counts as sending one GET request
         request: Some(Request {
@@ -291,50 +272,13 @@ fn of_s_client(files: &Reader<'_>, machine: usize, s_client: &SClient) -> Progra
             from: None,
         }),
         unseen,
-        ..dialer(span)
+        ..Dialer::new(DialerPurpose::Command, target, span)
     });
     program
 }
 
 fn program(kind: ProgramKind, versions: ProgramVersions, machine: usize, span: Span) -> Program {
-    Program {
-        kind,
-        name: kind.name().to_owned(),
-        file: None,
-        span: Some(span),
-        versions,
-        aliases: Vec::new(),
-        machine,
-        bundles: Vec::new(),
-        listeners: Vec::new(),
-        dialers: Vec::new(),
-        answers: Vec::new(),
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        configuration: Configuration::Unseen,
-    }
-}
-
-/// A command's dialer, with everything still to fill in.
-fn dialer(span: Span) -> Dialer {
-    Dialer {
-        purpose: DialerPurpose::Command,
-        target: Target {
-            url: String::new(),
-            host: Located::new(String::new(), span),
-            port: 0,
-            connect_to: None,
-        },
-        tls: None,
-        routes: Vec::new(),
-        speaks: Speaks::Http,
-        request: None,
-        path_prefix: String::new(),
-        sends_host: None,
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        span,
-    }
+    Program { span: Some(span), ..Program::new(kind, kind.name().to_owned(), versions, machine) }
 }
 
 fn trust(files: &Reader<'_>, bundle: Option<&Argument>, loader: TrustLoader, command: Span) -> Vec<Trust> {

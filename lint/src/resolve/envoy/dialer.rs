@@ -7,7 +7,7 @@ use super::secret::{self, Followed};
 use super::{Loader, shown};
 use crate::deployment::{
     ClientTls, Dialer, DialerPurpose, PathPattern, Program, Protocol, RouteMatch, Setting, Speaks, Target,
-    Trust, UnfitCredential,
+    Trust,
 };
 use crate::dialect::envoy::{
     Cluster, ClusterEndpoint, Discovery, EnvoyConfig, FilterChain, NetworkFilterKind, Route, RouteAction,
@@ -97,23 +97,12 @@ impl Loader<'_, '_, '_> {
             Discovery::Static | Discovery::Dns { .. } | Discovery::Eds { source: None, .. } => return None,
         };
         let name = cluster.name.clone()?;
+        let target =
+            Target { url: format!("cluster {}", name.value), host: name.clone(), port: 0, connect_to: None };
         Some(Dialer {
-            purpose: DialerPurpose::Upstream,
-            target: Target {
-                url: format!("cluster {}", name.value),
-                host: name.clone(),
-                port: 0,
-                connect_to: None,
-            },
-            tls: None,
             routes: uses.iter().flat_map(|(_, routes)| routes.iter().cloned()).collect(),
-            speaks: Speaks::Http,
-            request: None,
-            path_prefix: String::new(),
-            sends_host: None,
-            refusals: Vec::new(),
             unseen: vec![format!("where cluster {} leads: {why}", name.value)],
-            span: cluster.span,
+            ..Dialer::new(DialerPurpose::Upstream, target, cluster.span)
         })
     }
 
@@ -129,27 +118,20 @@ impl Loader<'_, '_, '_> {
         let port = endpoint.address.port?;
         let address = &endpoint.address.host;
         let shown_host = endpoint.hostname.as_ref().unwrap_or(address);
+        let target = Target {
+            url: String::new(),
+            host: shown_host.clone(),
+            port,
+            connect_to: (shown_host.value != address.value).then(|| (address.value.clone(), port)),
+        };
         let mut dialer = Dialer {
-            purpose: DialerPurpose::Upstream,
-            target: Target {
-                url: String::new(),
-                host: shown_host.clone(),
-                port,
-                connect_to: (shown_host.value != address.value).then(|| (address.value.clone(), port)),
-            },
-            tls: None,
             routes: routes.to_vec(),
             speaks: match host {
                 UpstreamHost::Stream if !routes.is_empty() => Speaks::Stream,
                 _ if cluster.http2 => Speaks::Http2,
                 _ => Speaks::Http,
             },
-            request: None,
-            path_prefix: String::new(),
-            sends_host: None,
-            refusals: Vec::new(),
-            unseen: Vec::new(),
-            span: endpoint.span,
+            ..Dialer::new(DialerPurpose::Upstream, target, endpoint.span)
         };
         if cluster.custom_matching.is_some() {
             dialer.unseen.push(format!(
@@ -291,25 +273,21 @@ impl Loader<'_, '_, '_> {
         fatal.append(&mut followed.fatal);
         dialer.refusals.append(&mut followed.local);
         dialer.unseen.append(&mut followed.unseen);
+        // clients speak TLS 1.2 unless told otherwise (facts, section 6)
+        let protocols = secret::protocols(common, Protocol::Tls12, Protocol::Tls12);
+        let verify = match &validation {
+            Some(found) => Setting::Given(Located::new(verifies, found.context.span)),
+            None => Setting::Default { value: verifies, parent: common.span },
+        };
         ClientTls {
             credential,
-            verify: match &validation {
-                Some(found) => Setting::Given(Located::new(verifies, found.context.span)),
-                None => Setting::Default { value: verifies, parent: common.span },
-            },
             trust,
             server_name: sni.name.or(sni.from_request.then(String::new)),
             reference,
             checks,
-            // clients speak TLS 1.2 unless told otherwise (facts, section 6)
-            protocols: secret::protocols(common, Protocol::Tls12, Protocol::Tls12),
             ciphers: secret::ciphers(common),
-            sends_end_entity_only: false,
-            tolerates_failure: false,
             names_from_request: sni.from_request || (host_name.is_some() && upstream_name.from_request),
-            unfit_credential: UnfitCredential::Refused,
-            reads_unprivileged: false,
-            span: tls.span,
+            ..ClientTls::new(verify, protocols, tls.span)
         }
     }
 }

@@ -4,7 +4,7 @@ use super::refusal::refuse;
 use super::secret::{self, Followed};
 use super::{Loader, bind, is_before, shown};
 use crate::deployment::{
-    ClientAuth, ClientAuthMode, Gate, Listener, ListenerPurpose, ListenerTls, PathChecks, Program, Protocol,
+    ClientAuth, ClientAuthMode, Listener, ListenerPurpose, ListenerTls, PathChecks, Program, Protocol,
     Selection, ServerContext, Setting, Versions,
 };
 use crate::dialect::envoy::{
@@ -28,20 +28,13 @@ impl Loader<'_, '_, '_> {
     }
 
     fn listener(&mut self, config: &EnvoyConfig, listener: &EnvoyListener, versions: &Versions) -> Read {
+        let binds = if listener.unbound || listener.udp {
+            Vec::new()
+        } else {
+            listener.addresses.iter().filter_map(bind).collect()
+        };
         let mut read = Read {
-            listener: Listener {
-                purpose: ListenerPurpose::Clients,
-                binds: if listener.unbound || listener.udp {
-                    Vec::new()
-                } else {
-                    listener.addresses.iter().filter_map(bind).collect()
-                },
-                tls: None,
-                gate: Gate::Open,
-                refusals: Vec::new(),
-                unseen: Vec::new(),
-                span: listener.span,
-            },
+            listener: Listener::new(ListenerPurpose::Clients, binds, listener.span),
             fatal: Vec::new(),
         };
         if listener.custom_matching.is_some() {

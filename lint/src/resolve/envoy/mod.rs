@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use super::machine::{Files, Machine};
 use super::{Launch, Notes, World};
 use crate::deployment::{
-    Bind, Configuration, Content, FileRef, Gate, Listener, ListenerPurpose, Lookup, Program, ProgramKind,
-    Refusal, Trust, Version, Versions,
+    Bind, Configuration, Content, FileRef, Listener, ListenerPurpose, Lookup, Program, Refusal, Trust,
+    Version, Versions,
 };
 use crate::dialect::envoy::check::ProblemKind;
 use crate::dialect::envoy::{self, Address, ConfigSource, EnvoyConfig, Resources, SCHEMA_VERSION};
@@ -29,22 +29,7 @@ const DEFAULT_PATH: &str = "/etc/envoy/envoy.yaml";
 pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Program> {
     let Some(machine) = world.machines.get(launch.machine) else { return Vec::new() };
     let arguments = Arguments::read(&launch.arguments);
-    let mut program = Program {
-        kind: ProgramKind::Envoy,
-        name: launch.name.clone(),
-        file: launch.file,
-        span: launch.span,
-        versions: world.assume.envoy(launch.image.as_ref()),
-        aliases: Vec::new(),
-        bundles: Vec::new(),
-        machine: launch.machine,
-        listeners: Vec::new(),
-        dialers: Vec::new(),
-        answers: Vec::new(),
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        configuration: Configuration::Unseen,
-    };
+    let mut program = launch.program(world.assume.envoy(launch.image.as_ref()));
     program.refusals.extend(arguments.refusal);
     let Some((path, text)) = bootstrap(world, machine, launch, &arguments.path, &mut program) else {
         // --config-yaml alone is a whole configuration
@@ -297,15 +282,7 @@ impl Loader<'_, '_, '_> {
         if let Some(admin) = &config.admin
             && let Some(bind) = bind(admin)
         {
-            program.listeners.push(Listener {
-                purpose: ListenerPurpose::Metrics,
-                binds: vec![bind],
-                tls: None,
-                gate: Gate::Open,
-                refusals: Vec::new(),
-                unseen: Vec::new(),
-                span: admin.span,
-            });
+            program.listeners.push(Listener::new(ListenerPurpose::Metrics, vec![bind], admin.span));
         }
         config.unwatched = self.unwatched(&config);
         program.configuration = Configuration::Envoy(Box::new(config));

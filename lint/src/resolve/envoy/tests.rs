@@ -1,5 +1,6 @@
 use super::*;
 use crate::assume::Assume;
+use crate::deployment::ProgramKind;
 use crate::deployment::{ClientAuthMode, NameCheck, PathPattern, Protocol, Selection, Trust};
 use crate::resolve::Variable;
 use crate::resolve::machine::Index;

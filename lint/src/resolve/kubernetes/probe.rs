@@ -1,8 +1,8 @@
 //! The kubelet as a client: probes over HTTP and HTTPS.
 
 use crate::deployment::{
-    ClientTls, Configuration, Dialer, DialerPurpose, KnownFrom, PathChecks, Program, ProgramKind, Protocol,
-    Protocols, Request, Setting, Speaks, Stack, Target, Version, Versions,
+    ClientTls, Dialer, DialerPurpose, KnownFrom, Program, ProgramKind, Protocols, Request, Setting, Stack,
+    Target, Version, Versions,
 };
 use crate::dialect::kubernetes::{Container, Pod, ProbeAction};
 use crate::source::Located;
@@ -32,35 +32,20 @@ pub(super) fn program(container: &Container, pod: &Pod, title: &str, machine: us
         let scheme = if secure { "https" } else { "http" };
         let place = https.as_ref().map_or(probe.span, |https| https.span);
         let slash = if path.starts_with('/') { "" } else { "/" };
+        let target = Target {
+            url: format!("{scheme}://127.0.0.1:{number}{slash}{path}"),
+            host: Located::new("127.0.0.1".to_owned(), port.span),
+            port: number,
+            connect_to: None,
+        };
         dialers.push(Dialer {
-            purpose: DialerPurpose::Probe,
-            target: Target {
-                url: format!("{scheme}://127.0.0.1:{number}{slash}{path}"),
-                host: Located::new("127.0.0.1".to_owned(), port.span),
-                port: number,
-                connect_to: None,
-            },
-            tls: secure.then(|| ClientTls {
-                credential: None,
-                verify: Setting::Default { value: false, parent: place },
-                trust: Vec::new(),
-                server_name: None,
-                reference: None,
-                checks: PathChecks::default(),
-                protocols: Setting::Default {
-                    value: Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] },
-                    parent: place,
-                },
-                ciphers: None,
-                sends_end_entity_only: false,
-                tolerates_failure: false,
-                names_from_request: false,
-                unfit_credential: Default::default(),
-                reads_unprivileged: false,
-                span: place,
+            tls: secure.then(|| {
+                ClientTls::new(
+                    Setting::Default { value: false, parent: place },
+                    Setting::Default { value: Protocols::modern(), parent: place },
+                    place,
+                )
             }),
-            routes: Vec::new(),
-            speaks: Speaks::Http,
             request: Some(Request {
                 method: "GET".to_owned(),
                 host: host_header.as_ref().map_or_else(|| "127.0.0.1".to_owned(), |host| host.value.clone()),
@@ -68,34 +53,21 @@ pub(super) fn program(container: &Container, pod: &Pod, title: &str, machine: us
                 headers: Vec::new(),
                 from: None,
             }),
-            path_prefix: String::new(),
-            sends_host: None,
-            refusals: Vec::new(),
-            unseen: Vec::new(),
-            span: probe.span,
+            ..Dialer::new(DialerPurpose::Probe, target, probe.span)
         });
     }
     if dialers.is_empty() {
         return None;
     }
+    let versions = Versions {
+        program: Version(1, 33, 0),
+        known_from: KnownFrom::Default,
+        stack: Stack::Go(Version(1, 24, 0)),
+    };
     Some(Program {
-        kind: ProgramKind::Kubelet,
-        name: format!("kubelet, for {title}"),
         file: Some(container.span.file),
         span: Some(container.name.span),
-        versions: Versions {
-            program: Version(1, 33, 0),
-            known_from: KnownFrom::Default,
-            stack: Stack::Go(Version(1, 24, 0)),
-        },
-        aliases: Vec::new(),
-        bundles: Vec::new(),
-        answers: Vec::new(),
-        machine,
-        listeners: Vec::new(),
         dialers,
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        configuration: Configuration::Unseen,
+        ..Program::new(ProgramKind::Kubelet, format!("kubelet, for {title}"), versions, machine)
     })
 }

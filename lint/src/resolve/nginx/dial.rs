@@ -6,7 +6,7 @@ use super::Given;
 use super::listen::Built;
 use crate::deployment::{
     ClientTls, Dialer, DialerPurpose, PathChecks, PathPattern, Program, RouteMatch, Speaks, Target, Trust,
-    TrustLoader, UnfitCredential,
+    TrustLoader,
 };
 use crate::dialect::nginx::{
     Location, Matcher, NginxConfig, Pass, PassKind, Server, Subsystem, Upstream, UpstreamTls, variables,
@@ -142,8 +142,6 @@ fn dialers_of(
     let port = pass.port.or(pass.default_port).unwrap_or(0);
     let tls = pass.tls.then(|| client_tls(given, &location.tls, pass, &mut unseen));
     let mut dialer = Dialer {
-        purpose: DialerPurpose::Upstream,
-        target: Target { url: url(pass), host, port, connect_to: None },
         tls,
         routes: routes.to_vec(),
         speaks: match pass.kind {
@@ -151,12 +149,13 @@ fn dialers_of(
             PassKind::Grpc => Speaks::Http2,
             PassKind::Uwsgi | PassKind::Stream | PassKind::Plain => Speaks::Stream,
         },
-        request: None,
-        path_prefix: String::new(),
         sends_host: known.then(|| sent_host(location, pass)).flatten(),
-        refusals: Vec::new(),
         unseen,
-        span: pass.span,
+        ..Dialer::new(
+            DialerPurpose::Upstream,
+            Target { url: url(pass), host, port, connect_to: None },
+            pass.span,
+        )
     };
     let subsystem = if pass.kind == PassKind::Stream { Subsystem::Stream } else { Subsystem::Http };
     let upstream = upstreams.get(&(subsystem, pass.host.value.to_ascii_lowercase()));
@@ -267,19 +266,13 @@ fn client_tls(given: &Given<'_>, tls: &UpstreamTls, pass: &Pass, unseen: &mut Ve
             .certificate
             .as_ref()
             .map(|certificate| given.credential(certificate, tls.key.as_ref(), tls.password_file.as_ref())),
-        verify: tls.verify.clone(),
         trust,
         server_name: (sends_name && sendable).then(|| name.value.clone()),
         reference: verifies.then(|| name.clone()),
         checks: PathChecks { depth: Some(tls.verify_depth.clone()), crls, ..PathChecks::default() },
-        protocols: tls.protocols.clone(),
         ciphers: tls.ciphers.clone(),
-        sends_end_entity_only: false,
-        tolerates_failure: false,
         names_from_request: from_request,
-        unfit_credential: UnfitCredential::Refused,
-        reads_unprivileged: false,
-        span: pass.span,
+        ..ClientTls::new(tls.verify.clone(), tls.protocols.clone(), pass.span)
     }
 }
 

@@ -116,16 +116,13 @@ fn listener(given: &Given<'_>, config: &NginxConfig, group: &Group<'_>, default:
         ListenerTls { contexts, selection }
     });
     Listener {
-        purpose: ListenerPurpose::Clients,
-        binds: Vec::new(),
         tls,
         gate: match group.subsystem {
             Subsystem::Http => Gate::NginxHttp,
             Subsystem::Stream | Subsystem::Mail => Gate::NginxConnection,
         },
-        refusals: Vec::new(),
         unseen,
-        span,
+        ..Listener::new(ListenerPurpose::Clients, Vec::new(), span)
     }
 }
 

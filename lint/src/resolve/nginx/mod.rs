@@ -7,7 +7,7 @@ mod listen;
 use super::machine::{Files, Machine, normalise};
 use super::{Launch, Notes, World};
 use crate::deployment::{
-    Configuration, Content, Credential, FileRef, Lookup, Missing, Program, ProgramKind, Refusal, Version,
+    Configuration, Content, Credential, FileRef, Lookup, Missing, Program, Refusal, Version,
 };
 use crate::dialect::nginx::{self, NginxConfig, Noticed, Place};
 use crate::finding::Label;
@@ -27,22 +27,7 @@ struct Given<'w> {
 pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Program> {
     let versions = world.assume.nginx(launch.image.as_ref());
     let version = versions.program;
-    let mut program = Program {
-        kind: ProgramKind::Nginx,
-        name: launch.name.clone(),
-        file: launch.file,
-        span: launch.span,
-        versions,
-        aliases: Vec::new(),
-        machine: launch.machine,
-        bundles: Vec::new(),
-        listeners: Vec::new(),
-        dialers: Vec::new(),
-        answers: Vec::new(),
-        refusals: Vec::new(),
-        unseen: Vec::new(),
-        configuration: Configuration::Unseen,
-    };
+    let mut program = launch.program(versions);
     let arguments = Arguments::read(launch);
     let machine = world.machines.get(launch.machine);
     let mut prefix = folder(&arguments.configuration.value);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::assume::Assume;
+use crate::deployment::ProgramKind;
 use crate::deployment::{
     ClientAuthMode, Gate, PathPattern, Protocol, Request, Selection, Setting, Trust, TrustLoader,
 };

@@ -247,10 +247,7 @@ fn ssl(
                 }
             }
         }
-        None => Setting::Default {
-            value: Protocols { versions: vec![Protocol::Tls12, Protocol::Tls13] },
-            parent: span,
-        },
+        None => Setting::Default { value: Protocols::modern(), parent: span },
     };
     // `system` became the default with 3.12; before, nothing was trusted unless it was set
     let trusted = match get("ssl_trusted_certificate").map(|node| (node, values.value(node))) {
