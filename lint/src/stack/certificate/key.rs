@@ -1,0 +1,89 @@
+//! Public keys.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::stack::der::{self, Reader};
+
+/// A public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Its kind.
+    pub kind: KeyType,
+    /// SubjectPublicKeyInfo as DER; empty for a planned certificate.
+    pub spki: Vec<u8>,
+    /// SHA-256 of it, or of the planned certificate's identity.
+    pub digest: [u8; 32],
+}
+
+/// Kind and size of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyType {
+    /// RSA with a modulus of so many bits.
+    Rsa(u32),
+    /// An elliptic curve of NIST: 256, 384 or 521; 0 for another.
+    Ec(u32),
+    /// Ed25519.
+    Ed25519,
+    /// Something else (Ed448, DSA, …).
+    Other,
+}
+
+impl KeyType {
+    /// Same algorithm, whatever size.
+    pub fn same_kind(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+}
+
+impl fmt::Display for KeyType {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rsa(bits) => write!(out, "RSA-{bits}"),
+            Self::Ec(0) => out.write_str("EC on an unnamed curve"),
+            Self::Ec(bits) => write!(out, "EC P-{bits}"),
+            Self::Ed25519 => out.write_str("Ed25519"),
+            Self::Other => out.write_str("a key of an unknown kind"),
+        }
+    }
+}
+
+impl PublicKey {
+    /// Reads SubjectPublicKeyInfo; None if it is none.
+    pub fn read(spki: &[u8]) -> Option<Self> {
+        let mut parts = Reader::new(der::first(spki)?.content);
+        let mut algorithm = Reader::new(parts.expect(der::SEQUENCE)?.content);
+        let oid = der::dotted(algorithm.expect(der::OBJECT_IDENTIFIER)?.content)?;
+        let bits = parts.expect(der::BIT_STRING)?.content.get(1..)?;
+        let kind = match oid.as_str() {
+            "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => {
+                let modulus = Reader::new(der::first(bits)?.content).expect(der::INTEGER)?.content;
+                KeyType::Rsa(bit_length(modulus))
+            }
+            "1.2.840.10045.2.1" => {
+                let curve =
+                    algorithm.expect(der::OBJECT_IDENTIFIER).and_then(|curve| der::dotted(curve.content));
+                KeyType::Ec(match curve.as_deref() {
+                    Some("1.2.840.10045.3.1.7") => 256,
+                    Some("1.3.132.0.34") => 384,
+                    Some("1.3.132.0.35") => 521,
+                    _ => 0,
+                })
+            }
+            "1.3.101.112" => KeyType::Ed25519,
+            _ => KeyType::Other,
+        };
+        Some(Self { kind, spki: spki.to_vec(), digest: Sha256::digest(spki).into() })
+    }
+}
+
+/// Bits of a big-endian number.
+pub fn bit_length(number: &[u8]) -> u32 {
+    let trimmed = number.iter().skip_while(|byte| **byte == 0);
+    let mut length = 0;
+    for (index, byte) in trimmed.enumerate() {
+        length = if index == 0 { 8 - byte.leading_zeros() } else { length + 8 };
+    }
+    length
+}
