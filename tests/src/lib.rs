@@ -20,3 +20,4 @@ pub mod serve;
 pub mod trim;
 pub mod truth;
 pub mod visit;
+pub mod wasm;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What the page may do. The page's own meta element says the same but for `frame-ancestors`, which only a header can.
 pub const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
-                          img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; \
+                          img-src 'self' data: blob:; connect-src 'self'; worker-src blob:; base-uri 'none'; \
                           form-action 'none'; frame-ancestors 'none'";
 
 /// A running server.
@@ -28,19 +28,28 @@ impl Server {
     /// # Errors
     /// The port cannot be had.
     pub fn start(folder: &Path, port: u16) -> std::io::Result<Self> {
+        Self::with_headers(folder, port, &format!("Content-Security-Policy: {POLICY}\r\n"))
+    }
+
+    /// The same with other headers than the page asks for, each with its line's end.
+    ///
+    /// # Errors
+    /// The port cannot be had.
+    pub fn with_headers(folder: &Path, port: u16, headers: &str) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         let address = listener.local_addr()?;
         let asked = Arc::new(Mutex::new(Vec::new()));
         let stopping = Arc::new(AtomicBool::new(false));
         let (log, stop, folder) = (Arc::clone(&asked), Arc::clone(&stopping), folder.to_owned());
+        let headers: Arc<str> = headers.into();
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
-                let (log, folder) = (Arc::clone(&log), folder.clone());
+                let (log, folder, headers) = (Arc::clone(&log), folder.clone(), Arc::clone(&headers));
                 if let Ok(stream) = stream {
-                    std::thread::spawn(move || answer(stream, &folder, &log));
+                    std::thread::spawn(move || answer(stream, &folder, &headers, &log));
                 }
             }
         });
@@ -81,7 +90,7 @@ impl Drop for Server {
     }
 }
 
-fn answer(mut stream: TcpStream, folder: &Path, log: &Mutex<Vec<String>>) {
+fn answer(mut stream: TcpStream, folder: &Path, headers: &str, log: &Mutex<Vec<String>>) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
     let mut reader = BufReader::new(&stream);
     let mut line = String::new();
@@ -103,7 +112,7 @@ fn answer(mut stream: TcpStream, folder: &Path, log: &Mutex<Vec<String>>) {
         None => ("404 Not Found", "text/plain", b"not found\n".to_vec()),
     };
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nContent-Security-Policy: {POLICY}\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{headers}\
          X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n\
          Connection: close\r\n\r\n",
         body.len()
@@ -126,6 +135,7 @@ fn read(folder: &Path, path: &str) -> Option<(&'static str, Vec<u8>)> {
         "json" => "application/json",
         "svg" => "image/svg+xml",
         "wasm" => "application/wasm",
+        "data" => "application/octet-stream",
         _ => "text/plain; charset=utf-8",
     };
     Some((kind, std::fs::read(file).ok()?))

@@ -1,5 +1,7 @@
 //! The page as a visitor has it: served on loopback, open in a real browser, watched.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -17,6 +19,15 @@ pub struct Page {
 
 /// The page, loaded; nothing with a word where there is no browser and none is required.
 pub fn page() -> Option<Page> {
+    visit(|site| Server::start(site, 0))
+}
+
+/// The page from a server that sends no policy with it: the page's own has to do.
+pub fn page_without_headers() -> Option<Page> {
+    visit(|site| Server::with_headers(site, 0, ""))
+}
+
+fn visit(serve: impl FnOnce(&Path) -> std::io::Result<Server>) -> Option<Page> {
     let site = target().join("page/site");
     assert!(
         site.join("mtls_demo_bg.wasm").is_file(),
@@ -30,7 +41,7 @@ pub fn page() -> Option<Page> {
             return None;
         }
     }
-    let server = Server::start(&site, 0).unwrap();
+    let server = serve(&site).unwrap();
     let browser = Browser::start(&server.origin()).unwrap();
     browser.prefer("light");
     let page = Page { browser, server };

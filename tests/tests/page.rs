@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use mtls_tests::page::GOAL;
 use mtls_tests::programs::{Program, target};
 use mtls_tests::serve::POLICY;
-use mtls_tests::visit::page;
+use mtls_tests::visit::{page, page_without_headers};
 use serde_json::{Value, json};
 
 const AT: &str = "2026-11-23T00:00:00Z";
@@ -251,6 +252,12 @@ fn diagram_slider_and_certificates() {
     page.example("Until it expires");
     assert_eq!(page.rules(), Vec::<String>::new());
     browser.wait("a mark", "document.querySelector('.break')");
+    // every connection that dates end has its mark
+    let marks = browser.run(
+        "return [...document.querySelectorAll('.break')].map((mark) => mark.getAttribute('aria-label').slice(0, 10))",
+        &[],
+    );
+    assert_eq!(marks, json!(["2027-03-01", "2027-06-01"]));
     page.judged(|browser| browser.click(".break"));
     assert_eq!(page.rules(), ["expired-certificate"]);
     assert!(
@@ -537,18 +544,90 @@ fn it_is_quick_and_small() {
     }
     edits.sort_by(f64::total_cmp);
     let edit = edits[edits.len() / 2];
-    let packed = "return fetch('mtls_demo_bg.wasm').then((found) => \
-                  new Response(found.body.pipeThrough(new CompressionStream('gzip'))).arrayBuffer()).then((bytes) => bytes.byteLength)";
-    let bytes = browser.run(packed, &[]).as_u64().unwrap();
+    let packed = |name: &str| {
+        let script = "return fetch(arguments[0]).then((found) => \
+                      new Response(found.body.pipeThrough(new CompressionStream('gzip'))).arrayBuffer()).then((bytes) => bytes.byteLength)";
+        browser.run(script, &[json!(name)]).as_u64().unwrap()
+    };
+    let (bytes, constants) = (packed("mtls_demo_bg.wasm"), packed("mtls_demo_bg.data"));
     eprintln!(
-        "first result of an example {first:.0} ms, an edit among {lines} lines judged in {edit:.0} ms (fastest {:.0}), module {bytes} bytes gzipped",
+        "first result of an example {first:.0} ms, an edit among {lines} lines judged in {edit:.0} ms (fastest {:.0}); \
+         gzipped, the module has {bytes} bytes and its constants {constants}",
         edits[0]
     );
     assert!(lines >= 2000);
     // the goals are 300 ms and 100 ms on a machine with nothing else to do; tests run beside others
     assert!(first < 1500.0 && edits[0] < 400.0, "{first} ms, {edits:?}");
-    if bytes > GOAL {
-        eprintln!("the goal is {GOAL} bytes gzipped");
-    }
+    assert!(bytes <= GOAL, "the module has {bytes} bytes gzipped, more than {GOAL}");
+    page.quiet();
+}
+
+#[test]
+fn an_edit_does_not_wait_for_what_it_outdated() {
+    let Some(page) = page() else { return };
+    let browser = &page.browser;
+    // more than anybody edits by hand: one judgement takes a while
+    let files = large();
+    let texts: Vec<(String, &str)> = (0..12)
+        .flat_map(|copy| files.iter().map(move |(path, text)| (format!("{copy}/{path}"), text.as_str())))
+        .collect();
+    let texts: Vec<(&str, &str)> = texts.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+    let begun = Instant::now();
+    page.drop_files(&texts);
+    let whole = begun.elapsed();
+    // the same question again, and while it is being answered a small one
+    let begun = Instant::now();
+    browser.run(
+        "const text = document.querySelector('#editor textarea'); text.value += '# more\\n'; text.dispatchEvent(new Event('input'));
+         return new Promise((resolve) => setTimeout(resolve, 400))",
+        &[],
+    );
+    page.judged(|browser| browser.click("#start-over"));
+    page.example("Verification switched off");
+    let small = begun.elapsed();
+    assert_eq!(page.rules(), ["unverified-server"]);
+    eprintln!("{} files judged in {whole:.0?}, a small example begun meanwhile in {small:.0?}", texts.len());
+    page.quiet();
+}
+
+#[test]
+fn the_worker_is_under_the_policy_of_the_page_even_where_no_header_says_so() {
+    let Some(page) = page_without_headers() else { return };
+    // what a worker out of a blob may do, as the linter's is one
+    let tried = page.browser.run(
+        "const code = `fetch('https://example.test/').then(() => postMessage('sent'), (error) => postMessage(error.name));
+                       self.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => postMessage(effectiveDirective));`;
+         const worker = new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' });
+         return new Promise((resolve) => { worker.onmessage = ({ data }) => resolve(data); })",
+        &[],
+    );
+    assert!(tried == "connect-src" || tried == "TypeError", "{tried}");
+    page.example("mTLS everywhere");
+    let refused = page.browser.log("browser");
+    assert!(
+        refused.iter().any(|entry| entry["message"].as_str().unwrap().contains("connect-src")),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn what_arrives_late_takes_the_focus_from_nobody() {
+    let Some(page) = page() else { return };
+    let browser = &page.browser;
+    page.example("Verification switched off");
+    browser.run("document.querySelector('#finding-list button.rule').focus()", &[]);
+    browser.wait("the edit", "document.getElementById('finding-list').textContent.includes('Apply: ')");
+    let focused = "return document.activeElement.textContent";
+    assert_eq!(browser.run(focused, &[]), "unverified-server");
+    // the list of files is drawn anew when one is opened
+    browser.run("document.querySelectorAll('#file-list button')[1].focus()", &[]);
+    browser.keys(&ENTER.to_string());
+    assert_eq!(browser.run("return document.activeElement.dataset.key", &[]), "2-certificates.yaml");
+    browser.run("document.querySelector('#diagram [data-connection=\"1\"]').focus()", &[]);
+    page.judged(|browser| {
+        browser.run("const text = document.querySelector('#editor textarea'); text.value += '# more\\n'; text.dispatchEvent(new Event('input'))", &[]);
+    });
+    std::thread::sleep(std::time::Duration::from_millis(800));
+    assert_eq!(browser.run("return document.activeElement.dataset.connection", &[]), "1");
     page.quiet();
 }

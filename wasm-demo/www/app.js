@@ -5,7 +5,7 @@ import * as certificates from "./certificates.js";
 import * as command from "./command.js";
 import * as connection from "./connection.js";
 import * as diagram from "./diagram.js";
-import { $, el } from "./dom.js";
+import { $, el, redraw } from "./dom.js";
 import { Editor, index } from "./editor.js";
 import * as files from "./files.js";
 import * as findings from "./findings.js";
@@ -132,12 +132,12 @@ function showFindings() {
 
 function showFiles() {
   const found = state.report?.findings ?? [];
-  $("file-list").replaceChildren(...state.files.map((file) => {
+  redraw($("file-list"), ...state.files.map((file) => {
     const mine = found.filter((finding) => finding.labels[0]?.file === file.path);
     const worst = ["error", "warning", "advice"].find((severity) => mine.some((finding) => finding.severity === severity));
     const odd = state.report?.incomplete.some((entry) => entry.file === file.path);
     return el("li", {}, el("button", {
-      type: "button", class: "file", "aria-current": file === state.current ? "true" : null, click: () => openFile(file),
+      type: "button", class: "file", "data-key": file.path, "aria-current": file === state.current ? "true" : null, click: () => openFile(file),
     },
     el("span", { class: "path" }, file.path),
     el("span", { class: "kind" }, file.kind ?? "…"),
@@ -151,7 +151,7 @@ function showConnection() {
   $("connection").hidden = !chosen;
   diagram.press(state.chosen);
   if (!chosen) return;
-  $("connection").replaceChildren(...connection.describe(chosen, {
+  redraw($("connection"), ...connection.describe(chosen, {
     openRule, openFile: (path) => openPlace({ file: path, start: { line: 1, column: 1 } }), goTo: (time) => timeline.go(Date.parse(time)), close: () => choose(null),
   }));
 }

@@ -1,6 +1,6 @@
 // Certificates of the deployment: subject, names, usages, validity, key, issuer, and who uses them.
 
-import { $, count, el } from "./dom.js";
+import { $, count, el, redraw } from "./dom.js";
 
 const DAY = 86_400;
 
@@ -11,7 +11,7 @@ export function list(answer, at, openFile) {
   }
   const issued = answer.files.map((file) => fileCard(file, at, openFile));
   const planned = answer.planned.map((certificate) => plannedCard(certificate, openFile));
-  $("certificates").replaceChildren(...[
+  redraw($("certificates"), ...[
     issued.length > 0 && el("h2", {}, "Files with certificates and keys"),
     issued.length > 0 && el("div", { class: "certificate-list" }, ...issued),
     planned.length > 0 && el("h2", {}, "To be issued by cert-manager"),

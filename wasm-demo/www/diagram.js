@@ -1,6 +1,6 @@
 // The deployment drawn: the linter's SVG, with arrows that can be chosen.
 
-import { $ } from "./dom.js";
+import { $, redraw } from "./dom.js";
 
 /** Shows an SVG text; `choose` is called with the index of a connection. */
 export function show(svg, connections, chosen, choose) {
@@ -8,7 +8,7 @@ export function show(svg, connections, chosen, choose) {
   const parsed = new DOMParser().parseFromString(svg, "image/svg+xml");
   const drawing = parsed.documentElement;
   if (drawing.nodeName !== "svg" || connections.length === 0) {
-    place.replaceChildren(Object.assign(document.createElement("p"), {
+    redraw(place, Object.assign(document.createElement("p"), {
       className: "empty", textContent: "No TLS connection yet: nothing in these files listens or dials.",
     }));
     return;
@@ -17,6 +17,7 @@ export function show(svg, connections, chosen, choose) {
   image.setAttribute("role", "group");
   for (const edge of image.querySelectorAll("[data-connection]")) {
     const index = Number(edge.dataset.connection);
+    edge.dataset.key = edge.dataset.connection;
     edge.setAttribute("tabindex", "0");
     edge.setAttribute("role", "button");
     edge.setAttribute("aria-label", label(connections[index]));
@@ -28,7 +29,7 @@ export function show(svg, connections, chosen, choose) {
       choose(index);
     });
   }
-  place.replaceChildren(image);
+  redraw(place, image);
 }
 
 /** Shows which arrow is chosen. */

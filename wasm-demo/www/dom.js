@@ -15,6 +15,17 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Draws a part anew: what had the focus in it has it afterwards too, if it is still there. */
+export function redraw(root, ...children) {
+  const name = (element) => element.dataset.key ?? element.getAttribute("aria-label") ?? element.textContent;
+  const focused = root !== document.activeElement && root.contains(document.activeElement) ? document.activeElement : null;
+  const alike = () => [...root.querySelectorAll("button, summary, [tabindex]")].filter((element) => name(element) === wanted);
+  const wanted = focused && name(focused);
+  const place = focused ? alike().indexOf(focused) : -1;
+  root.replaceChildren(...children);
+  if (place >= 0) (alike()[place] ?? alike()[0])?.focus({ preventScroll: true });
+}
+
 /** `1 error`, `2 errors`. */
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 

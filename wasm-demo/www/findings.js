@@ -1,7 +1,7 @@
 // Findings: one card each, worst first, with places to go to and the rule's page.
 
 import { colour } from "./connection.js";
-import { $, count, el, plural } from "./dom.js";
+import { $, count, el, plural, redraw } from "./dom.js";
 
 const SEVERITIES = ["error", "warning", "advice"];
 
@@ -10,14 +10,13 @@ export const shown = new Set(SEVERITIES);
 
 /** The buttons that filter; `changed` is called when one was pressed. */
 export function filter(findings, changed) {
-  $("filter").replaceChildren(...SEVERITIES.map((severity) => {
+  redraw($("filter"), ...SEVERITIES.map((severity) => {
     const number = findings.filter((finding) => finding.severity === severity).length;
     return el("button", {
-      type: "button", class: `chip ${severity}`, "aria-pressed": String(shown.has(severity)), "data-severity": severity,
+      type: "button", class: `chip ${severity}`, "aria-pressed": String(shown.has(severity)), "data-severity": severity, "data-key": severity,
       click: () => {
         if (!shown.delete(severity)) shown.add(severity);
         changed();
-        $("filter").querySelector(`[data-severity=${severity}]`).focus();
       },
     }, count(number, ...plural[severity]));
   }));
@@ -33,7 +32,7 @@ export function list(report, { openRule, openPlace, apply }) {
       : "Nothing to object to in these files."));
   }
   cards.push(...allowed(report.suppressed));
-  $("finding-list").replaceChildren(...cards);
+  redraw($("finding-list"), ...cards);
 }
 
 /** What a comment or mtls-lint.yaml allows, for the record. */

@@ -165,8 +165,13 @@ export interface Shared {
   masked: boolean;
 }
 
-/** Loads the WebAssembly module: from beside this file, or from what is given. Call it once, before anything else. */
-export function load(source?: BufferSource | WebAssembly.Module | Response | URL | string): Promise<void>;
+/**
+ * Loads the WebAssembly module and its constants, which are a file of their own: from beside this file, or from what is
+ * given. Call it once, before anything else.
+ */
+export function load(
+  source?: BufferSource | WebAssembly.Module | Response | URL | string, constants?: Uint8Array | URL | string,
+): Promise<void>;
 /** Findings, connections and what could not be read, as `mtls-lint check --format json` prints them. */
 export function lint(question: Question): Report | Failure;
 /** The same, without looking for edits that remedy the findings: quicker. */

@@ -2,9 +2,31 @@
 
 import start, * as module from "./mtls_demo.js";
 
-/** Loads the WebAssembly module: from beside this file, or from what is given. Call it once, before anything else. */
-export async function load(source = new URL("mtls_demo_bg.wasm", import.meta.url)) {
-  await start({ module_or_path: source });
+/**
+ * Loads the WebAssembly module and its constants (the rules' pages, messages, tables), which are a file of their own:
+ * from beside this file, or from what is given. Call it once, before anything else.
+ */
+export async function load(source = beside("mtls_demo_bg.wasm"), constants = beside("mtls_demo_bg.data")) {
+  const [exports, bytes] = await Promise.all([start({ module_or_path: source }), read(constants)]);
+  const at = exports.constants_at.value;
+  if (hash(bytes) !== exports.constants_hash.value) throw new Error("mtls_demo_bg.data is not of the same build as mtls_demo_bg.wasm");
+  new Uint8Array(exports.memory.buffer).set(bytes, at);
+}
+
+const beside = (name) => new URL(name, import.meta.url);
+
+async function read(source) {
+  if (!(source instanceof URL) && typeof source !== "string") return source;
+  const response = await fetch(source);
+  if (!response.ok) throw new Error(`${source}: ${response.status} ${response.statusText}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** FNV-1a. */
+function hash(bytes) {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash | 0;
 }
 
 /** Findings, connections and what could not be read, as `mtls-lint check --format json` prints them. */

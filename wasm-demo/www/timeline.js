@@ -1,6 +1,6 @@
 // The moment to judge at: a slider from now on, with a mark at every moment at which a connection breaks.
 
-import { $, el } from "./dom.js";
+import { $, count, el, redraw } from "./dom.js";
 import { party } from "./diagram.js";
 import { words } from "./connection.js";
 
@@ -71,16 +71,21 @@ export class Timeline {
     $("moment").value = this.at.slice(0, 19);
     $("slider-words").textContent = next ? `next break ${words(rfc3339(next.time)).slice(0, 10)}` : this.breaks.length > 0 ? "all broken that dates break" : "no break by dates";
     $("now").disabled = this.moment === null;
-    $("marks").replaceChildren(...this.breaks.map(({ time, connection }) => {
-      const mark = el("button", {
-        type: "button", class: "break",
-        title: `${words(rfc3339(time))}: ${connection.url}: ${connection.breaks_at.why}`,
-        "aria-label": `${words(rfc3339(time))}: ${party(connection.client)} to ${connection.url} breaks: ${connection.breaks_at.why}`,
-        click: () => this.go(time),
-      });
-      mark.style.left = `${((time - this.start) / (this.end - this.start)) * 100}%`;
-      return mark;
-    }));
+    redraw($("marks"), ...[...Map.groupBy(this.breaks, ({ time }) => time)].map(([time, broken]) => this.button(time, broken)));
+  }
+
+  /** The mark of a moment; one certificate may end several connections. */
+  button(time, broken) {
+    const when = words(rfc3339(time));
+    const one = ({ connection }) => `${party(connection.client)} to ${connection.url}: ${connection.breaks_at.why}`;
+    const title = `${when}: ${count(broken.length, "connection breaks", "connections break")}`;
+    const mark = el("button", {
+      type: "button", class: "break", title: [title, ...broken.map(one)].join("\n"),
+      "aria-label": `${title}. ${broken.map(one).join(". ")}`,
+      click: () => this.go(time),
+    }, broken.length > 1 && el("span", { class: "many", "aria-hidden": "true" }, String(broken.length)));
+    mark.style.left = `${((time - this.start) / (this.end - this.start)) * 100}%`;
+    return mark;
   }
 }
 

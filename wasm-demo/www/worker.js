@@ -1,4 +1,5 @@
 // The linter, off the main thread. Of several questions of a kind only the newest is answered.
+// The page fetches this as one script, with mtls-lint.js and the module's glue before it.
 
 import * as linter from "./mtls-lint.js";
 
@@ -29,6 +30,7 @@ const answers = {
 };
 
 self.onmessage = ({ data }) => {
+  if (data.module) return load(data);
   const stale = waiting.get(data.kind);
   if (stale) self.postMessage({ id: stale.id, stale: true });
   waiting.set(data.kind, data);
@@ -52,17 +54,18 @@ function answer(kind, question) {
   try {
     return answers[kind.split(" ")[0]](question);
   } catch (error) {
-    // a module that failed once may be in any state: it is not asked again
     ready = false;
-    return { error: `The linter stopped: ${error.message}. Reload the page to go on.`, stopped: true };
+    return { error: `The linter stopped: ${error.message}.`, stopped: true };
   }
 }
 
-linter.load().then(
-  () => {
-    ready = true;
-    self.postMessage({ ready: true });
-    schedule();
-  },
-  (error) => self.postMessage({ failed: `The linter could not be loaded: ${error.message}` }),
-);
+function load({ module, constants }) {
+  linter.load(module, constants).then(
+    () => {
+      ready = true;
+      self.postMessage({ ready: true });
+      schedule();
+    },
+    (error) => self.postMessage({ failed: `The linter could not be loaded: ${error.message}` }),
+  );
+}

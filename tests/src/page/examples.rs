@@ -1,5 +1,5 @@
 //! The page's examples: the deployments of fixtures, classic mistakes that are one edit away from one that is as it
-//! should be, and two servers with issued certificates, for the dates.
+//! should be, and three servers with issued certificates, for the dates.
 
 use std::error::Error;
 use std::fs;
@@ -79,19 +79,20 @@ const DEPLOYMENTS: [(&str, &str, &str, &str); 2] = [
 /// The deployment that the mistakes are made in.
 const SOUND: &str = "apisix-mtls";
 
-const EDGE: &str = "# An nginx that passes requests on, and shows its own certificate to the server behind.
+const EDGE: &str = "# An nginx that passes requests on, and shows its own certificate to the servers behind.
 events {}
 http {
   server {
     listen 8080;
-    location / {
-      proxy_pass                    https://backend.shop.test:8443;
-      proxy_ssl_certificate         edge.pem;
-      proxy_ssl_certificate_key     edge.key;
-      proxy_ssl_trusted_certificate ca.pem;
-      proxy_ssl_verify              on;
-      proxy_ssl_server_name         on;
-    }
+
+    proxy_ssl_certificate         edge.pem;
+    proxy_ssl_certificate_key     edge.key;
+    proxy_ssl_trusted_certificate ca.pem;
+    proxy_ssl_verify              on;
+    proxy_ssl_server_name         on;
+
+    location /        { proxy_pass https://backend.shop.test:8443; }
+    location /orders/ { proxy_pass https://orders.shop.test:9443; }
   }
 }
 ";
@@ -144,7 +145,7 @@ pub fn json(root: &Path) -> Result<String, Box<dyn Error>> {
 /// The moment at which the example with dates begins, whatever the day of the visitor.
 const BEGINNING: &str = "2026-11-23T00:00:00Z";
 
-/// Two nginx with certificates that exist, so that the slider has dates to show.
+/// Three nginx with certificates that exist, so that the slider has dates to show.
 fn dated() -> Result<Value, Box<dyn Error>> {
     let mint = |role, common_name: &str, validity: (Day, Day)| {
         let names = vec![General::Dns(common_name.to_owned())];
@@ -154,20 +155,27 @@ fn dated() -> Result<Value, Box<dyn Error>> {
         plan.leaf.validity = validity;
         plan.mint()
     };
-    let client = mint(Role::Client, "edge.shop.test", ((2026, 3, 1), (2027, 3, 1)));
-    let server = mint(Role::Server, "backend.shop.test", ((2026, 9, 1), (2027, 9, 1)));
-    let mut files =
-        vec![("edge.conf".to_owned(), EDGE.to_owned()), ("backend.conf".to_owned(), BACKEND.to_owned())];
+    let client = mint(Role::Client, "edge.shop.test", ((2026, 9, 1), (2027, 9, 1)));
+    let backend = mint(Role::Server, "backend.shop.test", ((2026, 3, 1), (2027, 3, 1)));
+    let orders = mint(Role::Server, "orders.shop.test", ((2026, 6, 1), (2027, 6, 1)));
+    let orders_conf = BACKEND.replace("backend", "orders").replace("8443", "9443");
+    let mut files = vec![
+        ("edge.conf".to_owned(), EDGE.to_owned()),
+        ("backend.conf".to_owned(), BACKEND.to_owned()),
+        ("orders.conf".to_owned(), orders_conf),
+    ];
     for (path, bytes) in [
         ("ca.pem", client.bundle),
         ("edge.pem", client.certificate),
         ("edge.key", client.key),
-        ("backend.pem", server.certificate),
-        ("backend.key", server.key),
+        ("backend.pem", backend.certificate),
+        ("backend.key", backend.key),
+        ("orders.pem", orders.certificate),
+        ("orders.key", orders.key),
     ] {
         files.push((path.to_owned(), String::from_utf8(bytes.ok_or("a file was not minted")?)?));
     }
-    let about = "Two nginx with issued certificates: move the slider to the day on which it stops.";
+    let about = "Three nginx with issued certificates: move the slider to the days on which they stop.";
     let mut example = example("Until it expires", about, "good", None, files);
     example["at"] = json!(BEGINNING);
     Ok(example)

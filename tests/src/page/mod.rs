@@ -1,13 +1,21 @@
 //! Makes the page and its package out of the linter compiled to WebAssembly.
 
+mod apart;
 mod examples;
+mod order;
+mod script;
 
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use wasm_bindgen_cli_support::Bindgen;
+
+use crate::programs::target;
+use crate::wasm;
+
+use apart::{Apart, apart};
+use order::by_likeness;
 
 /// What was made.
 #[derive(Debug)]
@@ -21,7 +29,11 @@ pub struct Made {
 }
 
 /// What the module may have in bytes, compressed as web servers do it: somebody waits for it.
-pub const GOAL: u64 = 900 * 1024;
+pub const GOAL: u64 = 900_000;
+
+/// The module, and what its memory begins with.
+const MODULE: &str = "mtls_demo_bg.wasm";
+const CONSTANTS: &str = "mtls_demo_bg.data";
 
 /// Modules that page and package share: the linter for JavaScript, and its types.
 const LIBRARY: [&str; 2] = ["mtls-lint.js", "mtls-lint.d.ts"];
@@ -32,22 +44,22 @@ const LIBRARY: [&str; 2] = ["mtls-lint.js", "mtls-lint.d.ts"];
 /// What failed, in words.
 pub fn make() -> Result<Made, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the workspace has no folder")?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let page = target.join("page");
+    let page = target().join("page");
     let made = Made {
         site: page.join("site"),
         package: page.join("package"),
-        module: page.join("site/mtls_demo_bg.wasm"),
+        module: page.join("site").join(MODULE),
     };
-    let compiled = compile(root, &target)?;
+    let root = &root.canonicalize()?;
+    let compiled = wasm::compile(root, "mtls-demo", &[])?;
     for folder in [&made.site, &made.package] {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
         fs::create_dir_all(folder)?;
     }
-    bind(&compiled, &made.package)?;
-    for name in ["mtls_demo.js", "mtls_demo_bg.wasm"] {
+    bind(compiled, &made.package)?;
+    for name in ["mtls_demo.js", MODULE, CONSTANTS] {
         fs::copy(made.package.join(name), made.site.join(name))?;
     }
     let www = root.join("wasm-demo/www");
@@ -55,6 +67,9 @@ pub fn make() -> Result<Made, Box<dyn Error>> {
         let entry = entry?;
         fs::copy(entry.path(), made.site.join(entry.file_name()))?;
     }
+    let text = |name: &str| fs::read_to_string(made.site.join(name));
+    let worker = script::one(&text("mtls_demo.js")?, &text(LIBRARY[0])?, &text("worker.js")?)?;
+    fs::write(made.site.join("worker.js"), worker)?;
     // the page has no use for types
     fs::remove_file(made.site.join(LIBRARY[1]))?;
     for name in LIBRARY {
@@ -71,38 +86,9 @@ pub fn make() -> Result<Made, Box<dyn Error>> {
     Ok(made)
 }
 
-fn compile(root: &Path, target: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .current_dir(root)
-        .args([
-            "rustc",
-            "--quiet",
-            "--profile",
-            "wasm",
-            "--target",
-            "wasm32-unknown-unknown",
-            "-p",
-            "mtls-demo",
-            // built also as rlib, cargo would not optimise across crates
-            "--lib",
-            "--crate-type",
-            "cdylib",
-        ])
-        .arg("--target-dir")
-        .arg(target)
-        // wasm-bindgen reads the section that says which features the module uses, and strips the rest itself
-        .env("CARGO_PROFILE_WASM_STRIP", "none")
-        .status()?;
-    if !status.success() {
-        return Err(format!("cargo build: {status}").into());
-    }
-    Ok(target.join("wasm32-unknown-unknown/wasm/mtls_demo.wasm"))
-}
-
-fn bind(compiled: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
+fn bind(compiled: Vec<u8>, folder: &Path) -> Result<(), Box<dyn Error>> {
     Bindgen::new()
-        .input_path(compiled)
+        .input_bytes("mtls_demo", compiled)
         .web(true)
         .map_err(|error| format!("{error:#}"))?
         .typescript(true)
@@ -110,5 +96,9 @@ fn bind(compiled: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
         .remove_producers_section(true)
         .generate(folder)
         .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
+    let module = folder.join(MODULE);
+    let Apart { module: code, constants } = apart(&by_likeness(&fs::read(&module)?)?)?;
+    fs::write(module, code)?;
+    fs::write(folder.join(CONSTANTS), constants)?;
     Ok(())
 }
