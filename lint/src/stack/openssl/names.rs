@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::certificate::{Certificate, GeneralName, NameConstraints};
 use super::super::distinguished_name::Name;
 use super::super::{Fault, Mistake, say};
-use super::validate::error_text;
+use super::error_text;
 
 /// Names times constraints that are compared before the library gives up (NAME_CHECK_MAX).
 const COMPARISONS: usize = 1 << 20;
