@@ -15,7 +15,7 @@ use crate::finding::{Finding, Incomplete, Suppressed};
 use crate::handshake::Prediction;
 use crate::render::visible::is_hidden;
 use crate::resolve::Linked;
-use crate::source::{FileContent, FileId, Sources, Span};
+use crate::source::{FileContent, FileId, Sources, Span, as_text};
 
 /// Findings, connections and what could not be checked.
 #[derive(Debug)]
@@ -280,9 +280,13 @@ impl Rendered {
     }
 
     fn masked(&self) -> String {
-        let Ok(text) = std::str::from_utf8(&self.bytes) else { return String::new() };
+        // a binary file has no lines to show
+        if self.bytes.contains(&0) {
+            return String::new();
+        }
+        let text = as_text(&self.bytes);
         let mut bytes = text.as_bytes().to_vec();
-        let known = secrets::in_file(text).into_iter().chain(encoded_keys(text));
+        let known = secrets::in_file(&text).into_iter().chain(encoded_keys(&text));
         for range in known.chain(self.secrets.iter().cloned()) {
             for byte in bytes.get_mut(range).into_iter().flatten().filter(|byte| !byte.is_ascii_whitespace())
             {

@@ -1,7 +1,24 @@
 //! What was read and where: files, byte ranges in them, values that remember where they were written.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// The bytes as text in which every position is that of the bytes: each byte that is no UTF-8 becomes a question mark.
+///
+/// A comment in Latin-1 is common in old bundles and configurations, and the programs that read them by bytes do not
+/// mind.
+pub fn as_text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    Cow::Owned(text)
+}
 
 /// Everything the linter was given: `(path, bytes)` pairs, loaded by `main.rs` or by JavaScript.
 #[derive(Debug, Clone, Default)]

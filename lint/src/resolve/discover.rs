@@ -13,7 +13,7 @@ use crate::dialect::apisix::values::Values;
 use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
 use crate::dialect::{envoy, etcd, kubernetes, nginx};
 use crate::finding::Incomplete;
-use crate::source::{FileContent, FileId, Sources, Text};
+use crate::source::{FileContent, FileId, Sources, Text, as_text};
 use crate::syntax::yaml::Node;
 use crate::syntax::{pem, yaml};
 
@@ -92,6 +92,8 @@ pub(crate) fn form(path: &str, bytes: &[u8]) -> Form {
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
+        // nginx reads bytes
+        Err(_) if !yaml && nginx::recognises(path, &as_text(bytes)) => return Form::Nginx,
         Err(error) if yaml || ending == "conf" => return Form::NotText(error.valid_up_to()),
         Err(_) => return Form::Other,
     };
@@ -236,4 +238,18 @@ fn damaged_blocks(notes: &mut Notes, sources: &Sources, text: &Text) {
 fn incomplete(notes: &mut Notes, sources: &Sources, text: &Text, message: &str) {
     let file = sources.path(text.file()).to_owned();
     notes.incomplete.push(Incomplete { file, span: None, message: message.to_owned() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_in_latin_1_stops_no_reader_of_bytes() {
+        let nginx = b"# caf\xe9\nevents {}\nhttp { server { listen 443 ssl; } }\n";
+        assert!(matches!(form("conf.d/shop.conf", nginx), Form::Nginx));
+        // YAML must be UTF-8
+        assert!(matches!(form("etcd.yaml", b"# caf\xe9\nname: a\n"), Form::NotText(5)));
+        assert!(matches!(form("etcd.conf", b"# caf\xe9\nname: a\n"), Form::NotText(5)));
+    }
 }

@@ -6,6 +6,8 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::source::as_text;
+
 /// A block between BEGIN and END.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -34,9 +36,7 @@ const BEGIN: &str = "-----BEGIN ";
 
 /// The blocks of a text, in order.
 pub fn blocks(bytes: &[u8]) -> Vec<Block> {
-    let text = String::from_utf8_lossy(bytes);
-    // positions must be those of the bytes: what is no UTF-8 has no PEM to speak of beyond it
-    let text = if text.len() == bytes.len() { text.as_ref() } else { "" };
+    let text = as_text(bytes);
     let mut blocks = Vec::new();
     let mut at = 0;
     let mut line_start = 0;
@@ -76,6 +76,12 @@ pub fn blocks(bytes: &[u8]) -> Vec<Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_comment_in_latin_1_hides_no_block() {
+        let found = blocks(b"# Certific\xe1mara\n-----BEGIN A-----\nAAAA\n-----END A-----\n");
+        assert_eq!(found.iter().map(|block| block.range.clone()).collect::<Vec<_>>(), [16..54]);
+    }
 
     #[test]
     fn broken_blocks_are_seen_too() {
