@@ -2,8 +2,8 @@
 //!
 //! apisix/ssl.lua, check_ssl_conf; facts/APISIX.md, A1.
 
-use super::files::{Refused, Shelf};
 use super::outcome::{End, Stop, why};
+use super::shelf::{Refused, Shelf};
 use super::sides::{LoadedContext, security_level};
 use super::{Outcome, Side, Why};
 use crate::deployment::{

@@ -1,6 +1,6 @@
 //! When a connection that completes first breaks, by dates alone.
 
-use super::files::Shelf;
+use super::shelf::Shelf;
 use super::{Outcome, UnixSeconds, judge};
 use crate::deployment::Connection;
 

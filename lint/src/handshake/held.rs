@@ -1,7 +1,7 @@
 //! Certificates as they are held: what each program presents and trusts, and what lies in Secrets, whether or not a
 //! connection is known that uses it.
 
-use super::files::Shelf;
+use super::shelf::Shelf;
 use crate::deployment::{Credential, Deployment, FileRef, Lookup, Program, Trust, Version, Versions};
 use crate::source::Span;
 use crate::stack::certificate::{Certificate, Purpose};

@@ -2,12 +2,13 @@
 
 mod apisix;
 mod dates;
-mod files;
+
 pub mod held;
 mod nearest;
 mod negotiate;
 mod outcome;
 mod request;
+mod shelf;
 mod sides;
 mod verify;
 mod wire;
@@ -15,8 +16,8 @@ mod words;
 
 use crate::deployment::{Connection, Deployment, Dialer, Lookup, Program, ProgramId};
 use crate::finding::Label;
-pub(crate) use files::Shelf;
 use outcome::{End, Step, Stop, unknown};
+pub(crate) use shelf::Shelf;
 use wire::{Authenticated, Wire};
 
 /// Seconds since 1970-01-01T00:00:00Z.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::files::Shelf;
+use super::shelf::Shelf;
 use super::verify::Case;
 use crate::stack::signatures::Signed;
 use crate::stack::{Certificate, Fault, Mistake};

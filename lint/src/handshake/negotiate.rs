@@ -1,7 +1,7 @@
 //! Protocol version, and which certificates are usable in it.
 
-use super::files::Pair;
 use super::outcome::{End, Step, Stop, why};
+use super::shelf::Pair;
 use super::{Outcome, Side};
 use crate::deployment::{ClientTls, Program, Protocol, ServerContext, Stack, Version};
 use crate::finding::Label;

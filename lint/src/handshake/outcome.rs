@@ -1,6 +1,6 @@
 //! How a step of a connection ends when it does not go on.
 
-use super::files::{Refused, Unfit};
+use super::shelf::{Refused, Unfit};
 use super::{Outcome, Side, Why};
 use crate::deployment::Refusal;
 use crate::finding::Label;

@@ -1,7 +1,7 @@
 //! The two sides of a connection with their files loaded: what stops a program before it says anything.
 
-use super::files::{Lists, Pair, Refused, Shelf, Unfit};
 use super::outcome::{End, Step, Stop, unknown};
+use super::shelf::{Lists, Pair, Refused, Shelf, Unfit};
 use super::{Outcome, Side, Why};
 use crate::deployment::{
     ClientAuthMode, ClientTls, Dialer, Listener, ListenerPurpose, Program, ProgramKind, Refusal,

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::files::{Lists, Loaded, Shelf};
 use super::outcome::{Step, unknown};
+use super::shelf::{Lists, Loaded, Shelf};
 use crate::deployment::{NameCheck, PathChecks, Program, ProgramKind, Stack, Version};
 use crate::handshake::UnixSeconds;
 use crate::stack::signatures::{Knowledge, decide};

@@ -8,10 +8,10 @@ use crate::deployment::{
     ClientAuthMode, Program, ProgramKind, ServerContext, Stack, Trust, TrustLoader, UnfitCredential,
 };
 use crate::finding::Label;
-use crate::handshake::files::{Pair, need};
 use crate::handshake::negotiate::{self, NotSent};
 use crate::handshake::outcome::{End, Step, Stop, why};
 use crate::handshake::request::Met;
+use crate::handshake::shelf::{Pair, need};
 use crate::handshake::verify::{self, Case};
 use crate::handshake::{Outcome, Side, Why, apisix, words};
 use crate::stack::{Certificate, Fault, Mistake, Purpose};

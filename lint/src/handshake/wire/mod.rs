@@ -9,9 +9,9 @@ mod tls;
 
 use std::net::IpAddr;
 
-use super::files::Shelf;
 use super::outcome::{End, Step, unknown};
 use super::request::{self, Met, without_port};
+use super::shelf::Shelf;
 use super::{Outcome, Side, UnixSeconds, Why, apisix};
 use crate::deployment::{
     ClientAuthMode, Connection, Dialer, Listener, Program, ProgramId, Request, Setting, Trust,

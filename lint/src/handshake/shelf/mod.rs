@@ -1,0 +1,254 @@
+//! Files as the programs of a connection load them, each read once.
+
+mod pair;
+mod planned;
+mod revocation;
+mod trust;
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::outcome::Step;
+use super::{Side, UnixSeconds};
+use crate::deployment::{
+    Content, Deployment, FileRef, Lookup, PlannedId, PlannedIssuer, Program, ProgramId, Stack, Trust,
+    Versions,
+};
+use crate::finding::Label;
+use crate::source::{Span, Text};
+use crate::stack::certificate::Certificate;
+use crate::stack::load::{Certificates, Problem};
+use crate::stack::signatures::Signatures;
+use crate::stack::{Mistake, boringssl, go, openssl};
+pub use pair::{Pair, Unfit, need};
+pub use revocation::Lists;
+
+/// Everything that was read during a run: files, planned certificates, signatures.
+#[derive(Debug)]
+pub struct Shelf<'d> {
+    /// What is judged.
+    pub deployment: &'d Deployment,
+    /// Signature checks.
+    pub signatures: Signatures,
+    chains: RefCell<HashMap<FileKey, Result<Loaded, Problem>>>,
+    planned: RefCell<HashMap<PlannedId, Arc<Certificate>>>,
+    started: RefCell<HashMap<(ProgramId, Side), Step>>,
+    moments: RefCell<BTreeSet<UnixSeconds>>,
+    known: OnceCell<Certificates>,
+}
+
+/// A file as it is read: who reads it, where it was written, how long it is.
+type FileKey = (Reader, Span, usize);
+
+/// Who reads a file, and as what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Reader {
+    OpensslChain,
+    OpensslAnchors,
+    ApisixClientCa,
+    GoChain,
+    GoAnchors,
+    EnvoyChain,
+    EnvoyAnchors,
+}
+
+/// A certificate file as it was loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// End-entity certificate first, as far as the file has it there.
+    pub certificates: Certificates,
+    /// Go sends a block that is no certificate along, and the peer stumbles over it.
+    pub junk: bool,
+}
+
+/// A file that stops a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The rule's id.
+    pub rule: &'static str,
+    /// Both halves.
+    pub message: String,
+    /// The program's words.
+    pub words: String,
+    /// The first is the primary place.
+    pub labels: Vec<Label>,
+}
+
+impl Refused {
+    fn problem(file: &FileRef, role: &str, problem: &Problem) -> Self {
+        let mut labels = vec![Label { span: file.path.span, message: format!("{role} is loaded from here") }];
+        if problem.span != file.path.span {
+            labels.push(Label { span: problem.span, message: problem.message.clone() });
+        }
+        Self {
+            rule: problem.mistake.rule(),
+            message: format!("{role} {} {}", file.path.value, problem.message),
+            words: problem.words.clone(),
+            labels,
+        }
+    }
+}
+
+/// What stands at a file's place.
+enum Found<'f> {
+    Text(&'f Text),
+    Empty,
+    Planned(&'f [PlannedId]),
+    PlannedKey(PlannedId),
+    Unseen(String),
+}
+
+impl<'d> Shelf<'d> {
+    /// An empty shelf.
+    pub fn new(deployment: &'d Deployment) -> Self {
+        Self {
+            deployment,
+            signatures: Signatures::default(),
+            chains: RefCell::default(),
+            planned: RefCell::default(),
+            started: RefCell::default(),
+            moments: RefCell::default(),
+            known: OnceCell::new(),
+        }
+    }
+
+    /// The CA certificates in all files that programs load, each once; read when first asked for.
+    pub(super) fn known(&self) -> &Certificates {
+        self.known.get_or_init(|| {
+            let programs = &self.deployment.programs;
+            let contexts =
+                programs.iter().flat_map(|program| &program.listeners).flat_map(|listener| &listener.tls);
+            let contexts = contexts.flat_map(|tls| &tls.contexts);
+            let clients =
+                programs.iter().flat_map(|program| &program.dialers).filter_map(|dialer| dialer.tls.as_ref());
+            let credentials = contexts
+                .clone()
+                .flat_map(|context| &context.credentials)
+                .chain(clients.clone().flat_map(|tls| &tls.credential));
+            let trust = contexts
+                .flat_map(|context| &context.client_auth.trust)
+                .chain(clients.flat_map(|tls| &tls.trust));
+            let bundles = trust.filter_map(|trust| match trust {
+                Trust::File { file, .. } => Some(file),
+                Trust::System(_) => None,
+            });
+            let files = credentials.map(|credential| &credential.certificate).chain(bundles);
+            let mut certificates = Certificates::new();
+            let mut seen = BTreeSet::new();
+            for file in files {
+                let Ok(Ok(loaded)) = self.read(Reader::OpensslChain, file) else { continue };
+                let authorities = loaded.certificates.into_iter().filter(|certificate| {
+                    certificate.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
+                });
+                certificates.extend(authorities.filter(|certificate| seen.insert(certificate.digest)));
+            }
+            certificates
+        })
+    }
+
+    /// Whether a program starts, found out once.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn starts_once(&self, id: ProgramId, program: &Program, side: Side) -> Step {
+        if let Some(known) = self.started.borrow().get(&(id, side)) {
+            return known.clone();
+        }
+        let step = self.starts(program, side);
+        self.started.borrow_mut().insert((id, side), step.clone());
+        step
+    }
+
+    /// Moments at which something that was read since the last call begins or ceases to be valid.
+    pub fn take_moments(&self) -> BTreeSet<UnixSeconds> {
+        self.moments.take()
+    }
+
+    fn found<'f>(&self, file: &'f FileRef, role: &str, version: &Versions) -> Result<Found<'f>, Refused> {
+        let missing = |rule: &'static str, message: String, mut more: Vec<Label>| {
+            let mut labels =
+                vec![Label { span: file.path.span, message: format!("{role} is loaded from here") }];
+            labels.append(&mut more);
+            let words = match version.stack {
+                Stack::Go(_) => format!("open {}: no such file or directory", file.path.value),
+                Stack::BoringSsl => format!("Invalid path: {}", file.path.value),
+                Stack::OpenSsl { .. } => {
+                    "error:80000002:system library::No such file or directory".to_owned()
+                }
+            };
+            Refused { rule, message, words, labels }
+        };
+        match &file.content {
+            Lookup::Found(Content::Bytes(text)) => Ok(Found::Text(text)),
+            Lookup::Found(Content::Empty) => Ok(Found::Empty),
+            Lookup::Found(Content::PlannedCertificates(ids)) => {
+                for id in ids {
+                    if let Some(PlannedIssuer::Nobody(nobody)) =
+                        self.deployment.planned.get(*id).map(|planned| &planned.issuer)
+                    {
+                        return Err(missing(
+                            nobody.rule,
+                            format!("{role} {} will not exist: {}", file.path.value, nobody.message),
+                            nobody.labels.clone(),
+                        ));
+                    }
+                }
+                Ok(Found::Planned(ids))
+            }
+            Lookup::Found(Content::PlannedKey(id)) => Ok(Found::PlannedKey(*id)),
+            Lookup::Found(Content::Folder) => Err(missing(
+                Mistake::UnreadableFile.rule(),
+                format!("{role} {} is a folder, not a file", file.path.value),
+                Vec::new(),
+            )),
+            Lookup::Missing(why) => {
+                Err(missing(why.rule, format!("{role}: {}", why.message), why.labels.clone()))
+            }
+            Lookup::Unseen(why) => Ok(Found::Unseen(why.clone())),
+        }
+    }
+
+    fn read(&self, reader: Reader, file: &FileRef) -> Result<Result<Loaded, Problem>, String> {
+        match &file.content {
+            Lookup::Found(Content::Bytes(text)) => Ok(self.parse(reader, text)),
+            Lookup::Found(Content::PlannedCertificates(ids)) => Ok(Ok(Loaded {
+                certificates: ids.iter().filter_map(|id| self.planned(*id)).collect(),
+                junk: false,
+            })),
+            Lookup::Unseen(why) => Err(why.clone()),
+            _ => Err(format!("{} is not seen", file.path.value)),
+        }
+    }
+
+    fn parse(&self, reader: Reader, text: &Text) -> Result<Loaded, Problem> {
+        let key = (reader, text.full_span(), text.bytes().len());
+        if let Some(known) = self.chains.borrow().get(&key) {
+            self.note_moments(known);
+            return known.clone();
+        }
+        let plain = |certificates| Loaded { certificates, junk: false };
+        let loaded = match reader {
+            Reader::OpensslChain => openssl::load::chain(text).map(plain),
+            Reader::OpensslAnchors => openssl::load::anchors(text).map(plain),
+            Reader::ApisixClientCa => openssl::load::apisix_client_ca(text).map(plain),
+            Reader::GoChain => {
+                go::load::chain(text).map(|(certificates, junk)| Loaded { certificates, junk })
+            }
+            Reader::GoAnchors => go::load::anchors(text).map(plain),
+            Reader::EnvoyChain => boringssl::load::chain(text).map(plain),
+            Reader::EnvoyAnchors => boringssl::load::anchors(text).map(plain),
+        };
+        self.note_moments(&loaded);
+        self.chains.borrow_mut().insert(key, loaded.clone());
+        loaded
+    }
+
+    fn note_moments(&self, loaded: &Result<Loaded, Problem>) {
+        let mut moments = self.moments.borrow_mut();
+        for certificate in loaded.iter().flat_map(|loaded| &loaded.certificates) {
+            moments.insert(certificate.not_before);
+            moments.insert(certificate.not_after.saturating_add(1));
+        }
+    }
+}
