@@ -2,32 +2,20 @@
 
 use std::sync::Arc;
 
-use super::super::Mistake;
-use super::super::certificate::{Certificate, KeyType, KeyUsage};
-use super::super::crl::RevocationList;
-use super::super::load::{Certificates, Problem, looks_like};
-use super::super::openssl::load::{certificate, damaged};
-use super::super::openssl::pem::{Pem, is_certificate, is_private_key, is_trusted_certificate};
-use super::super::private_key::PrivateKey;
 use crate::source::Text;
+use crate::stack::crl::RevocationList;
+use crate::stack::load::{Certificates, Problem, looks_like};
+use crate::stack::openssl::blocks::{self, FirstKey, certificate, damaged};
+use crate::stack::openssl::pem::{Pem, is_trusted_certificate};
+use crate::stack::private_key::PrivateKey;
+use crate::stack::{Certificate, KeyType, KeyUsage, Mistake};
 
 /// A certificate file with what follows it.
 ///
 /// # Errors
 /// Why Envoy refuses it.
 pub fn chain(text: &Text) -> Result<Certificates, Problem> {
-    let mut pem = Pem::new(text.bytes(), false);
-    let mut certificates: Certificates = Vec::new();
-    while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
-        let wanted = if certificates.is_empty() {
-            is_trusted_certificate(&block.label)
-        } else {
-            is_certificate(&block.label)
-        };
-        if wanted {
-            certificates.push(Arc::new(certificate(text, &block)?));
-        }
-    }
+    let certificates = blocks::chain(text, Pem::new(text.bytes(), false))?;
     match certificates.first() {
         None => Err(Problem::whole(
             Mistake::UnreadableFile,
@@ -101,35 +89,27 @@ pub fn anchors(text: &Text) -> Result<Certificates, Problem> {
 /// Why Envoy refuses it.
 pub fn private_key(text: &Text, has_passphrase: bool) -> Result<Option<PrivateKey>, Problem> {
     let words = "Failed to load private key from";
-    let mut pem = Pem::new(text.bytes(), false);
-    while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
-        if !is_private_key(&block.label) {
-            continue;
+    match blocks::first_key(text, Pem::new(text.bytes(), false))? {
+        FirstKey::Read(key) => Ok(Some(key)),
+        FirstKey::Encrypted(_) if has_passphrase => Ok(None),
+        FirstKey::Encrypted(range) => Err(Problem::part(
+            Mistake::EncryptedKey,
+            text,
+            range,
+            "is encrypted and no password is configured",
+            format!("{words} Cause: error:BAD_PASSWORD_READ"),
+        )),
+        FirstKey::NoKey(range) => Err(Problem::part(
+            Mistake::UnreadableFile,
+            text,
+            range,
+            "holds a private key block that is none",
+            words,
+        )),
+        FirstKey::Nothing => {
+            Err(Problem::whole(Mistake::UnreadableFile, text, looks_like(text.bytes()), words))
         }
-        if block.label == "ENCRYPTED PRIVATE KEY" || block.encrypted {
-            if has_passphrase {
-                return Ok(None);
-            }
-            return Err(Problem::part(
-                Mistake::EncryptedKey,
-                text,
-                block.range,
-                "is encrypted and no password is configured",
-                format!("{words} Cause: error:BAD_PASSWORD_READ"),
-            ));
-        }
-        return match PrivateKey::read(&block.label, &block.der) {
-            Some(key) => Ok(Some(key)),
-            None => Err(Problem::part(
-                Mistake::UnreadableFile,
-                text,
-                block.range,
-                "holds a private key block that is none",
-                words,
-            )),
-        };
     }
-    Err(Problem::whole(Mistake::UnreadableFile, text, looks_like(text.bytes()), words))
 }
 
 /// `crl`: an empty file means no check (observed).

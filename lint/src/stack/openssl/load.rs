@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::super::Mistake;
-use super::super::certificate::Certificate;
-use super::super::crl::RevocationList;
-use super::super::load::{Certificates, Problem, looks_like};
-use super::super::private_key::PrivateKey;
-use super::pem::{Block, Broken, Pem, is_certificate, is_private_key, is_trusted_certificate};
+use super::blocks::{self, FirstKey, certificate, damaged, no_der};
+use super::pem::{Pem, is_certificate, is_trusted_certificate};
 use crate::source::Text;
+use crate::stack::Mistake;
+use crate::stack::crl::RevocationList;
+use crate::stack::load::{Certificates, Problem, looks_like};
+use crate::stack::private_key::PrivateKey;
 
 /// PEM_R_NO_START_LINE in OpenSSL 3's words.
 pub const NO_START_LINE: &str = "error:0480006C:PEM routines::no start line:Expecting: TRUSTED CERTIFICATE";
@@ -21,23 +21,7 @@ pub const NOTHING_FOUND: &str = "error:05800088:x509 certificate routines::no ce
 /// # Errors
 /// Why OpenSSL refuses it.
 pub fn chain(text: &Text) -> Result<Certificates, Problem> {
-    let mut pem = Pem::new(text.bytes(), true);
-    let mut certificates: Certificates = Vec::new();
-    loop {
-        match pem.block().map_err(|broken| damaged(text, broken))? {
-            None => break,
-            Some(block) => {
-                let wanted = if certificates.is_empty() {
-                    is_trusted_certificate(&block.label)
-                } else {
-                    is_certificate(&block.label)
-                };
-                if wanted {
-                    certificates.push(Arc::new(certificate(text, &block)?));
-                }
-            }
-        }
-    }
+    let certificates = blocks::chain(text, Pem::new(text.bytes(), true))?;
     if certificates.is_empty() {
         return Err(Problem::whole(Mistake::UnreadableFile, text, looks_like(text.bytes()), NO_START_LINE));
     }
@@ -102,41 +86,31 @@ pub fn apisix_client_ca(text: &Text) -> Result<Certificates, Problem> {
 /// # Errors
 /// Why OpenSSL refuses it.
 pub fn private_key(text: &Text, has_passphrase: bool) -> Result<Option<PrivateKey>, Problem> {
-    let mut pem = Pem::new(text.bytes(), true);
-    while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
-        if !is_private_key(&block.label) {
-            continue;
-        }
-        if block.label == "ENCRYPTED PRIVATE KEY" || block.encrypted {
-            // with a passphrase the key inside stays unseen
-            if has_passphrase {
-                return Ok(None);
-            }
-            return Err(Problem::part(
-                Mistake::EncryptedKey,
-                text,
-                block.range,
-                "is encrypted and no passphrase is configured",
-                "error:0480006D:PEM routines::problems getting password",
-            ));
-        }
-        return match PrivateKey::read(&block.label, &block.der) {
-            Some(key) => Ok(Some(key)),
-            None => Err(Problem::part(
-                Mistake::UnreadableFile,
-                text,
-                block.range,
-                "holds a private key block that is none",
-                "error:1E08010C:DECODER routines::unsupported",
-            )),
-        };
+    match blocks::first_key(text, Pem::new(text.bytes(), true))? {
+        FirstKey::Read(key) => Ok(Some(key)),
+        // with a passphrase the key inside stays unseen
+        FirstKey::Encrypted(_) if has_passphrase => Ok(None),
+        FirstKey::Encrypted(range) => Err(Problem::part(
+            Mistake::EncryptedKey,
+            text,
+            range,
+            "is encrypted and no passphrase is configured",
+            "error:0480006D:PEM routines::problems getting password",
+        )),
+        FirstKey::NoKey(range) => Err(Problem::part(
+            Mistake::UnreadableFile,
+            text,
+            range,
+            "holds a private key block that is none",
+            "error:1E08010C:DECODER routines::unsupported",
+        )),
+        FirstKey::Nothing => Err(Problem::whole(
+            Mistake::UnreadableFile,
+            text,
+            looks_like(text.bytes()),
+            "error:1E08010C:DECODER routines::unsupported:No supported data to decode. Input type: PEM",
+        )),
     }
-    Err(Problem::whole(
-        Mistake::UnreadableFile,
-        text,
-        looks_like(text.bytes()),
-        "error:1E08010C:DECODER routines::unsupported:No supported data to decode. Input type: PEM",
-    ))
 }
 
 /// X509_load_crl_file.
@@ -164,34 +138,4 @@ pub fn revocation_lists(text: &Text) -> Result<Vec<RevocationList>, Problem> {
         ));
     }
     Ok(lists)
-}
-
-pub(crate) fn certificate(text: &Text, block: &Block) -> Result<Certificate, Problem> {
-    let mut read =
-        Certificate::read(&block.der, text.span(block.range.clone())).map_err(|_| no_der(text, block))?;
-    if block.label != "TRUSTED CERTIFICATE" {
-        read.trust_settings = None;
-    }
-    Ok(read)
-}
-
-fn no_der(text: &Text, block: &Block) -> Problem {
-    Problem::part(
-        Mistake::UnreadableFile,
-        text,
-        block.range.clone(),
-        format!("has a block labelled {} that holds something else", block.label),
-        "error:0688010A:asn1 encoding routines::nested asn1 error",
-    )
-}
-
-pub(crate) fn damaged(text: &Text, broken: Broken) -> Problem {
-    let (message, words) = match broken.words {
-        "bad end line" => (
-            "has a block whose END line is missing or shares its line with another",
-            "error:04800066:PEM routines::bad end line",
-        ),
-        _ => ("has a block with invalid base64", "error:04800064:PEM routines::bad base64 decode"),
-    };
-    Problem::part(Mistake::UnreadableFile, text, broken.range, message, words)
 }

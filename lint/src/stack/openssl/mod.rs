@@ -1,6 +1,7 @@
 //! OpenSSL: nginx, curl, `openssl s_client`, OpenResty. Followed: crypto/x509/x509_vfy.c and v3_purp.c of 3.0,
 //! which 3.5 and 3.6 did not change in anything that was observed.
 
+pub(crate) mod blocks;
 pub mod ciphers;
 mod error_text;
 pub mod host;
