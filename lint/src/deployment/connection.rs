@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::{Lookup, ProgramId};
 use crate::finding::Label;
+use crate::syntax::url::without_port;
 
 /// A client endpoint meeting a server endpoint.
 #[derive(Debug, Clone)]
@@ -42,15 +43,6 @@ pub struct Request {
 impl Request {
     /// The host without its port.
     pub fn host_name(&self) -> &str {
-        match self.host.rsplit_once(':') {
-            Some((name, port))
-                if !name.ends_with(':')
-                    && (!name.contains(':') || name.ends_with(']'))
-                    && port.bytes().all(|byte| byte.is_ascii_digit()) =>
-            {
-                name
-            }
-            _ => &self.host,
-        }
+        without_port(&self.host)
     }
 }

@@ -112,7 +112,7 @@ fn virtual_host<'c>(
     request: &Request,
 ) -> Step<Option<&'c ServerContext>> {
     let Some(tls) = &listener.tls else { return Ok(None) };
-    let host = without_port(&request.host).trim_end_matches('.').to_ascii_lowercase();
+    let host = request.host_name().trim_end_matches('.').to_ascii_lowercase();
     let sni = wire.server_name().map(|name| name.trim_end_matches('.').to_ascii_lowercase());
     let by_host = match tls.select(Some(&host)) {
         Selected::Context(index) => index,
@@ -189,14 +189,6 @@ fn apisix(_: &Wire<'_, '_>, listener: &Listener, answer: Answer) -> Step {
             let end = End::new(Outcome::RequestRejected, Side::Server, reason);
             Err(end.seen(format!("HTTP {status}")).logged(log).stop())
         }
-    }
-}
-
-/// Host of a Host header.
-pub fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !name.ends_with(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::deployment::{
     Request, Speaks, Target,
 };
 use crate::finding::Label;
+use crate::syntax::url::bracketed;
 
 /// Onward connections of one request: gateway → upstream → …
 const MOST_HOPS: usize = 8;
@@ -559,10 +560,6 @@ fn is_loopback(host: &str) -> bool {
 
 fn loopback() -> Vec<IpAddr> {
     vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
-}
-
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 /// Names and addresses of /etc/hosts beneath the root.

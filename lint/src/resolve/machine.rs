@@ -31,6 +31,14 @@ pub enum Files {
     Container(Vec<Mount>),
 }
 
+/// The folder of an absolute path.
+pub fn folder(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((folder, _)) if !folder.is_empty() => folder.to_owned(),
+        _ => "/".to_owned(),
+    }
+}
+
 /// A mounted volume, or one file of it.
 #[derive(Debug, Clone)]
 pub struct Mount {

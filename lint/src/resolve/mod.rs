@@ -19,7 +19,7 @@ use crate::deployment::{Deployment, FileRef, Lookup, Missing, Program, ProgramKi
 use crate::dialect::apisix::ingress::{ApisixTls, Reference};
 use crate::finding::{Incomplete, Label};
 use crate::source::{FileId, Located, Sources, Span, Text};
-use crate::syntax;
+use crate::syntax::{self, yaml};
 use connect::Switchboard;
 use kubernetes::Cluster;
 use machine::{Files, Index, Machine};
@@ -90,6 +90,17 @@ pub struct Notes {
     pub incomplete: Vec<Incomplete>,
     /// Sources that a program includes or loads as configuration: discovery does not take them for programs of their own.
     pub consumed: std::collections::BTreeSet<FileId>,
+}
+
+impl Notes {
+    /// Tells of text that YAML does not allow.
+    fn not_yaml(&mut self, world: &World<'_>, parsed: &yaml::Parsed) {
+        self.incomplete.extend(parsed.problems.iter().map(|problem| Incomplete {
+            file: world.index.sources.path(problem.span.file).to_owned(),
+            span: Some(problem.span),
+            message: problem.message.clone(),
+        }));
+    }
 }
 
 /// The deployment, and what could not be understood on the way.

@@ -24,20 +24,13 @@ pub fn onward(program: &Program, listener: usize, request: &Request) -> Vec<usiz
 
 fn matches(route: &RouteMatch, listener: usize, request: &Request) -> bool {
     let here = route.listener.is_none_or(|index| index == listener);
-    let host = without_port(&request.host);
+    let host = request.host_name();
     let hosts = route.hosts.is_empty() || route.hosts.iter().any(|pattern| host_matches(pattern, host));
     let path = request.path.split(['?', '#']).next().unwrap_or("/");
     let paths = route.paths.is_empty() || route.paths.iter().any(|pattern| path_matches(pattern, path));
     let methods = route.methods.is_empty()
         || route.methods.iter().any(|method| method.eq_ignore_ascii_case(&request.method));
     here && hosts && paths && methods
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !name.ends_with(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    }
 }
 
 fn host_matches(pattern: &str, host: &str) -> bool {
@@ -121,7 +114,5 @@ mod tests {
         ] {
             assert_eq!(host_matches(pattern, host), expected, "{pattern} {host}");
         }
-        assert_eq!(without_port("a.example:8443"), "a.example");
-        assert_eq!(without_port("[::1]:8443"), "[::1]");
     }
 }

@@ -90,7 +90,7 @@ impl Url {
 
     /// Host and, where written, port, as in a Host header.
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = bracketed(&self.host);
         match self.port {
             Some(port) => format!("{host}:{port}"),
             None => host,
@@ -112,6 +112,25 @@ impl std::fmt::Display for Url {
     }
 }
 
+/// A host as it stands before a port: an IPv6 address within brackets.
+pub fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
+/// What stands before the port of `host:port`; an IPv6 address without brackets has none.
+pub fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port))
+            if !host.ends_with(':')
+                && (!host.contains(':') || host.ends_with(']'))
+                && port.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            host
+        }
+        _ => authority,
+    }
+}
+
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.chars().all(|character| character.is_ascii_alphanumeric() || "+-.".contains(character))
@@ -120,6 +139,15 @@ fn is_scheme(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_is_left_off() {
+        for (authority, host) in
+            [("a.example:8443", "a.example"), ("[::1]:8443", "[::1]"), ("fe80::1:2", "fe80::1:2"), ("a", "a")]
+        {
+            assert_eq!(without_port(authority), host);
+        }
+    }
 
     #[test]
     fn the_parts_of_a_url_are_what_stands_there() {

@@ -10,7 +10,7 @@ mod tls;
 use std::net::IpAddr;
 
 use super::outcome::{End, Step, unknown};
-use super::request::{self, Met, without_port};
+use super::request::{self, Met};
 use super::shelf::Shelf;
 use super::{Outcome, Side, UnixSeconds, Why, apisix};
 use crate::deployment::{
@@ -111,7 +111,7 @@ impl<'s, 'd> Wire<'s, 'd> {
     }
 
     fn request_host(&self) -> Option<String> {
-        self.received().map(|request| without_port(&request.host).to_owned())
+        self.received().map(|request| request.host_name().to_owned())
     }
 
     /// The request that opens the connection, as the server gets it.

@@ -8,7 +8,7 @@ mod objects;
 mod tests;
 mod upstreams;
 
-use super::machine::normalise;
+use super::machine::{self, normalise};
 use super::{Launch, Notes, World};
 use crate::deployment::{
     Configuration, Content, FileRef, KnownFrom, Lookup, Program, Refusal, Setting, Trust, TrustLoader,
@@ -16,7 +16,7 @@ use crate::deployment::{
 };
 use crate::dialect::apisix::config::Trusted;
 use crate::dialect::apisix::{Config, Facts, config};
-use crate::finding::{Incomplete, Label};
+use crate::finding::Label;
 use crate::source::{Located, Span, Text};
 use crate::syntax::yaml;
 
@@ -58,7 +58,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
         }
     };
     let parsed = yaml::parse(&text);
-    report(world, &text, &parsed, notes);
+    notes.not_yaml(world, &parsed);
     let Some(document) = parsed.documents.first() else {
         program.unseen.push(format!("{path} holds no configuration that can be read"));
         return vec![program];
@@ -74,8 +74,8 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     let environment = |name: &str| variable(launch, name);
     let mut config = config::read(root, versions.program, &environment);
     reserved_variables(launch, &mut config);
-    let folder = parent(&path);
-    let home = if folder.ends_with("/conf") { parent(&folder) } else { folder.clone() };
+    let folder = machine::folder(&path);
+    let home = if folder.ends_with("/conf") { machine::folder(&folder) } else { folder.clone() };
     let given = Given { world, launch, folder, home, version: versions.program };
 
     let found = objects::read(&given, &config, &environment, notes);
@@ -194,24 +194,5 @@ impl Given<'_> {
                 mode: None,
             },
         }
-    }
-}
-
-/// Tells of text that YAML does not allow.
-fn report(world: &World<'_>, text: &Text, parsed: &yaml::Parsed, notes: &mut Notes) {
-    for problem in &parsed.problems {
-        notes.incomplete.push(Incomplete {
-            file: world.index.sources.path(text.file()).to_owned(),
-            span: Some(problem.span),
-            message: problem.message.clone(),
-        });
-    }
-}
-
-/// The folder of a path.
-fn parent(path: &str) -> String {
-    match path.rsplit_once('/') {
-        Some(("", _)) | None => "/".to_owned(),
-        Some((parent, _)) => parent.to_owned(),
     }
 }

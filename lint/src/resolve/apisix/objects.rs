@@ -1,6 +1,6 @@
 //! Which objects an APISIX serves: those of its standalone file, or those of etcd that are among the sources.
 
-use super::{Given, report};
+use super::Given;
 use crate::deployment::{Content, Lookup, Refusal};
 use crate::dialect::apisix::config::{Area, Provider};
 use crate::dialect::apisix::objects::end_flag_missing;
@@ -74,7 +74,7 @@ fn standalone(
         return Found { objects, ssls_unseen: None };
     }
     let parsed = yaml::parse(&text);
-    report(given.world, &text, &parsed, notes);
+    notes.not_yaml(given.world, &parsed);
     if let Some(document) = parsed.documents.first() {
         objects.add_set(&Values::new(environment), document.root());
     }

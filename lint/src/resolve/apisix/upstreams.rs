@@ -15,6 +15,7 @@ use crate::dialect::apisix::objects::{
 use crate::dialect::apisix::{Config, Objects};
 use crate::finding::Label;
 use crate::source::Located;
+use crate::syntax::url::{bracketed, without_port};
 
 /// The block of nginx.conf that stands for every upstream, and so the name nginx has for it.
 const BACKEND: &str = "apisix_backend";
@@ -203,7 +204,7 @@ impl Call<'_> {
         }
         let port = node.port.unwrap_or(default_port);
         let host = &node.host.value;
-        let shown = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let shown = bracketed(host);
         let url = format!("{}://{shown}:{port}", scheme.name());
         let tls = scheme.is_tls().then(|| self.tls(node, layer_4, &mut refusals));
         Some(Dialer {
@@ -408,11 +409,4 @@ struct Names {
     server_name: Option<String>,
     reference: Option<Located<String>>,
     from_request: bool,
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    }
 }

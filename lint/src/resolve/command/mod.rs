@@ -12,7 +12,7 @@ use crate::dialect::command::{self, Argument, Client, Curl, Etcdctl, SClient, Tr
 use crate::finding::Incomplete;
 use crate::source::{Located, Span, Text};
 use crate::syntax::command::Document;
-use crate::syntax::url::Url;
+use crate::syntax::url::{Url, bracketed};
 
 /// The key of a Secret among the sources: namespace, name, key.
 pub type Secrets<'s> = dyn Fn(&str, &str, &str) -> Lookup<Content> + 's;
@@ -191,7 +191,7 @@ fn endpoint_dialer(
         unseen.push("the connection goes through a Unix socket".to_owned());
     }
     let scheme = if secure { "https" } else { "http" };
-    let bracketed = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
+    let bracketed = bracketed(&url.host);
     let target = Target {
         url: format!("{scheme}://{bracketed}:{port}"),
         host: Located::new(url.host.clone(), span),
@@ -254,7 +254,7 @@ fn of_s_client(files: &Reader<'_>, machine: usize, s_client: &SClient) -> Progra
             s_client.span,
         )
     };
-    let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    let bracketed = bracketed(&host);
     let target = Target {
         url: format!("https://{bracketed}:{}", s_client.port),
         host: Located::new(host, span),

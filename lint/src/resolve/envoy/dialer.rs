@@ -14,6 +14,7 @@ use crate::dialect::envoy::{
     RoutePath, Routes, TransportSocket, UpstreamTls,
 };
 use crate::source::Located;
+use crate::syntax::url::{bracketed, without_port};
 
 /// The Host header that a cluster sees, as far as it shapes SNI.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,11 +159,7 @@ impl Loader<'_, '_, '_> {
             (true, _) => "https",
             (false, _) => "http",
         };
-        let bracketed = if shown_host.value.contains(':') {
-            format!("[{}]", shown_host.value)
-        } else {
-            shown_host.value.clone()
-        };
+        let bracketed = bracketed(&shown_host.value);
         dialer.target.url = format!("{scheme}://{bracketed}:{port}");
         Some(dialer)
     }
@@ -341,13 +338,6 @@ fn endpoint_name(cluster: &Cluster, endpoint: &ClusterEndpoint) -> Option<String
     let resolved =
         matches!(cluster.discovery, Discovery::Dns { .. }).then(|| endpoint.address.host.value.clone());
     endpoint.hostname.as_ref().map(|name| name.value.clone()).or(resolved)
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    }
 }
 
 impl Table {

@@ -2,7 +2,7 @@
 
 use crate::deployment::{Content, Lookup, Program, Refusal};
 use crate::dialect::etcd::{self, Variable};
-use crate::finding::{Incomplete, Label};
+use crate::finding::Label;
 use crate::resolve::machine::Machine;
 use crate::resolve::{Launch, Notes, World};
 use crate::source::{Located, Span, Text};
@@ -72,11 +72,7 @@ pub(super) fn parse(
 ) -> Option<yaml::Document> {
     let parsed = yaml::parse(text);
     if let Some(notes) = notes {
-        notes.incomplete.extend(parsed.problems.iter().map(|problem| Incomplete {
-            file: world.index.sources.path(text.file()).to_owned(),
-            span: Some(problem.span),
-            message: problem.message.clone(),
-        }));
+        notes.not_yaml(world, &parsed);
     }
     if let Some(lost) = parsed.problems.iter().find(|problem| problem.document_lost) {
         program.refusals.push(Refusal {

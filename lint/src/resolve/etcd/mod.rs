@@ -6,7 +6,7 @@ mod side;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::machine::Files;
+use super::machine::{Files, folder};
 use super::{Launch, Notes, World};
 use crate::deployment::{Bind, Configuration, Gate, Listener, ListenerPurpose, ListenerTls, Lookup, Program};
 use crate::dialect::etcd::{self, EtcdConfig, Start, Variable};
@@ -169,13 +169,6 @@ pub(super) fn sni(host: &str) -> Option<String> {
     let name = host.trim_end_matches('.');
     let is_address = name.split('%').next().is_some_and(|text| text.parse::<IpAddr>().is_ok());
     (!name.is_empty() && !is_address).then(|| name.to_owned())
-}
-
-fn folder(path: &str) -> String {
-    match path.rsplit_once('/') {
-        Some((folder, _)) if !folder.is_empty() => folder.to_owned(),
-        _ => "/".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::deployment::{Content, Lookup, Refusal};
 use crate::dialect::nginx::{Origins, is_configuration, syntax_refusal};
 use crate::finding::{Incomplete, Label};
 use crate::resolve::Notes;
+use crate::resolve::machine::{folder, normalise};
 use crate::source::{Located, Span, Text};
 use crate::syntax::nginx::{self, Directive};
 
@@ -94,7 +95,7 @@ impl<'g, 'n> Loader<'g, 'n> {
     pub(super) fn siblings(&mut self, text: &Text, path: &str) -> Vec<Directive> {
         self.notes.consumed.insert(text.file());
         let Some(machine) = self.given.machine else { return Vec::new() };
-        let folder = super::folder(path);
+        let folder = folder(path);
         let pattern = if folder == "/" { "/*".to_owned() } else { format!("{folder}/*") };
         let mut directives = Vec::new();
         for sibling in machine.glob(&self.given.world.index, &pattern, "/").paths {
@@ -179,7 +180,7 @@ impl<'g, 'n> Loader<'g, 'n> {
         stack: &mut Vec<String>,
         into: &mut Vec<Directive>,
     ) {
-        let full = crate::resolve::machine::normalise(&self.given.prefix, &path.value);
+        let full = normalise(&self.given.prefix, &path.value);
         if stack.contains(&full) {
             self.refusals.push(Refusal {
                 rule: "refused-syntax",

@@ -4,7 +4,7 @@ mod dial;
 mod include;
 mod listen;
 
-use super::machine::{Files, Machine, normalise};
+use super::machine::{Files, Machine, folder, normalise};
 use super::{Launch, Notes, World};
 use crate::deployment::{
     Configuration, Content, Credential, FileRef, Lookup, Missing, Program, Refusal, Version,
@@ -326,14 +326,6 @@ fn snippet_home(folder: &str) -> Option<String> {
         || name.starts_with("sites-")
         || matches!(name, "snippets" | "server_blocks" | "vhosts" | "includes");
     known.then(|| home.to_owned())
-}
-
-/// The folder of a path.
-fn folder(path: &str) -> String {
-    match path.rsplit_once('/') {
-        Some(("", _)) | None => "/".to_owned(),
-        Some((folder, _)) => folder.to_owned(),
-    }
 }
 
 /// Whether a machine is a folder of loose files.
