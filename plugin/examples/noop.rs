@@ -1,5 +1,5 @@
-//! A filter of the SDK that decides nothing: what the measurements of the real one are held against. Configured with
-//! `calls`, it makes the host calls that the real one makes about a known certificate.
+//! A filter of the SDK that decides nothing: what the measurements of the real one are held against. It makes the host
+//! calls that its configuration names: `path`, `digest`, `time`, `count`.
 
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code, reason = "the entry point has a name that the host looks for")]
@@ -10,6 +10,9 @@ mod entry {
 
     #[derive(Clone, Copy, Default)]
     struct Nothing {
+        path: bool,
+        digest: bool,
+        time: bool,
         counter: Option<u32>,
     }
 
@@ -17,8 +20,17 @@ mod entry {
 
     impl RootContext for Nothing {
         fn on_configure(&mut self, _size: usize) -> bool {
-            if self.get_plugin_configuration().is_some_and(|text| text == b"calls") {
-                self.counter = hostcalls::define_metric(MetricType::Counter, "noop.calls").ok();
+            let configuration = self.get_plugin_configuration().unwrap_or_default();
+            for word in configuration.split(|byte| *byte == b' ') {
+                match word {
+                    b"path" => self.path = true,
+                    b"digest" => self.digest = true,
+                    b"time" => self.time = true,
+                    b"count" => {
+                        self.counter = hostcalls::define_metric(MetricType::Counter, "noop.calls").ok();
+                    }
+                    _ => {}
+                }
             }
             true
         }
@@ -34,13 +46,21 @@ mod entry {
 
     impl HttpContext for Nothing {
         fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
-            if let Some(counter) = self.counter {
-                let path = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, ":path");
-                let digest = hostcalls::get_property(vec!["connection", "sha256_peer_certificate_digest"]);
-                let known = path.is_ok() && digest.is_ok() && hostcalls::get_current_time().is_ok();
-                let _ = hostcalls::increment_metric(counter, i64::from(known));
+            let mut worked = true;
+            if self.path {
+                worked &= hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, ":path").is_ok();
             }
-            Action::Continue
+            if self.digest {
+                let digest = vec!["connection", "sha256_peer_certificate_digest"];
+                worked &= hostcalls::get_property(digest).is_ok();
+            }
+            if self.time {
+                worked &= hostcalls::get_current_time().is_ok();
+            }
+            if let Some(counter) = self.counter {
+                worked &= hostcalls::increment_metric(counter, 1).is_ok();
+            }
+            if worked { Action::Continue } else { Action::Pause }
         }
     }
 

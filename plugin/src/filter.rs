@@ -52,28 +52,29 @@ impl Guard {
                 return self.deny(host, &Reason::Absent(Absence::HostError(error.to_string())), None, None);
             }
         };
-        let at = match host.now() {
-            Ok(at) => at,
-            Err(error) => {
-                let reason = Reason::Absent(Absence::HostError(error.to_string()));
-                return self.deny(host, &reason, None, fields.headers.as_ref());
-            }
-        };
+        let headers = fields.headers.as_ref();
+        let asked = self.config.policy.ask(fields.request());
+        if let Err(Decision::Exempt(_)) = asked {
+            host.count("exempt");
+            return self.pass(host, headers, &[]);
+        }
         let presented = self.presented(host);
         let standing = presented.as_ref().map(|known| &known.standing);
-        match self.config.policy.decide(&fields.request(), standing, at) {
-            Decision::Allow(allowed) => match presented.as_ref() {
-                Ok(known) => self.allow(host, &allowed, known, fields.headers.as_ref()),
-                Err(absence) => {
-                    self.deny(host, &Reason::Absent(absence.clone()), None, fields.headers.as_ref())
-                }
+        let decision = match asked {
+            Ok(asked) => match host.now() {
+                Ok(at) => asked.answer(standing, at),
+                Err(error) => Decision::Deny(Reason::Absent(Absence::HostError(error.to_string()))),
             },
-            Decision::Exempt(_) => {
-                host.count("exempt");
-                self.pass(host, fields.headers.as_ref(), &[])
+            Err(decision) => decision,
+        };
+        match (decision, &presented) {
+            (Decision::Allow(allowed), Ok(known)) => self.allow(host, &allowed, known, headers),
+            (Decision::Deny(reason), presented) => {
+                self.deny(host, &reason, presented.as_deref().ok(), headers)
             }
-            Decision::Deny(reason) => {
-                self.deny(host, &reason, presented.as_deref().ok(), fields.headers.as_ref())
+            // nothing of it happens; it would be no reason to let anybody pass
+            (Decision::Allow(_) | Decision::Exempt(_), _) => {
+                self.deny(host, &Reason::Absent(Absence::NoCertificate), None, headers)
             }
         }
     }

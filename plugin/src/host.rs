@@ -26,7 +26,7 @@ pub trait Host {
         headers: &[(String, String)],
         body: &str,
     ) -> Result<(), HostError>;
-    /// Adds one to a counter, where the gateway has such.
+    /// Adds one to a counter, where the gateway has such; it may show a second later.
     fn count(&self, counter: &str);
     /// Writes a line to the gateway's log.
     fn log(&self, level: Level, message: &str);
@@ -187,6 +187,7 @@ mod wasm {
     unsafe extern "C" {
         fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
         fn proxy_increment_metric(id: u32, by: i64) -> u32;
+        fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
         fn proxy_get_shared_data(
             key: *const u8,
             key_size: usize,
@@ -207,7 +208,19 @@ mod wasm {
     #[derive(Debug, Default)]
     pub struct WasmHost {
         #[cfg(feature = "metrics")]
-        counters: std::cell::RefCell<Vec<(String, u32)>>,
+        counters: std::cell::RefCell<Vec<Counter>>,
+        /// Whether the gateway calls now and then, so that counters may wait until it does.
+        #[cfg(feature = "metrics")]
+        ticks: std::cell::Cell<bool>,
+    }
+
+    #[cfg(feature = "metrics")]
+    #[derive(Debug)]
+    struct Counter {
+        name: String,
+        id: u32,
+        /// What the gateway was not told yet.
+        waiting: i64,
     }
 
     impl WasmHost {
@@ -218,6 +231,32 @@ mod wasm {
                 unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, data, size) }
             })?;
             Ok(bytes.unwrap_or_default())
+        }
+
+        /// Asks the gateway to call once a second; until it agrees, counters are told at once.
+        #[cfg(feature = "metrics")]
+        pub fn tick(&self) {
+            // SAFETY: takes a number only.
+            self.ticks.set(unsafe { proxy_set_tick_period_milliseconds(1000) } == OK);
+        }
+
+        /// Tells the gateway what was counted since the last time.
+        #[cfg(feature = "metrics")]
+        pub fn tell(&self) {
+            let Ok(mut counters) = self.counters.try_borrow_mut() else { return };
+            for counter in counters.iter_mut().filter(|counter| counter.waiting > 0) {
+                // SAFETY: takes numbers only. A lost count is no reason to deny, so that its status says nothing to us.
+                let _ = unsafe { proxy_increment_metric(counter.id, counter.waiting) };
+                counter.waiting = 0;
+            }
+        }
+    }
+
+    /// The last request of a configuration that was replaced takes its counts along.
+    #[cfg(feature = "metrics")]
+    impl Drop for WasmHost {
+        fn drop(&mut self) {
+            self.tell();
         }
     }
 
@@ -305,8 +344,8 @@ mod wasm {
         #[cfg(feature = "metrics")]
         fn count(&self, counter: &str) {
             let Ok(mut counters) = self.counters.try_borrow_mut() else { return };
-            let id = match counters.iter().find(|(name, _)| name == counter) {
-                Some((_, id)) => *id,
+            match counters.iter_mut().find(|known| known.name == counter) {
+                Some(known) => known.waiting = known.waiting.saturating_add(1),
                 None => {
                     let name = format!("mtls_guard.{counter}");
                     let mut id = 0u32;
@@ -314,12 +353,13 @@ mod wasm {
                     if unsafe { proxy_define_metric(0, name.as_ptr(), name.len(), &mut id) } != OK {
                         return;
                     }
-                    counters.push((counter.to_owned(), id));
-                    id
+                    counters.push(Counter { name: counter.to_owned(), id, waiting: 1 });
                 }
-            };
-            // SAFETY: takes numbers only. A lost count is no reason to deny, so that its status says nothing to us.
-            let _ = unsafe { proxy_increment_metric(id, 1) };
+            }
+            drop(counters);
+            if !self.ticks.get() {
+                self.tell();
+            }
         }
 
         #[cfg(not(feature = "metrics"))]

@@ -96,12 +96,22 @@ mod wiring {
 
     impl Context for Root {}
 
+    /// Requests may outlive it; what was counted need not wait for them.
+    #[cfg(feature = "metrics")]
+    impl Drop for Root {
+        fn drop(&mut self) {
+            self.host.tell();
+        }
+    }
+
     impl RootContext for Root {
         fn on_configure(&mut self, _size: usize) -> bool {
             let config = self.host.configuration().map_err(|error| error.to_string());
             match config.and_then(|bytes| Config::parse(&bytes)) {
                 Ok(mut config) => {
                     config.narrow(&*self.host);
+                    #[cfg(feature = "metrics")]
+                    self.host.tick();
                     self.guard = Some(Rc::new(Guard::new(config)));
                     true
                 }
@@ -112,6 +122,11 @@ mod wiring {
                     false
                 }
             }
+        }
+
+        #[cfg(feature = "metrics")]
+        fn on_tick(&mut self) {
+            self.host.tell();
         }
 
         fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {

@@ -1,5 +1,6 @@
 //! A real Envoy with the finished module in it: configured, started, asked, told to reload.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -264,8 +265,21 @@ impl Envoy {
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok()).unwrap_or(0)
     }
 
-    /// The filter's counters, by what follows `mtls_guard.`.
-    pub fn counters(&self) -> std::collections::BTreeMap<String, u64> {
+    /// The filter's counters, by what follows `mtls_guard.`, as soon as they add up to so many: the workers tell
+    /// them once a second. After ten seconds as they are.
+    pub fn counters_adding_up_to(&self, requests: u64) -> BTreeMap<String, u64> {
+        let began = Instant::now();
+        loop {
+            let counters = self.counters();
+            if counters.values().sum::<u64>() >= requests || began.elapsed() > Duration::from_secs(10) {
+                return counters;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// The filter's counters, by what follows `mtls_guard.`, as they were told.
+    pub fn counters(&self) -> BTreeMap<String, u64> {
         let text = self.ask_admin("stats?filter=mtls_guard").body;
         let counter = |line: &str| {
             let (name, value) = line.strip_prefix("wasmcustom.mtls_guard.")?.split_once(": ")?;

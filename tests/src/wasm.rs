@@ -11,11 +11,16 @@ use crate::programs::target;
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Compiles a package as a module alone: built as a library beside, it would be linked without what link-time
-/// optimisation takes away. Symbols and custom sections are still in it.
+/// optimisation takes away. Symbols and custom sections are still in it. `last` is for its own compiler alone.
 ///
 /// # Errors
 /// What cargo did not do.
-pub fn compile(root: &Path, package: &str, features: &[&str]) -> Result<Vec<u8>, Box<dyn Error>> {
+pub fn compile(
+    root: &Path,
+    package: &str,
+    features: &[&str],
+    last: &[&str],
+) -> Result<Vec<u8>, Box<dyn Error>> {
     // a folder of its own, for the flags concern every crate in it
     let target = target().join("modules");
     let status = Command::new(cargo())
@@ -25,6 +30,8 @@ pub fn compile(root: &Path, package: &str, features: &[&str]) -> Result<Vec<u8>,
         .args(features)
         .arg("--target-dir")
         .arg(&target)
+        .arg("--")
+        .args(last)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(root)?.join("\u{1f}"))
         // wasm-bindgen reads the section that says which features a module uses; who is done with it strips it
         .env("CARGO_PROFILE_WASM_STRIP", "none")

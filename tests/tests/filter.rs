@@ -61,7 +61,21 @@ fn a_known_certificate_costs_one_property_and_one_header() {
     let host = request();
     assert_eq!(ask(&guard, &host), "allow");
     let calls = host.calls.borrow();
-    assert_eq!(*calls, ["proxy_get_header_map_value", "now", "proxy_get_property"]);
+    assert_eq!(*calls, ["proxy_get_header_map_value", "proxy_get_property", "now"]);
+}
+
+#[test]
+fn an_exempt_path_costs_one_header() {
+    let config = "certificate: {from: envoy}\nidentities: {web: {spiffe: spiffe://example.test/ns/shop/sa/web}}\n\
+                  exempt: [{path: /orders}]\nrules: []\n";
+    let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+    let mut host = Scripted::new(Gateway::Envoy, AT, &GET).with_certificate(&pem("web"), &digest("web"));
+    assert_eq!(ask(&guard, &host), "allow");
+    assert_eq!(*host.calls.borrow(), ["proxy_get_header_map_value"]);
+    // nobody's certificate is a reason to fail
+    host.broken = Some(("proxy_get_property", 10));
+    assert_eq!(ask(&guard, &host), "allow");
+    assert_eq!(host.counts.borrow().get("exempt"), Some(&2));
 }
 
 #[test]

@@ -241,7 +241,6 @@ impl Scheme {
         signature: &[u8],
     ) -> Result<bool, Refused> {
         let oid = key.algorithm.algorithm.to_id_string();
-        let bits: &[u8] = &key.subject_public_key.data;
         let kind = match oid.as_str() {
             "1.2.840.113549.1.1.1" => KeyKind::Rsa,
             // a key for PSS alone (RFC 4055 section 1.2) signs with nothing else
@@ -257,7 +256,7 @@ impl Scheme {
             return Ok(false);
         }
         #[cfg(feature = "native-signatures")]
-        if native::confirms(self, curve(key).as_deref(), bits, message, signature) {
+        if native::confirms(self, curve(key).as_deref(), &key.subject_public_key.data, message, signature) {
             return Ok(true);
         }
         self.verify_purely(key, message, signature)

@@ -51,7 +51,7 @@ pub fn make() -> Result<Made, Box<dyn Error>> {
         module: page.join("site").join(MODULE),
     };
     let root = &root.canonicalize()?;
-    let compiled = wasm::compile(root, "mtls-demo", &[])?;
+    let compiled = wasm::compile(root, "mtls-demo", &[], &[])?;
     for folder in [&made.site, &made.package] {
         if folder.exists() {
             fs::remove_dir_all(folder)?;

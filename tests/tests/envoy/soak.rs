@@ -168,7 +168,7 @@ fn soak(requests: u64, limit: Duration) {
         tally.between += one.between;
         tally.wrong.extend(one.wrong);
     }
-    scraped.scrape(&envoy);
+    scraped.totals = envoy.counters_adding_up_to(tally.counted.values().sum());
     let report = format!(
         "{} requests, {} connections ({} resumed), {} policies exchanged, {} requests meanwhile, {} s; refused in the \
          handshake: {:?}; decisions: {:?}; resident MB: {:?}",

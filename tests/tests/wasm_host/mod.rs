@@ -141,6 +141,8 @@ struct Hosted {
     counted: Vec<String>,
     calls: Vec<&'static str>,
     metrics: Vec<String>,
+    /// It asked to be called now and then.
+    ticks: bool,
     shared: BTreeMap<Vec<u8>, Vec<u8>>,
     fault: Option<Fault>,
 }
@@ -192,6 +194,7 @@ impl Worker {
             counted: Vec::new(),
             calls: Vec::new(),
             metrics: Vec::new(),
+            ticks: false,
             shared: BTreeMap::new(),
             fault: None,
         };
@@ -254,6 +257,11 @@ impl Worker {
         let after = if self.counting { self.store.get_fuel()? } else { 0 };
         let hosted = self.store.data_mut();
         let request = hosted.request.take().unwrap();
+        let calls = std::mem::take(&mut hosted.calls);
+        if hosted.ticks {
+            self.call::<i32, ()>("proxy_on_tick", root)?;
+        }
+        let hosted = self.store.data_mut();
         let response = hosted.response.take();
         Ok(Answer {
             stuck: action != 0 && response.is_none(),
@@ -261,7 +269,7 @@ impl Worker {
             headers: request.headers,
             logged: std::mem::take(&mut hosted.logged),
             counted: std::mem::take(&mut hosted.counted),
-            calls: std::mem::take(&mut hosted.calls),
+            calls,
             instructions: before.saturating_sub(after),
         })
     }
@@ -554,14 +562,19 @@ fn link_envoy(linker: &mut Linker<Hosted>) -> Result<(), wasmtime::Error> {
             written(&mut host, id, &number.to_le_bytes())
         },
     )?;
+    linker.func_wrap("env", "proxy_set_tick_period_milliseconds", |mut host: Host<'_>, period: i32| {
+        host.data_mut().calls.push("proxy_set_tick_period_milliseconds");
+        host.data_mut().ticks = period > 0;
+        OK
+    })?;
     linker.func_wrap("env", "proxy_increment_metric", |mut host: Host<'_>, id: i32, by: i64| {
         host.data_mut().calls.push("proxy_increment_metric");
-        assert_eq!(by, 1);
+        assert!(by > 0);
         let index = usize::try_from(id).unwrap() - 1;
         let hosted = host.data_mut();
         match hosted.metrics.get(index) {
             Some(name) => {
-                hosted.counted.push(name.clone());
+                hosted.counted.extend((0..by).map(|_| name.clone()));
                 OK
             }
             None => NOT_FOUND,

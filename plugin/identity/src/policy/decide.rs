@@ -3,6 +3,7 @@
 //! [`Policy::recognise`] answers what depends on the certificate alone, so that a gateway asks it once for each
 //! certificate; [`Policy::decide`] adds what depends on the time and the request, each time.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use rustls_pki_types::UnixTime;
@@ -25,6 +26,15 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// The route's name where the gateway has such (Envoy's `xds.route_name`).
     pub route: Option<&'a str>,
+}
+
+/// A request that only a certificate can answer.
+#[derive(Debug)]
+pub struct Asked<'a, 'r> {
+    policy: &'a Policy,
+    request: Request<'r>,
+    host: Host<'r>,
+    path: Cow<'r, str>,
 }
 
 /// What a policy answers to a request.
@@ -150,59 +160,23 @@ impl Policy {
         presented: Result<&'a Standing, &Absence>,
         at: UnixTime,
     ) -> Decision<'a> {
-        let path = match path::normalise(request.path) {
-            Ok(path) => path,
-            Err(why) => return Decision::Deny(Reason::AmbiguousPath(why)),
-        };
-        let host = Host::new(request.host);
-        if let Some(exemption) =
-            self.exempt.iter().find(|exemption| exemption.scope.covers(request, &host, &path))
-        {
-            return Decision::Exempt(&exemption.name);
-        }
-        match presented {
-            Ok(standing) => self.judge(request, &host, &path, standing, at),
-            Err(absence) => Decision::Deny(Reason::Absent(absence.clone())),
+        match self.ask(*request) {
+            Ok(asked) => asked.answer(presented, at),
+            Err(decision) => decision,
         }
     }
 
-    fn judge<'a>(
-        &'a self,
-        request: &Request<'_>,
-        host: &Host<'_>,
-        path: &str,
-        standing: &'a Standing,
-        at: UnixTime,
-    ) -> Decision<'a> {
-        if let Some(reason) = &standing.denied {
-            return Decision::Deny(reason.clone());
-        }
-        let skew = self.usage.clock_skew;
-        let validity = standing.validity;
-        if validity.is_over(at, skew) {
-            return Decision::Deny(Reason::Expired { not_after: validity.not_after, at: at.as_secs() });
-        }
-        if validity.is_ahead(at, skew) {
-            return Decision::Deny(Reason::NotYetValid { not_before: validity.not_before, at: at.as_secs() });
-        }
-        if let Some(reason) = &standing.problem {
-            return Decision::Deny(reason.clone());
-        }
-        let Some(rule) = self.rules.iter().find(|rule| rule.scope.covers(request, host, path)) else {
-            return Decision::Deny(Reason::NoRule);
+    /// The first half of [`Policy::decide`]: what is decided without any certificate, or what is left to ask, so that
+    /// nobody fetches a certificate for nothing.
+    pub fn ask<'a, 'r>(&'a self, request: Request<'r>) -> Result<Asked<'a, 'r>, Decision<'a>> {
+        let path = match path::normalise(request.path) {
+            Ok(path) => path,
+            Err(why) => return Err(Decision::Deny(Reason::AmbiguousPath(why))),
         };
-        let allowed = standing.identities.iter().find(|(index, _)| rule.allows(*index));
-        match allowed {
-            Some((index, evidence)) => match self.identities.get(*index) {
-                Some(identity) => {
-                    Decision::Allow(Allowed { identity: &identity.name, evidence, rule: &rule.name })
-                }
-                None => Decision::Deny(Reason::NoRule),
-            },
-            None => Decision::Deny(Reason::IdentityNotAllowedHere {
-                identity: self.names_of(standing),
-                rule: rule.name.clone(),
-            }),
+        let host = Host::new(request.host);
+        match self.exempt.iter().find(|exemption| exemption.scope.covers(&request, &host, &path)) {
+            Some(exemption) => Err(Decision::Exempt(&exemption.name)),
+            None => Ok(Asked { policy: self, request, host, path }),
         }
     }
 
@@ -261,6 +235,53 @@ impl Policy {
                 && denied.issuer.as_ref().is_none_or(|issuer| issuer.matches(&certificate.issuer))
         });
         serial.then(|| Reason::DeniedSerial(certificate.serial_text()))
+    }
+}
+
+// === impl Asked ===
+
+impl<'a> Asked<'a, '_> {
+    /// The second half of [`Policy::decide`].
+    pub fn answer(&self, presented: Result<&'a Standing, &Absence>, at: UnixTime) -> Decision<'a> {
+        let standing = match presented {
+            Ok(standing) => standing,
+            Err(absence) => return Decision::Deny(Reason::Absent(absence.clone())),
+        };
+        let policy = self.policy;
+        if let Some(reason) = &standing.denied {
+            return Decision::Deny(reason.clone());
+        }
+        let skew = policy.usage.clock_skew;
+        let validity = standing.validity;
+        if validity.is_over(at, skew) {
+            return Decision::Deny(Reason::Expired { not_after: validity.not_after, at: at.as_secs() });
+        }
+        if validity.is_ahead(at, skew) {
+            return Decision::Deny(Reason::NotYetValid { not_before: validity.not_before, at: at.as_secs() });
+        }
+        if let Some(reason) = &standing.problem {
+            return Decision::Deny(reason.clone());
+        }
+        let Some(rule) = self.rule() else {
+            return Decision::Deny(Reason::NoRule);
+        };
+        let allowed = standing.identities.iter().find(|(index, _)| rule.allows(*index));
+        match allowed {
+            Some((index, evidence)) => match policy.identities.get(*index) {
+                Some(identity) => {
+                    Decision::Allow(Allowed { identity: &identity.name, evidence, rule: &rule.name })
+                }
+                None => Decision::Deny(Reason::NoRule),
+            },
+            None => Decision::Deny(Reason::IdentityNotAllowedHere {
+                identity: policy.names_of(standing),
+                rule: rule.name.clone(),
+            }),
+        }
+    }
+
+    fn rule(&self) -> Option<&'a Rule> {
+        self.policy.rules.iter().find(|rule| rule.scope.covers(&self.request, &self.host, &self.path))
     }
 }
 
@@ -396,7 +417,8 @@ impl Rule {
 }
 
 /// A request's host, without port, in lower case.
-struct Host<'a>(std::borrow::Cow<'a, str>);
+#[derive(Debug)]
+struct Host<'a>(Cow<'a, str>);
 
 impl<'a> Host<'a> {
     fn new(authority: &'a str) -> Self {
