@@ -135,7 +135,7 @@ fn what_is_dropped_is_shown_as_the_command_line_says_it() {
 }
 
 #[test]
-fn a_folder_can_be_chosen_and_bytes_that_are_no_text_are_judged() {
+fn a_folder_can_be_chosen_or_dropped_and_bytes_that_are_no_text_are_judged() {
     let Some(page) = page() else { return };
     let folder = target().join("page-folder");
     let _ = std::fs::remove_dir_all(&folder);
@@ -143,13 +143,29 @@ fn a_folder_can_be_chosen_and_bytes_that_are_no_text_are_judged() {
     std::fs::write(folder.join("nginx.conf"), "events {}\nhttp { server { listen 443 ssl; ssl_certificate tls/a.der; ssl_certificate_key tls/a.key; } }\n").unwrap();
     std::fs::write(folder.join("tls/a.der"), [0x30, 0x82, 0xff, 0xfe]).unwrap();
     std::fs::write(folder.join("tls/logo.png"), [0x89, b'P', b'N', b'G']).unwrap();
+    let judged = || {
+        page.browser.wait(
+            "the kinds",
+            "document.querySelector('#file-list').textContent.includes('nginx configuration')",
+        );
+        let list = page.browser.text("#file-list");
+        assert!(list.contains("tls/a.der") && !list.contains("logo.png"), "{list}");
+    };
     page.judged(|browser| browser.type_into("#pick-folder", &folder.to_string_lossy()));
-    page.browser.wait(
-        "the kinds",
-        "document.querySelector('#file-list').textContent.includes('nginx configuration')",
-    );
-    let list = page.browser.text("#file-list");
-    assert!(list.contains("tls/a.der") && !list.contains("logo.png"), "{list}");
+    judged();
+    page.judged(|browser| browser.click("#start-over"));
+    // the same folder, dragged in
+    let data = json!({"items": [], "files": [folder.canonicalize().unwrap()], "dragOperationsMask": 1});
+    let drag = |kind: &str| {
+        let event = json!({"type": kind, "x": 400, "y": 400, "data": data});
+        page.browser.devtools("Input.dispatchDragEvent", &event);
+    };
+    page.judged(|_| ["dragEnter", "dragOver", "drop"].into_iter().for_each(drag));
+    judged();
+    // a sentence where something is not understood
+    page.drop_files(&[("broken.yaml", "a: [1\nb: }")]);
+    let said = page.browser.text("#finding-list .incomplete");
+    assert!(said.contains("not understood") && said.contains("broken.yaml") && said.len() > 40, "{said}");
     page.quiet();
 }
 
@@ -233,7 +249,9 @@ fn diagram_slider_and_certificates() {
     assert!(
         text.contains("backend:443")
             && text.contains("Handshake")
-            && text.contains("verified by the other side"),
+            && text.contains("verified by the other side")
+            && text
+                .contains("does not verify the server's certificate, and the server authenticates no client"),
         "{text}"
     );
     page.shot("connection.png");
@@ -290,6 +308,18 @@ fn a_command_a_log_line_and_a_policy() {
     browser.type_into("#command", "curl --resolve admin:30180:127.0.0.1 https://admin:30180/apisix/admin/routes --cacert k8s:demo/person-tls/ca.crt");
     browser.press("#command-form", "What would happen");
     browser.wait("the answer", "document.getElementById('command-answer').textContent.includes('400 No required SSL certificate was sent')");
+    for (line, answer) in [
+        ("etcdctl --endpoints https://etcd:2379 get /", "certificate signed by unknown authority"),
+        ("openssl s_client -connect backend:443 -CAfile k8s:demo/person-tls/ca.crt", "https://backend:443"),
+        ("wget https://backend/", "wget is no command that is read here"),
+    ] {
+        browser.run("document.getElementById('command').value = arguments[0]", &[json!(line)]);
+        browser.press("#command-form", "What would happen");
+        browser.wait(
+            line,
+            &format!("document.getElementById('command-answer').textContent.includes({})", json!(answer)),
+        );
+    }
     browser
         .type_into("#log-line", "client SSL certificate verify error: (26:unsuitable certificate purpose)");
     browser.press("#log-form", "What does it mean");
@@ -464,7 +494,9 @@ const READABLE: &str = r#"
   for (const element of document.querySelectorAll('button, input:not([hidden]), textarea, [role=button]')) {
     const name = element.getAttribute('aria-label') || element.textContent.trim() || [...(element.labels ?? [])].map((label) => label.textContent).join('');
     if (!name) wrong.push(`${element.outerHTML.slice(0, 80)} has no name`);
+    for (const text of element.querySelectorAll('text')) if (!name.includes(text.textContent)) wrong.push(`${name} says nothing of ${text.textContent}`);
   }
+  for (const child of document.querySelector('[role=tablist]').children) if (child.getAttribute('role') !== 'tab') wrong.push(`${child.id} is no tab`);
   return wrong;
 "#;
 

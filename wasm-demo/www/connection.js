@@ -33,10 +33,20 @@ export function describe(connection, { openRule, openFile, goTo, close }) {
     why.length > 0 && el("ul", { class: "why" }, ...why.map(({ rule, message }) =>
       el("li", {}, message, " ", el("button", { type: "button", class: "rule", click: () => openRule(rule) }, rule)))),
     unknown.length > 0 && el("ul", { class: "why" }, ...unknown.map((reason) => el("li", {}, `undetermined because ${reason}`))),
+    outcome === "completes" && missing(connection),
     steps(connection, openFile),
     breaks && el("p", { class: "breaks" }, "Breaks at ",
       el("button", { type: "button", class: "link", click: () => goTo(breaks.time) }, words(breaks.time)), `: ${breaks.why}`),
   ].filter(Boolean);
+}
+
+/** What a connection lacks that completes and is not mutual. */
+function missing({ authenticated: { client, server } }) {
+  const parts = [
+    server === false && "the client does not verify the server's certificate",
+    client === false && "the server authenticates no client",
+  ].filter(Boolean);
+  return parts.length > 0 && el("ul", { class: "why" }, el("li", {}, `Not mutual TLS: ${parts.join(", and ")}.`));
 }
 
 export const words = (time) => time.replace("T", " ").replace(/:00Z$/, "").replace(/Z$/, "");

@@ -20,7 +20,7 @@ export function show(svg, connections, chosen, choose) {
     edge.dataset.key = edge.dataset.connection;
     edge.setAttribute("tabindex", "0");
     edge.setAttribute("role", "button");
-    edge.setAttribute("aria-label", label(connections[index]));
+    edge.setAttribute("aria-label", label(connections[index], edge));
     edge.setAttribute("aria-pressed", String(index === chosen));
     edge.addEventListener("click", () => choose(index));
     edge.addEventListener("keydown", (event) => {
@@ -45,7 +45,8 @@ export function party({ kind, name }) {
   return !name || name === kind || name.startsWith(`${kind} `) ? name ?? kind : `${kind} ${name}`;
 }
 
-function label(connection) {
-  if (!connection) return "a connection";
-  return `${party(connection.client)} to ${party(connection.server)}, ${connection.url}: ${connection.outcome}`;
+/** Between whom, and what is written on the arrow. */
+function label(connection, edge) {
+  const written = [...edge.querySelectorAll("text")].map((text) => text.textContent).join(" ");
+  return connection ? `${party(connection.client)} to ${party(connection.server)}: ${written}` : written;
 }

@@ -101,7 +101,7 @@ pub fn checked(sources: &Sources, command: Option<Vec<String>>) -> Report {
     assert_visible("svg", &diagram::svg(&report));
     let found = json::check(&report);
     // with all rules' pages in it, SARIF would take nearly all of the time: one input in about thirty-two is printed so
-    let sarif = (found.len() % 32 == 0).then(|| ("sarif", sarif::check(&report)));
+    let sarif = found.len().is_multiple_of(32).then(|| ("sarif", sarif::check(&report)));
     for (format, text) in [("json", found), ("json", json::predict(&report))].into_iter().chain(sarif) {
         assert_visible(format, &text);
         assert!(serde_json::from_str::<Value>(&text).is_ok(), "{format} is no JSON");

@@ -151,7 +151,8 @@ fn dated() -> Result<Value, Box<dyn Error>> {
         let names = vec![General::Dns(common_name.to_owned())];
         let mut plan = Plan::new(role, &format!("page {common_name}"), common_name, names);
         plan.authority_label = "page authority".to_owned();
-        plan.root().subject = Name::of("shop authority");
+        plan.root().subject = named("shop authority");
+        plan.leaf.subject = named(common_name);
         plan.leaf.validity = validity;
         plan.mint()
     };
@@ -179,6 +180,10 @@ fn dated() -> Result<Value, Box<dyn Error>> {
     let mut example = example("Until it expires", about, "good", None, files);
     example["at"] = json!(BEGINNING);
     Ok(example)
+}
+
+fn named(common_name: &str) -> Name {
+    Name(vec![("2.5.4.3", 0x0c, common_name.into())])
 }
 
 /// A certificate for the policy that the page begins with.
