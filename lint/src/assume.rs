@@ -145,7 +145,7 @@ fn image_tag(image: &str) -> Option<&str> {
 }
 
 /// The version that an image's tag starts with.
-fn image_version(image: &str) -> Option<Version> {
+pub(crate) fn image_version(image: &str) -> Option<Version> {
     Version::parse(image_tag(image)?)
 }
 

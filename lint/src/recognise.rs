@@ -15,8 +15,8 @@ const NOT_CONFIGURATION: &[&str] = &[
     "a", "adoc", "avi", "bz2", "c", "cc", "class", "cpp", "css", "csv", "db", "deb", "dll", "exe", "gif",
     "go", "gz", "h", "html", "ico", "jar", "java", "jpeg", "jpg", "js", "lock", "log", "md", "mjs", "mo",
     "mp4", "o", "otf", "pdf", "php", "pl", "pm", "png", "ps1", "py", "pyc", "rb", "rlib", "rpm", "rs", "rst",
-    "sh", "snap", "so", "sql", "svg", "tar", "tgz", "ts", "tsx", "ttf", "wasm", "webp", "woff", "woff2",
-    "xz", "zip", "zst",
+    "sarif", "sh", "snap", "so", "sql", "svg", "tar", "tgz", "ts", "tsx", "ttf", "wasm", "webp", "woff",
+    "woff2", "xz", "zip", "zst",
 ];
 
 /// Whether a file found in a folder is worth reading, by its name.

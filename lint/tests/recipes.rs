@@ -62,6 +62,19 @@ fn the_action_annotates_and_writes_sarif() {
     fs::remove_file(&sarif).unwrap();
     let (status, out) = act("fixtures/deployments/apisix-mtls", at, "");
     assert_eq!((status, out.as_str()), (0, ""));
+    // a log among the files is not read as one of them, nor when it is there from an earlier run
+    let folder = std::env::temp_dir().join(format!("mtls-lint-action-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    for entry in fs::read_dir(root().join("fixtures/deployments/apisix-mtls")).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+    }
+    let log = folder.join("mtls-lint.sarif");
+    for _ in 0..2 {
+        let (status, out) = act(folder.to_str().unwrap(), at, log.to_str().unwrap());
+        assert_eq!((status, out.as_str()), (0, ""));
+        assert!(fs::metadata(&log).unwrap().len() > 1000);
+    }
+    fs::remove_dir_all(&folder).unwrap();
     let (status, _) = act("fixtures/deployments/apisix-mtls $(exit) ;", at, "");
     assert_eq!(status, 2, "what is not there is named, and nothing is run");
 }

@@ -1,5 +1,5 @@
-//! The Gateway API as far as it speaks of TLS: Gateway, BackendTLSPolicy, ReferenceGrant (v1, and v1alpha3 and v1beta1
-//! where their shapes agree).
+//! The Gateway API as far as it speaks of TLS: Gateway, BackendTLSPolicy, ReferenceGrant (v1, and v1alpha2, v1alpha3 and
+//! v1beta1 before it).
 
 use super::kubernetes::{self, Metadata};
 use crate::source::{Located, Span};
@@ -81,7 +81,40 @@ pub struct BackendPolicy {
     pub hostname: Option<Located<String>>,
     /// The key `validation`; None: it is not there.
     pub validation: Option<Span>,
+    /// How its version calls them.
+    pub fields: &'static PolicyFields,
 }
+
+/// How a version of BackendTLSPolicy calls its fields.
+#[derive(Debug)]
+pub struct PolicyFields {
+    /// What is verified, and how.
+    pub validation: &'static str,
+    /// The CAs of its own.
+    pub authorities: &'static str,
+    /// The public CAs.
+    pub well_known: &'static str,
+    /// What the API server says of a policy that has neither.
+    pub neither: &'static str,
+    targets: &'static str,
+}
+
+const V1: PolicyFields = PolicyFields {
+    validation: "validation",
+    authorities: "caCertificateRefs",
+    well_known: "wellKnownCACertificates",
+    neither: "must specify either CACertificateRefs or WellKnownCACertificates",
+    targets: "targetRefs",
+};
+
+/// Gateway API v1.0.
+const V1ALPHA2: PolicyFields = PolicyFields {
+    validation: "tls",
+    authorities: "caCertRefs",
+    well_known: "wellKnownCACerts",
+    neither: "must specify either CACertRefs or WellKnownCACerts",
+    targets: "targetRef",
+};
 
 /// A reference to an object.
 #[derive(Debug)]
@@ -117,8 +150,8 @@ impl Fragment {
         };
         match kind {
             "Gateway" => self.gateways.push(gateway(object)),
-            // v1alpha2 had other fields
-            "BackendTLSPolicy" if version != "v1alpha2" => self.policies.push(policy(object)),
+            "BackendTLSPolicy" if version == "v1alpha2" => self.policies.push(policy(object, &V1ALPHA2)),
+            "BackendTLSPolicy" => self.policies.push(policy(object, &V1)),
             "ReferenceGrant" => self.grants.push(grant(object)),
             _ => {}
         }
@@ -166,22 +199,24 @@ fn validation(node: Node<'_>, port: Option<Located<u16>>) -> Option<Validation> 
     })
 }
 
-fn policy(object: Node<'_>) -> BackendPolicy {
+fn policy(object: Node<'_>, fields: &'static PolicyFields) -> BackendPolicy {
     let spec = object.get("spec");
-    let validation = spec.and_then(|spec| spec.get("validation"));
+    let validation = spec.and_then(|spec| spec.get(fields.validation));
     let text = |key: &str| {
         validation.and_then(|node| kubernetes::text(node, key)).filter(|text| !text.value.is_empty())
     };
     BackendPolicy {
         metadata: Metadata::read(object),
-        targets: spec.map(|spec| references(spec, "targetRefs")).unwrap_or_default(),
-        authorities: validation.map(|node| references(node, "caCertificateRefs")).unwrap_or_default(),
-        well_known: text("wellKnownCACertificates"),
+        targets: spec.map(|spec| references(spec, fields.targets)).unwrap_or_default(),
+        authorities: validation.map(|node| references(node, fields.authorities)).unwrap_or_default(),
+        well_known: text(fields.well_known),
         hostname: text("hostname"),
-        validation: spec.and_then(|spec| spec.key_span("validation")),
+        validation: spec.and_then(|spec| spec.key_span(fields.validation)),
+        fields,
     }
 }
 
+/// A list of references, or one.
 fn references(node: Node<'_>, key: &str) -> Vec<Reference> {
     let reference = |node: Node<'_>| {
         Some(Reference {
@@ -192,7 +227,8 @@ fn references(node: Node<'_>, key: &str) -> Vec<Reference> {
             section: kubernetes::text(node, "sectionName"),
         })
     };
-    node.get(key).into_iter().flat_map(Node::items).filter_map(reference).collect()
+    let Some(value) = node.get(key) else { return Vec::new() };
+    value.items().chain(Some(value)).filter_map(reference).collect()
 }
 
 fn grant(object: Node<'_>) -> Grant {

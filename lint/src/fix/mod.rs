@@ -77,6 +77,7 @@ const REMEDIES: &[(&str, Remedy)] = &[
     ("unused-allowance", allowance::remove_comment),
     ("unverified-server", nginx::verify_server),
     ("unwatched-discovery-file", envoy::watch_folder),
+    ("verify-depth-exceeded", nginx::deepen_for_peer),
 ];
 
 /// Rounds of edits, each of which may uncover the next mistake.

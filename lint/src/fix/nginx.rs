@@ -176,6 +176,23 @@ pub fn deepen(site: &Site<'_>) -> Option<Fix> {
     fix(format!("set the depth to {depth}"), [edit])
 }
 
+/// A depth that takes all that the peer sends: where it is set, or beside the trust that it goes with.
+pub fn deepen_for_peer(site: &Site<'_>) -> Option<Fix> {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    let sent = site.bytes(site.span).windows(BEGIN.len()).filter(|window| *window == BEGIN).count();
+    let depth = sent.checked_sub(1).filter(|intermediates| *intermediates > 0)?.to_string();
+    let span = site.label(1)?;
+    let edit = site.in_nginx(span, |path| {
+        let endings = ["ssl_verify_depth", "ssl_client_certificate", "ssl_trusted_certificate"];
+        let is_one = |directive: &Directive| endings.iter().any(|end| directive.name.value.ends_with(end));
+        let (given, block) = with_siblings(path, is_one)?;
+        let ending = endings.iter().find(|end| given.name.value.ends_with(**end))?;
+        let prefix = given.name.value.strip_suffix(ending)?;
+        edit::set(site.bytes(span), block, given, &format!("{prefix}ssl_verify_depth"), &depth)
+    })?;
+    fix(format!("set the depth to {depth}"), [edit])
+}
+
 /// The file of trust anchors of a program, if all its endpoints have the same one.
 fn only_authority(site: &Site<'_>, program: &Program, dialer: &Dialer) -> Option<String> {
     // which file is the right one shows in the certificate that the server presents

@@ -160,11 +160,9 @@ impl Machine {
                 None if index.beneath(&full).next().is_some() => Lookup::Found(Content::Folder),
                 None => missing_file(&full, "beneath --root", Vec::new()),
             },
+            // who may read a checkout says nothing of the machine where its files will lie
             Files::Loose => match index.file(&full) {
-                Some(id) => {
-                    mode = index.sources.file(id).and_then(|file| file.mode);
-                    source_content(index, id)
-                }
+                Some(id) => source_content(index, id),
                 None => Lookup::Unseen(format!("{} is not among the given paths", path.value)),
             },
             Files::Container(mounts) => {

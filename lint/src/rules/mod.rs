@@ -95,6 +95,7 @@ pub const RULES: &[Rule] = &[
     cert_manager::defaulted_usages::RULE,
     cert_manager::duplicate_secret_name::RULE,
     cert_manager::duration_too_short::RULE,
+    cert_manager::gated_name_constraints::RULE,
     cert_manager::invalid_alternative_name::RULE,
     cert_manager::invalid_certificate_duration::RULE,
     cert_manager::invalid_key_parameters::RULE,

@@ -82,6 +82,7 @@ pub fn csi_request(attributes: &[Pair], namespace: &str, namespace_written: bool
                 group: setting("issuer-group", "cert-manager.io"),
             },
             extra_keys: Vec::new(),
+            name_constraints: None,
             refusals: Vec::new(),
             span: place,
         },

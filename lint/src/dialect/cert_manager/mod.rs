@@ -76,6 +76,8 @@ pub struct Certificate {
     pub issuer: IssuerReference,
     /// Keys that the Secret has beside tls.crt, tls.key and ca.crt.
     pub extra_keys: Vec<&'static str>,
+    /// The key `nameConstraints`.
+    pub name_constraints: Option<Span>,
     /// What cert-manager's webhook refuses of it.
     pub refusals: Vec<Refusal>,
     /// The `spec`.
@@ -190,6 +192,7 @@ fn certificate(object: Node<'_>, version: Version) -> Certificate {
         rotates_key: rotates_key(spec, version),
         issuer: issuer_reference(spec),
         extra_keys: extra_keys(spec),
+        name_constraints: spec.key_span("nameConstraints"),
         refusals: Vec::new(),
         span: spec.span(),
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::tls::Handshake;
-use super::{Wire, trust_label, trusts_nobody};
+use super::{Wire, trusts_nobody, verifier_label};
 use crate::deployment::{
     ClientAuthMode, Program, ProgramKind, ServerContext, Stack, Trust, TrustLoader, UnfitCredential,
 };
@@ -176,7 +176,8 @@ impl Wire<'_, '_> {
     /// The server refuses the client's certificate.
     pub fn server_refuses(&self, context: &ServerContext, fault: &Fault, outcome: Outcome) -> Stop {
         let (_, server, _) = self.server;
-        let label = trust_label(&context.client_auth.trust, &context.client_auth.mode);
+        let auth = &context.client_auth;
+        let label = verifier_label(fault, &auth.trust, &auth.checks, &auth.mode);
         let mut end = End::new(outcome, Side::Server, Why::fault(fault, label))
             .logged(words::server_refuses(server, fault, outcome));
         end.client_sees =

@@ -14,10 +14,10 @@ use super::request::{self, Met};
 use super::shelf::Shelf;
 use super::{Outcome, Side, UnixSeconds, Why, apisix};
 use crate::deployment::{
-    ClientAuthMode, Connection, Dialer, Listener, Program, ProgramId, Request, Setting, Trust,
+    ClientAuthMode, Connection, Dialer, Listener, PathChecks, Program, ProgramId, Request, Setting, Trust,
 };
 use crate::finding::Label;
-use crate::stack::Anchors;
+use crate::stack::{Anchors, Fault, Mistake};
 
 /// A connection with both its programs.
 pub struct Wire<'s, 'd> {
@@ -135,6 +135,21 @@ impl<'s, 'd> Wire<'s, 'd> {
 
 fn trusts_nobody(anchors: &Anchors) -> bool {
     anchors.certificates.is_empty() && !anchors.system && anchors.unseen.is_empty()
+}
+
+/// What of the verifier's configuration a fault disagrees with.
+fn verifier_label<T>(
+    fault: &Fault,
+    trust: &[Trust],
+    checks: &PathChecks,
+    otherwise: &Setting<T>,
+) -> Option<Label> {
+    match &checks.depth {
+        Some(Setting::Given(depth)) if fault.mistake == Mistake::VerifyDepthExceeded => {
+            Some(Label { span: depth.span, message: format!("the depth is set here: {}", depth.value) })
+        }
+        _ => trust_label(trust, otherwise),
+    }
 }
 
 /// Where trust is configured, or where the check is switched on.

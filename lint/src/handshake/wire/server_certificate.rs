@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::tls::Handshake;
-use super::{Authenticated, trust_label, trusts_nobody};
+use super::{Authenticated, trusts_nobody, verifier_label};
 use crate::deployment::{ClientTls, NameCheck, ProgramKind, Stack};
 use crate::finding::Label;
 use crate::handshake::negotiate::{self, Party};
@@ -108,7 +108,7 @@ impl Handshake<'_, '_> {
     fn client_refusal(&self, shown: &Pair, judgement: &Judgement) -> Step<Option<Stop>> {
         let (tls, client) = (self.tls, self.us.program);
         if let Some(fault) = &judgement.fault {
-            let reason = Why::fault(fault, trust_label(&tls.trust, &tls.verify));
+            let reason = Why::fault(fault, verifier_label(fault, &tls.trust, &tls.checks, &tls.verify));
             let mut end = End::new(Outcome::HandshakeFails, Side::Client, reason);
             end.client_sees = words::client_refuses(client, fault);
             return Ok(Some(end.stop()));

@@ -119,10 +119,10 @@ fn backend(policy: &BackendPolicy, own: &kubernetes::Fragment, found: &mut Vec<R
     match (policy.authorities.first(), &policy.well_known) {
         (None, None) => {
             let message = format!("{name} verifies the backend and trusts nobody");
-            let places =
-                vec![(place, "neither caCertificateRefs nor wellKnownCACertificates is given".to_owned())];
-            let log = "must specify either CACertificateRefs or WellKnownCACertificates";
-            refuse(found, "backend-policy-without-trust", message, places, log);
+            let fields = policy.fields;
+            let neither = format!("neither {} nor {} is given", fields.authorities, fields.well_known);
+            let places = vec![(place, neither)];
+            refuse(found, "backend-policy-without-trust", message, places, fields.neither);
         }
         (Some(first), Some(system)) => {
             let message = format!("{name} names a CA of its own and the system's besides");
@@ -139,15 +139,15 @@ fn backend(policy: &BackendPolicy, own: &kubernetes::Fragment, found: &mut Vec<R
         None => {
             let message = format!("{name} does not say which name the backend's certificate must bear");
             let places = vec![(place, "has no hostname".to_owned())];
-            let log = "spec.validation.hostname: Required value";
-            refuse(found, "backend-policy-without-hostname", message, places, log);
+            let log = format!("spec.{}.hostname: Required value", policy.fields.validation);
+            refuse(found, "backend-policy-without-hostname", message, places, &log);
         }
         Some(host) if host.value.contains('*') || host.value.parse::<std::net::IpAddr>().is_ok() => {
             let message =
                 format!("{name} demands the name {}, and a precise host name is wanted", host.value);
             let places = vec![(host.span, "no pattern and no address".to_owned())];
-            let log = "spec.validation.hostname in body should match";
-            refuse(found, "backend-policy-without-hostname", message, places, log);
+            let log = format!("spec.{}.hostname in body should match", policy.fields.validation);
+            refuse(found, "backend-policy-without-hostname", message, places, &log);
         }
         Some(_) => {}
     }

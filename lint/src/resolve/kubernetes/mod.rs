@@ -9,11 +9,12 @@
 //! What is missing and what is unseen: a Secret, ConfigMap or issuer that no object of the sources makes is missing,
 //! unless something in the sources makes objects that are not among them (an operator's resource, a HelmRelease, a Job
 //! that names it) or its name is one that clusters make themselves; or it stands under another namespace and one of
-//! the two objects names none; or no object of its kind stands in that namespace among the sources, so that they are
-//! kept elsewhere (by hand, by another repository).
+//! the two objects names none; or no object of its kind (for a Secret: none with certificates) stands in that namespace
+//! among the sources, so that they are kept elsewhere (by hand, by another repository).
 
 mod cluster;
 mod environment;
+mod gates;
 mod gateways;
 mod ingress;
 mod issue;
@@ -166,6 +167,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     let mut refusals = std::mem::take(&mut own.refusals);
     refusals.extend(issued.certificates.iter_mut().flat_map(|certificate| certificate.refusals.drain(..)));
     refusals.extend(gateways::refusals(&own, &routes));
+    refusals.extend(gates::refusals(&issued.certificates, &own.workloads));
     let has_bundles = own
         .others
         .iter()
@@ -191,7 +193,8 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
                 let environment = environment::resolve(container, &identity, &stores);
                 let mut mounts =
                     mounts::resolve(workload, container, &identity, &environment, &stores, &mut planning);
-                mounts.extend(launch::image_files(container));
+                // an injector mounts what no manifest has
+                mounts.extend(launch::image_files(container).filter(|_| !is_injected(workload)));
                 let machine = first_machine + machines.len();
                 let several = workload.pod.containers.len() > 1 || init;
                 let title = identity.title(several.then_some(container));
@@ -229,6 +232,14 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         refusals,
     };
     Built { machines, launches, probes, planned, cluster, facts, incomplete }
+}
+
+/// Whether somebody else puts volumes and containers into the Pods: Vault's agent, a mesh.
+fn is_injected(workload: &Workload) -> bool {
+    let mut pairs = workload.pod_annotations.iter().chain(&workload.pod_labels);
+    pairs.any(|pair| {
+        pair.key.value.contains("inject") && !matches!(pair.value.value.as_str(), "false" | "disabled")
+    })
 }
 
 /// The replicas that have to be told apart: those of a StatefulSet whose Pods ask for their own name.

@@ -1,6 +1,6 @@
 //! Secrets and ConfigMaps by name: those in the sources, those that cert-manager will write, those that are missing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::deployment::{Content, Lookup, Missing};
 use crate::dialect::kubernetes::{ConfigMap, Datum, Fragment, Ingress, Secret};
@@ -39,6 +39,8 @@ struct Shelf {
     namespaces: HashMap<String, Vec<String>>,
     /// The names of a namespace.
     names: HashMap<String, Vec<String>>,
+    /// Namespaces with an object of certificates or keys, or one that a Certificate makes.
+    with_certificates: HashSet<String>,
 }
 
 /// How many names are compared with one that is missing.
@@ -175,7 +177,8 @@ impl Stores {
 
     /// A Secret; `written`: whether the namespace of whoever asks is written, not assumed.
     pub fn secret(&self, namespace: &str, name: &str, written: bool) -> Lookup<&Store> {
-        self.secrets.kept_in(namespace, self.secret_of_issuer(namespace, name, written))
+        let found = self.secret_of_issuer(namespace, name, written);
+        kept(self.secrets.with_certificates.contains(namespace), found)
     }
 
     /// A Secret that an issuer signs with, asked for before those of the Certificates stand beside it.
@@ -186,7 +189,7 @@ impl Stores {
     /// A ConfigMap.
     pub fn config_map(&self, namespace: &str, name: &str, written: bool) -> Lookup<&Store> {
         let found = self.look(&self.config_maps, "ConfigMap", "missing-config-map", namespace, name, written);
-        self.config_maps.kept_in(namespace, found)
+        kept(self.config_maps.names.contains_key(namespace), found)
     }
 
     /// A key of a Secret, as `k8s:NAMESPACE/SECRET/KEY` names it.
@@ -211,6 +214,7 @@ impl Stores {
 
     /// Puts down what a Certificate makes of a Secret; keys that the sources give bytes for stay.
     pub(super) fn plan(&mut self, namespace: &str, name: &str, planned: Lookup<Store>, written: bool) {
+        self.secrets.with_certificates.insert(namespace.to_owned());
         let planned = planned.map(|store| Store { namespace_written: written, ..store });
         let key = (namespace.to_owned(), name.to_owned());
         match (self.secrets.found.get_mut(&key), planned) {
@@ -305,17 +309,15 @@ impl Store {
 }
 
 impl Shelf {
-    /// What is missing, unless the sources hold none of that namespace at all: they are kept elsewhere then.
-    fn kept_in<'s>(&self, namespace: &str, found: Lookup<&'s Store>) -> Lookup<&'s Store> {
-        match found {
-            Lookup::Missing(missing) if missing.labels.is_empty() && !self.names.contains_key(namespace) => {
-                Lookup::Unseen(missing.message)
-            }
-            found => found,
-        }
-    }
-
     fn put(&mut self, namespace: &str, name: &str, store: Lookup<Store>) {
+        let of_certificates = match &store {
+            Lookup::Found(store) => store.entries.keys().any(|key| holds_certificates(key)),
+            // a Certificate that is not issued
+            Lookup::Missing(_) | Lookup::Unseen(_) => true,
+        };
+        if of_certificates {
+            self.with_certificates.insert(namespace.to_owned());
+        }
         let before = self.found.insert((namespace.to_owned(), name.to_owned()), store);
         if before.is_none() {
             self.names.entry(namespace.to_owned()).or_default().push(name.to_owned());
@@ -325,6 +327,20 @@ impl Shelf {
             namespaces.push(namespace.to_owned());
         }
     }
+}
+
+/// What is missing, unless such objects of that namespace are kept elsewhere: by hand, in another repository.
+fn kept(here: bool, found: Lookup<&Store>) -> Lookup<&Store> {
+    match found {
+        Lookup::Missing(missing) if missing.labels.is_empty() && !here => Lookup::Unseen(missing.message),
+        found => found,
+    }
+}
+
+/// Whether a key is called as files of certificates and keys are.
+fn holds_certificates(key: &str) -> bool {
+    let ending = key.rsplit_once('.').map_or("", |(_, ending)| ending);
+    matches!(ending, "crt" | "pem" | "cer" | "cert" | "key" | "p12" | "pfx" | "jks")
 }
 
 /// How many characters have to be put in, taken out or changed; more than 2 count as 3.

@@ -9,6 +9,7 @@ pub mod conflicting_subject;
 pub mod defaulted_usages;
 pub mod duplicate_secret_name;
 pub mod duration_too_short;
+pub mod gated_name_constraints;
 pub mod invalid_alternative_name;
 pub mod invalid_certificate_duration;
 pub mod invalid_key_parameters;

@@ -24,7 +24,6 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `isCa should be true when nameConstraints is set`
-    /// - `feature gate NameConstraints must be enabled`, where it is not
     ///
     /// ## Reference
     ///

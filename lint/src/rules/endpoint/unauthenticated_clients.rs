@@ -66,11 +66,22 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
             told.push(span);
             findings.push(RULE.finding(
-                format!("{} asks no client for a certificate", program.name),
+                format!("{} asks no client for a certificate", shown(program, context)),
                 help(program),
                 vec![Label { span, message: "no client certificate is asked for here".to_owned() }],
             ));
         }
+    }
+}
+
+/// The program; of the servers of an nginx the one that is meant, by its name.
+fn shown(program: &Program, context: &ServerContext) -> String {
+    let named = context.names.iter().find(|name| !name.value.is_empty() && name.value != "_");
+    match named {
+        Some(name) if program.kind == ProgramKind::Nginx && program.name.starts_with("nginx ") => {
+            format!("nginx {}", name.value)
+        }
+        _ => program.name.clone(),
     }
 }
 

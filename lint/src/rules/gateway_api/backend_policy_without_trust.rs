@@ -31,7 +31,7 @@ rule! {
     "backend-policy-without-trust", Error, check
 }
 
-const HELP: &str = "write caCertificateRefs with the ConfigMap of the CA, or wellKnownCACertificates: System for a public one";
+const HELP: &str = "write caCertificateRefs (caCertRefs in v1alpha2) with the ConfigMap of the CA, or wellKnownCACertificates: System (wellKnownCACerts) for a public one";
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     subject.refused_manifests(&RULE, HELP, findings);
