@@ -101,6 +101,13 @@ fn everything(markers: &Markers, paths: &[&str], command: &[&str]) -> String {
         look([&["check", "--at", AT, "--color", "always", "--format", format], paths].concat());
     }
     look([&["check", "--at", AT, "--diff"], paths].concat());
+    if command.is_empty() {
+        let folder = Folder::new("written");
+        let baseline = folder.0.join("known.yaml").to_string_lossy().into_owned();
+        look([&["check", "--at", AT, "--write-baseline", &baseline], paths].concat());
+        markers.assert_absent("the baseline", &fs::read_to_string(&baseline).unwrap_or_default());
+        look([&["check", "--at", AT, "--format", "json", "--baseline", &baseline], paths].concat());
+    }
     for format in ["human", "json", "mermaid", "svg"] {
         let tail: &[&str] = if command.is_empty() { &[] } else { &["--"] };
         look([&["predict", "--at", AT, "--format", format], paths, tail, command].concat());
@@ -473,4 +480,82 @@ fn passwords_on_command_lines() {
             everything(&markers, &[&server], &[&line.join(" ")]);
         }
     }
+}
+
+/// What stands in mtls-lint.yaml, a baseline or a policy by mistake is in no message about the mistake.
+#[test]
+fn configurations_baselines_and_policies() {
+    let mut markers = Markers::default();
+    let folder = Folder::new("configurations");
+    let (key, word) = (markers.key("EC PRIVATE KEY"), markers.plant("a password"));
+    let conf = folder.write(
+        "nginx.conf",
+        "events {}\nhttp { server { listen 8443 ssl; ssl_certificate a.pem; ssl_certificate_key a.key; } }\n",
+    );
+    let escaped = format!("\"{}\"", key.replace('\n', "\\n"));
+    let values = [
+        escaped.clone(),
+        format!("|\n{}", block(&key, 6)),
+        format!("[{escaped}]"),
+        format!("{{a: {escaped}}}"),
+        STANDARD.encode(&key),
+        format!("https://root:{word}@a.test/"),
+    ];
+    let mut texts = vec![
+        key.clone(),
+        block(&key, 2),
+        format!("{key}{key}"),
+        format!("password: {word}\n"),
+        format!("token: {word}\nrules: [\n"),
+        format!("rules: {{weak-key: error}}\nadmin_key: {{key: {word}}}\n"),
+        format!("ignore: [{{rule: weak-key, reason: why, password: {word}}}]\n"),
+        format!("version: 1\nfindings: [{{file: a, password: {word}}}]\n"),
+        format!("certificate: {{from: envoy, secret: {word}}}\n"),
+        format!("identities: {{a: {{dns: a.test, password: {word}}}}}\n"),
+    ];
+    for value in values {
+        for place in [
+            "rules:\n  weak-key: @\n",
+            "rules: @\n",
+            "ignore:\n  - rule: @\n    reason: why\n",
+            "ignore:\n  - rule: weak-key\n    expires: @\n",
+            "ignore:\n  - file: @\n    rule: x\n",
+            "assume:\n  nginx: @\n",
+            "assume: @\n",
+            "paths:\n  exclude: @\n  more: [\n",
+            "expires-within: @\n",
+            "deny: @\n",
+            "nobody-knows-it: @\n",
+            "version: @\n",
+            "version: 1\nfindings: @\n",
+            "version: 1\nfindings:\n  - message: @\n    file: a\n",
+            "version: 1\nfindings:\n  - {file: a, rule: b, fingerprint: c, count: x, message: y}\n  - file: @\n",
+            "certificate: @\n",
+            "certificate: {from: envoy}\nidentities: @\n",
+            "certificate: {from: envoy}\nidentities:\n  a: @\n",
+            "certificate: {from: envoy}\nidentities:\n  a:\n    spiffe: @\nrules: [{allow: a}]\n",
+            "certificate: {from: envoy}\nidentities: {a: {dns: a.test}}\nrules:\n  - allow: @\n",
+            "certificate: {from: envoy}\nmode: @\n",
+        ] {
+            texts.push(place.replace('@', &value));
+        }
+    }
+    let mut refused = 0;
+    for (number, text) in texts.iter().enumerate() {
+        let file = folder.write("planted.yaml", text);
+        for arguments in [
+            ["check", "--config", &file, &conf].as_slice(),
+            &["check", "--format", "json", "--config", &file, &conf],
+            &["predict", "--config", &file, &conf],
+            &["check", "--no-config", "--baseline", &file, &conf],
+            &["check", "--no-config", "--baseline", &file, "--diff", &conf],
+            &["decide", "--policy", &file],
+            &["check", "--no-config", &file],
+        ] {
+            let output = run(arguments);
+            markers.assert_absent(&format!("text {number}, {}\n{text}", arguments.join(" ")), &output);
+            refused += usize::from(output.contains("planted.yaml"));
+        }
+    }
+    assert!(refused > 2 * texts.len(), "{refused} messages of {} files", texts.len());
 }

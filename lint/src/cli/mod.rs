@@ -3,6 +3,7 @@
 mod baseline;
 mod config;
 mod decide;
+mod fault;
 mod fix;
 mod inspect;
 mod load;
@@ -184,6 +185,7 @@ const INCOMPLETE: u8 = 2;
 
 /// Runs the program.
 pub fn run() -> ExitCode {
+    fault::say_where_alone();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -67,7 +67,7 @@ fn bill(program: &str) -> Result<Value, String> {
         let hashes: Vec<Value> = checksum.map(|checksum| json!({"alg": "SHA-256", "content": checksum})).into_iter().collect();
         json!({
             "type": "library", "name": name, "version": version, "purl": format!("pkg:cargo/{name}@{version}"),
-            "licenses": [{"expression": package["license"]}], "hashes": hashes,
+            "licenses": [{"expression": text(&package["license"]).replace('/', " OR ")}], "hashes": hashes,
         })
     }).collect();
     Ok(json!({
