@@ -459,6 +459,9 @@ fn everything_can_be_done_by_keyboard() {
     browser.run("document.querySelector('#diagram [data-connection]').focus()", &[]);
     browser.keys(&ENTER.to_string());
     assert_eq!(focused(), "connection");
+    browser.keys(&ESCAPE.to_string());
+    assert_eq!(browser.run("return document.getElementById('connection').hidden", &[]), true);
+    assert_eq!(browser.run("return document.activeElement.dataset.connection", &[]), "0");
     // the field for text is no trap
     browser.run("document.querySelector('#editor textarea').focus()", &[]);
     browser.keys(&TAB.to_string());

@@ -157,10 +157,17 @@ function showConnection() {
 }
 
 function choose(index) {
-  state.chosen = index === state.chosen ? null : index;
+  const before = state.chosen;
+  const within = $("connection").contains(document.activeElement);
+  state.chosen = index === before ? null : index;
   showConnection();
   if (state.chosen !== null) $("connection").focus({ preventScroll: true });
+  else if (within) diagram.focus(before);
 }
+
+$("connection").addEventListener("keydown", (event) => {
+  if (event.key === "Escape") choose(null);
+});
 
 function openFile(file) {
   state.current = file;

@@ -21,6 +21,7 @@ class Helper {
   }
 
   begin() {
+    this.up = false;
     this.worker = new Worker(this.parts.script, { type: "module" });
     this.worker.addEventListener("message", ({ data }) => this.take(data));
     this.ready = new Promise((resolve, reject) => {
@@ -34,7 +35,11 @@ class Helper {
   }
 
   take(data) {
-    if (data.ready || data.failed) return this.loaded(data);
+    if (data.ready || data.failed) {
+      this.up = true;
+      this.since = performance.now();
+      return this.loaded(data);
+    }
     const { id, answer } = data;
     this.settle(id, answer);
     this.since = performance.now();
@@ -58,7 +63,8 @@ class Helper {
   /** The files have changed. */
   outdate() {
     const stale = [...this.open].filter(([, { kind }]) => PASSING.has(kind));
-    if (stale.length === 0 || performance.now() - this.since < PATIENCE) return;
+    // one that is still being loaded has nothing to be ended yet
+    if (!this.up || stale.length === 0 || performance.now() - this.since < PATIENCE) return;
     for (const [id] of stale) this.settle(id, undefined);
     this.renew();
   }
@@ -67,7 +73,6 @@ class Helper {
   renew() {
     this.worker.terminate();
     this.begin();
-    this.since = performance.now();
     for (const [id, { kind, question }] of this.open) this.worker.postMessage({ id, kind, ...question });
   }
 }

@@ -32,6 +32,9 @@ export function show(svg, connections, chosen, choose) {
   redraw(place, image);
 }
 
+/** Goes back to an arrow. */
+export const focus = (index) => $("diagram").querySelector(`[data-connection="${index}"]`)?.focus();
+
 /** Shows which arrow is chosen. */
 export function press(chosen) {
   for (const edge of $("diagram").querySelectorAll("[data-connection]")) {

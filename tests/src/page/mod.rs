@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::programs::target;
+use crate::trim::trim_keeping;
 use crate::wasm;
 
 use apart::{Apart, apart};
@@ -35,6 +36,9 @@ pub const GOAL: u64 = 900_000;
 const MODULE: &str = "mtls_demo_bg.wasm";
 const CONSTANTS: &str = "mtls_demo_bg.data";
 
+/// What wasm-bindgen reads: the descriptions of what is exported, and which features the module uses.
+const READ_BY_BINDGEN: [&str; 2] = ["__wasm_bindgen_unstable", "target_features"];
+
 /// Modules that page and package share: the linter for JavaScript, and its types.
 const LIBRARY: [&str; 2] = ["mtls-lint.js", "mtls-lint.d.ts"];
 
@@ -51,7 +55,8 @@ pub fn make() -> Result<Made, Box<dyn Error>> {
         module: page.join("site").join(MODULE),
     };
     let root = &root.canonicalize()?;
-    let compiled = wasm::compile(root, "mtls-demo", &[], &[])?;
+    let compiled = wasm::compile(root, "mtls-demo", &[], &["-C", "link-arg=--emit-relocs"])?;
+    let compiled = trim_keeping(&compiled, &READ_BY_BINDGEN)?;
     for folder in [&made.site, &made.package] {
         if folder.exists() {
             fs::remove_dir_all(folder)?;

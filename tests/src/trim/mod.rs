@@ -41,12 +41,29 @@ pub const CALLED: [&str; 8] = [
 
 /// Trims a module, linked with `--emit-relocs`, to these exports; an error if one of them is not there.
 pub fn trim(module: &[u8], exports: &[&str]) -> Result<Vec<u8>, String> {
-    let mut linked = Linked::read(module)?;
+    let linked = Linked::read(module)?;
     for name in exports {
         if !linked.exports.iter().any(|(export, _)| export == name) {
             return Err(format!("the module does not export {name}"));
         }
     }
+    trim_linked(module, linked, exports, &[])
+}
+
+/// The same, with all that it exports, and with custom sections that somebody reads afterwards.
+pub fn trim_keeping(module: &[u8], sections: &[&str]) -> Result<Vec<u8>, String> {
+    let linked = Linked::read(module)?;
+    let exports: Vec<String> = linked.exports.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let exports: Vec<&str> = exports.iter().map(String::as_str).collect();
+    trim_linked(module, linked, &exports, sections)
+}
+
+fn trim_linked(
+    module: &[u8],
+    mut linked: Linked<'_>,
+    exports: &[&str],
+    sections: &[&str],
+) -> Result<Vec<u8>, String> {
     doomed::cut(&mut linked)?;
     let reached = Reached::from(&linked, exports);
     let new: HashMap<usize, u32> = std::iter::zip(reached.order.iter().copied(), 0..).collect();
@@ -54,7 +71,7 @@ pub fn trim(module: &[u8], exports: &[&str]) -> Result<Vec<u8>, String> {
     let numbers =
         numbers.filter_map(|(old, same)| Some((u32::try_from(old).ok()?, *new.get(same)?))).collect();
     let mut trimmed = Module::new();
-    Trim { exports, linked, reached, numbers, module }
+    Trim { exports, sections, linked, reached, numbers, module }
         .parse_core_module(&mut trimmed, Parser::new(0), module)
         .map_err(|error| error.to_string())?;
     Ok(trimmed.finish())
@@ -65,6 +82,8 @@ const GAP: usize = 8;
 
 struct Trim<'m> {
     exports: &'m [&'m str],
+    /// Custom sections that stay.
+    sections: &'m [&'m str],
     linked: Linked<'m>,
     reached: Reached,
     /// New numbers by old ones.
@@ -227,11 +246,15 @@ impl Reencode for Trim<'_> {
 
     fn parse_custom_section(
         &mut self,
-        _: &mut Module,
-        _: CustomSectionReader<'_>,
+        module: &mut Module,
+        section: CustomSectionReader<'_>,
     ) -> Result<(), Error<String>> {
-        // names, relocations and producers: nothing that a host reads
-        Ok(())
+        // not names, relocations and producers: nothing that a host reads
+        if self.sections.contains(&section.name()) {
+            utils::parse_custom_section(self, module, section)
+        } else {
+            Ok(())
+        }
     }
 }
 
