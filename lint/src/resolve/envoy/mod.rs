@@ -3,9 +3,11 @@
 //! Whatever a static resource gets wrong stops Envoy altogether; what a discovery file gets wrong costs that
 //! listener, cluster or secret. Texts and behaviour observed with Envoy 1.40.0 unless a comment says otherwise.
 
+mod client;
 mod dialer;
 mod listener;
 mod refusal;
+mod routes;
 mod secret;
 
 use std::collections::BTreeMap;
