@@ -1,10 +1,13 @@
 //! Revocation lists (RFC 5280 section 5), as far as the stacks look at them.
 
+use std::sync::Arc;
+
 use mtls_identity::signature::{self, Verdict};
 
 use super::certificate::{Certificate, KeyUsage};
 use super::der::{self, Reader};
 use super::distinguished_name::Name;
+use super::openssl::error_text;
 use super::{Fault, Mistake};
 use crate::handshake::UnixSeconds;
 use crate::source::Span;
@@ -100,110 +103,87 @@ fn trim(mut serial: &[u8]) -> &[u8] {
 /// OpenSSL's and BoringSSL's check_revocation: every certificate of the path (or the end-entity certificate alone)
 /// needs a current list of its issuer. Faults in the order of the library.
 pub fn check(
-    path: &[std::sync::Arc<Certificate>],
+    path: &[Arc<Certificate>],
     lists: &[RevocationList],
     end_entity_only: bool,
     at: UnixSeconds,
 ) -> Vec<Fault> {
-    let mut faults = Vec::new();
     let last = if end_entity_only { 1 } else { path.len() };
+    let mut faults = Vec::new();
     for (depth, certificate) in path.iter().enumerate().take(last) {
-        // crypto/x509/x509_vfy.c get_crl_score: the best list of this issuer, a current one before others
-        let of_issuer = lists.iter().filter(|list| list.issuer.canonical == certificate.issuer.canonical);
         let issuer = path.get(depth + 1).unwrap_or(certificate);
-        let fits_key = |list: &&RevocationList| match (&list.authority_key_id, &issuer.subject_key_id) {
-            (Some(wanted), Some(has)) => wanted == has,
-            _ => true,
-        };
-        let current =
-            |list: &RevocationList| list.this_update <= at && list.next_update.is_none_or(|next| next >= at);
-        let candidates: Vec<&RevocationList> = of_issuer.filter(fits_key).collect();
-        let Some(list) = candidates.iter().find(|list| current(list)).or(candidates.first()) else {
-            faults.push(fault(
-                Mistake::UnusableRevocationList,
-                (3, "unable to get certificate CRL"),
+        faults.extend(revocation(certificate, issuer, lists, at).into_iter().map(|(number, message)| {
+            Fault {
+                mistake: if number == 23 {
+                    Mistake::RevokedCertificate
+                } else {
+                    Mistake::UnusableRevocationList
+                },
+                number: Some(number),
+                text: error_text(number).to_owned(),
                 depth,
-                certificate,
-                format!(
-                    "no revocation list of {} is given, but {} is checked against one",
-                    certificate.issuer.text, certificate.shown
-                ),
-            ));
-            continue;
-        };
-        if !issuer.may(KeyUsage::CRL_SIGN) && issuer.key_usage.is_some() {
-            faults.push(fault(
-                Mistake::UnusableRevocationList,
-                (35, "key usage does not include CRL signing"),
-                depth,
-                certificate,
-                format!(
-                    "the key usage of {} does not include cRLSign, but its revocation list is used",
-                    issuer.shown
-                ),
-            ));
-        }
-        if list.this_update > at {
-            faults.push(fault(
-                Mistake::UnusableRevocationList,
-                (11, "CRL is not yet valid"),
-                depth,
-                certificate,
-                format!(
-                    "the revocation list of {} is valid from {} on",
-                    list.issuer.text,
-                    crate::time::format_day(list.this_update)
-                ),
-            ));
-        } else if let Some(next) = list.next_update.filter(|next| *next < at) {
-            faults.push(fault(
-                Mistake::UnusableRevocationList,
-                (12, "CRL has expired"),
-                depth,
-                certificate,
-                format!(
-                    "the revocation list of {} was to be renewed by {}",
-                    list.issuer.text,
-                    crate::time::format_day(next)
-                ),
-            ));
-        }
-        let verdict = signature::verify(&issuer.key.spki, &list.algorithm, &list.tbs, &list.signature);
-        if !issuer.is_planned() && matches!(verdict, Verdict::Invalid(_) | Verdict::Malformed(_)) {
-            faults.push(fault(
-                Mistake::UnusableRevocationList,
-                (8, "CRL signature failure"),
-                depth,
-                certificate,
-                format!("the revocation list of {} was not signed by its key", issuer.shown),
-            ));
-        }
-        if list.lists(certificate) {
-            faults.push(fault(
-                Mistake::RevokedCertificate,
-                (23, "certificate revoked"),
-                depth,
-                certificate,
-                format!("{} is on the revocation list of {}", certificate.shown, list.issuer.text),
-            ));
-        }
+                message,
+                certificate: Some(Arc::clone(certificate)),
+            }
+        }));
     }
     faults
 }
 
-fn fault(
-    mistake: Mistake,
-    (number, text): (u32, &str),
-    depth: usize,
-    certificate: &std::sync::Arc<Certificate>,
-    message: String,
-) -> Fault {
-    Fault {
-        mistake,
-        number: Some(number),
-        text: text.to_owned(),
-        depth,
-        message,
-        certificate: Some(std::sync::Arc::clone(certificate)),
+/// What is wrong with one certificate and its list: the libraries' numbers with both halves.
+fn revocation(
+    certificate: &Certificate,
+    issuer: &Certificate,
+    lists: &[RevocationList],
+    at: UnixSeconds,
+) -> Vec<(u32, String)> {
+    let Some(list) = best(certificate, issuer, lists, at) else {
+        let message = format!(
+            "no revocation list of {} is given, but {} is checked against one",
+            certificate.issuer.text, certificate.shown
+        );
+        return vec![(3, message)];
+    };
+    let mut faults = Vec::new();
+    if !issuer.may(KeyUsage::CRL_SIGN) && issuer.key_usage.is_some() {
+        let message = format!(
+            "the key usage of {} does not include cRLSign, but its revocation list is used",
+            issuer.shown
+        );
+        faults.push((35, message));
     }
+    if list.this_update > at {
+        let day = crate::time::format_day(list.this_update);
+        faults.push((11, format!("the revocation list of {} is valid from {day} on", list.issuer.text)));
+    } else if let Some(next) = list.next_update.filter(|next| *next < at) {
+        let day = crate::time::format_day(next);
+        faults.push((12, format!("the revocation list of {} was to be renewed by {day}", list.issuer.text)));
+    }
+    let verdict = signature::verify(&issuer.key.spki, &list.algorithm, &list.tbs, &list.signature);
+    if !issuer.is_planned() && matches!(verdict, Verdict::Invalid(_) | Verdict::Malformed(_)) {
+        faults.push((8, format!("the revocation list of {} was not signed by its key", issuer.shown)));
+    }
+    if list.lists(certificate) {
+        let message = format!("{} is on the revocation list of {}", certificate.shown, list.issuer.text);
+        faults.push((23, message));
+    }
+    faults
+}
+
+/// crypto/x509/x509_vfy.c get_crl_score: the best list of this issuer, a current one before others.
+fn best<'l>(
+    certificate: &Certificate,
+    issuer: &Certificate,
+    lists: &'l [RevocationList],
+    at: UnixSeconds,
+) -> Option<&'l RevocationList> {
+    let of_issuer = lists.iter().filter(|list| list.issuer.canonical == certificate.issuer.canonical);
+    let fits_key = |list: &&RevocationList| match (&list.authority_key_id, &issuer.subject_key_id) {
+        (Some(wanted), Some(has)) => wanted == has,
+        _ => true,
+    };
+    let current =
+        |list: &RevocationList| list.this_update <= at && list.next_update.is_none_or(|next| next >= at);
+    let candidates: Vec<&RevocationList> = of_issuer.filter(fits_key).collect();
+    candidates.iter().find(|list| current(list)).or(candidates.first()).copied()
 }
