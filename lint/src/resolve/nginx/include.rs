@@ -142,11 +142,7 @@ impl<'g, 'n> Loader<'g, 'n> {
             for problem in &parsed.problems {
                 let place = format!(" in {path}:{}", problem.line);
                 self.refusals.push(syntax_refusal(problem, &place));
-                self.notes.incomplete.push(Incomplete {
-                    file: self.given.world.index.sources.path(problem.span.file).to_owned(),
-                    span: Some(problem.span),
-                    message: problem.message.clone(),
-                });
+                self.incomplete(problem.span, problem.message.clone());
             }
         }
         self.parsed.insert(path.to_owned(), parsed.directives.clone());
@@ -188,39 +184,58 @@ impl<'g, 'n> Loader<'g, 'n> {
                 labels: vec![Label { span: path.span, message: String::new() }],
                 log: None,
             });
-            return;
-        }
-        if stack.len() > MAX_DEPTH || self.files >= MAX_FILES || self.included >= MAX_INCLUDED {
+        } else if stack.len() > MAX_DEPTH || self.files >= MAX_FILES || self.included >= MAX_INCLUDED {
             if !std::mem::replace(&mut self.ended, true) {
-                self.notes.incomplete.push(Incomplete {
-                    file: self.given.world.index.sources.path(path.span.file).to_owned(),
-                    span: Some(path.span),
-                    message: format!(
+                self.incomplete(
+                    path.span,
+                    format!(
                         "more than {MAX_DEPTH} includes within each other, {MAX_FILES} included files or {MAX_INCLUDED} \
                          included directives are not read: this one and those that follow are left out"
                     ),
-                });
+                );
             }
-            return;
+        } else if full.contains(['*', '?', '[']) {
+            self.include_pattern(directive, path, &full, stack, into);
+        } else {
+            self.include_file(directive, path, full, stack, into);
         }
-        if full.contains(['*', '?', '[']) {
-            let Some(machine) = self.given.machine else { return into.push(directive) };
-            let mut globbed = machine.glob(&self.given.world.index, &full, "/");
-            if let (true, Some(moved)) = (globbed.paths.is_empty(), self.moved(&full)) {
-                globbed = machine.glob(&self.given.world.index, &moved, "/");
-            }
-            for found in &globbed.paths {
-                let located = Located::new(found.clone(), path.span);
-                if !stack.contains(found) {
-                    self.file(&located, found, stack, into);
-                }
-            }
-            // a pattern that matches nothing is fine; one whose files lie elsewhere stays, for the dialect to know
-            if globbed.unseen.is_some() {
-                into.push(directive);
-            }
-            return;
+    }
+
+    fn include_pattern(
+        &mut self,
+        directive: Directive,
+        path: &Located<String>,
+        full: &str,
+        stack: &mut Vec<String>,
+        into: &mut Vec<Directive>,
+    ) {
+        let Some(machine) = self.given.machine else { return into.push(directive) };
+        let mut globbed = machine.glob(&self.given.world.index, full, "/");
+        if let (true, Some(moved)) = (globbed.paths.is_empty(), self.moved(full)) {
+            globbed = machine.glob(&self.given.world.index, &moved, "/");
         }
+        for found in &globbed.paths {
+            let located = Located::new(found.clone(), path.span);
+            if !stack.contains(found)
+                && let Lookup::Found(Content::Bytes(text)) = self.given.read(&located, "/").content
+            {
+                self.text(&text, found, stack, into);
+            }
+        }
+        // a pattern that matches nothing is fine; one whose files lie elsewhere stays, for the dialect to know
+        if globbed.unseen.is_some() {
+            into.push(directive);
+        }
+    }
+
+    fn include_file(
+        &mut self,
+        directive: Directive,
+        path: &Located<String>,
+        full: String,
+        stack: &mut Vec<String>,
+        into: &mut Vec<Directive>,
+    ) {
         let mut content = self.given.read(path, &self.given.prefix).content;
         let mut found = full.clone();
         if let (Lookup::Unseen(_), Some(moved)) = (&content, self.moved(&full)) {
@@ -244,28 +259,26 @@ impl<'g, 'n> Loader<'g, 'n> {
                         "[emerg] open() \"{full}\" failed (2: No such file or directory){place}"
                     )),
                 });
-                self.notes.incomplete.push(Incomplete {
-                    file: self.given.world.index.sources.path(path.span.file).to_owned(),
-                    span: Some(path.span),
-                    message: format!(
+                self.incomplete(
+                    path.span,
+                    format!(
                         "the included file {} does not exist: write the path of one that does, or delete the line",
                         path.value
                     ),
-                });
+                );
             }
             Lookup::Unseen(_) => {
                 let name = full.rsplit('/').next().unwrap_or_default();
                 let stock = STOCK_FILES.contains(&name);
                 // beside the configuration it would stand among the given paths
                 if !stock && is_loose(self.given.machine) && !path.value.starts_with('/') {
-                    self.notes.incomplete.push(Incomplete {
-                        file: self.given.world.index.sources.path(path.span.file).to_owned(),
-                        span: Some(path.span),
-                        message: format!(
+                    self.incomplete(
+                        path.span,
+                        format!(
                             "the included file {} is not among the given paths: give it too, or correct the path",
                             path.value
                         ),
-                    });
+                    );
                 }
                 if !stock {
                     into.push(directive);
@@ -274,23 +287,17 @@ impl<'g, 'n> Loader<'g, 'n> {
         }
     }
 
+    /// What could not be read, and where that is written.
+    fn incomplete(&mut self, span: Span, message: String) {
+        let file = self.given.world.index.sources.path(span.file).to_owned();
+        self.notes.incomplete.push(Incomplete { file, span: Some(span), message });
+    }
+
     /// For loose files: `/etc/nginx/x` where the main configuration's folder stands for `/etc/nginx`.
     fn moved(&self, full: &str) -> Option<String> {
         let rest = full.strip_prefix("/etc/nginx/").filter(|_| is_loose(self.given.machine))?;
         (self.given.prefix != "/etc/nginx")
             .then(|| format!("{}/{rest}", self.given.prefix.trim_end_matches('/')))
-    }
-
-    fn file(
-        &mut self,
-        path: &Located<String>,
-        full: &str,
-        stack: &mut Vec<String>,
-        into: &mut Vec<Directive>,
-    ) {
-        if let Lookup::Found(Content::Bytes(text)) = self.given.read(path, "/").content {
-            self.text(&text, full, stack, into);
-        }
     }
 
     fn text(&mut self, text: &Text, full: &str, stack: &mut Vec<String>, into: &mut Vec<Directive>) {
