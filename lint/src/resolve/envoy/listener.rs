@@ -5,10 +5,10 @@ use super::secret::{self, Followed};
 use super::{Loader, bind, is_before, shown};
 use crate::deployment::{
     ClientAuth, ClientAuthMode, Listener, ListenerPurpose, ListenerTls, PathChecks, Program, Protocol,
-    Selection, ServerContext, Setting, Versions,
+    Refusal, Selection, ServerContext, Setting, Versions,
 };
 use crate::dialect::envoy::{
-    DownstreamTls, EnvoyConfig, EnvoyListener, FilterChain, NetworkFilterKind, TransportSocket,
+    CommonTls, DownstreamTls, EnvoyConfig, EnvoyListener, FilterChain, NetworkFilterKind, TransportSocket,
 };
 
 impl Loader<'_, '_, '_> {
@@ -122,38 +122,7 @@ impl Loader<'_, '_, '_> {
         let common = &tls.common;
         let mut followed = Followed::default();
         let credentials = self.credentials(config, common, &mut followed);
-        if common.certificates.is_empty()
-            && common.certificate_secrets.is_empty()
-            && common.certificate_provider.is_none()
-        {
-            followed.fatal.push(refuse(
-                "the filter chain speaks TLS and has no certificate".to_owned(),
-                common.span,
-                "write tls_certificates with certificate_chain and private_key".to_owned(),
-                Some("No TLS certificates found for server context".to_owned()),
-            ));
-        }
-        if let Some(empty) = common
-            .certificates
-            .iter()
-            .find(|one| one.certificate_chain.is_none() && one.private_key.is_none() && one.pkcs12.is_none())
-        {
-            followed.fatal.push(refuse(
-                "an entry of tls_certificates is empty".to_owned(),
-                empty.span,
-                "write certificate_chain and private_key".to_owned(),
-                Some("Server TlsCertificates must have a certificate specified".to_owned()),
-            ));
-        }
-        if let (Some(reference), false) = (common.certificate_secrets.first(), common.certificates.is_empty())
-        {
-            followed.fatal.push(refuse(
-                "certificates are given both as files and as secrets".to_owned(),
-                reference.span,
-                "keep either tls_certificates or tls_certificate_sds_secret_configs".to_owned(),
-                Some("SDS and non-SDS TLS certificates may not be mixed in server contexts".to_owned()),
-            ));
-        }
+        followed.fatal.extend(certificate_mistakes(common));
         let validation = self.validation(config, common, &mut followed);
         if let Some(effective) = &validation {
             secret::validation_mistakes(effective, &mut followed);
@@ -200,10 +169,47 @@ impl Loader<'_, '_, '_> {
     }
 }
 
+/// What Envoy refuses of the certificates of a server.
+fn certificate_mistakes(common: &CommonTls) -> Vec<Refusal> {
+    let mut mistakes = Vec::new();
+    if common.certificates.is_empty()
+        && common.certificate_secrets.is_empty()
+        && common.certificate_provider.is_none()
+    {
+        mistakes.push(refuse(
+            "the filter chain speaks TLS and has no certificate".to_owned(),
+            common.span,
+            "write tls_certificates with certificate_chain and private_key".to_owned(),
+            Some("No TLS certificates found for server context".to_owned()),
+        ));
+    }
+    if let Some(empty) = common
+        .certificates
+        .iter()
+        .find(|one| one.certificate_chain.is_none() && one.private_key.is_none() && one.pkcs12.is_none())
+    {
+        mistakes.push(refuse(
+            "an entry of tls_certificates is empty".to_owned(),
+            empty.span,
+            "write certificate_chain and private_key".to_owned(),
+            Some("Server TlsCertificates must have a certificate specified".to_owned()),
+        ));
+    }
+    if let (Some(reference), false) = (common.certificate_secrets.first(), common.certificates.is_empty()) {
+        mistakes.push(refuse(
+            "certificates are given both as files and as secrets".to_owned(),
+            reference.span,
+            "keep either tls_certificates or tls_certificate_sds_secret_configs".to_owned(),
+            Some("SDS and non-SDS TLS certificates may not be mixed in server contexts".to_owned()),
+        ));
+    }
+    mistakes
+}
+
 /// A listener and what stops Envoy if the listener is static.
 struct Read {
     listener: Listener,
-    fatal: Vec<crate::deployment::Refusal>,
+    fatal: Vec<Refusal>,
 }
 
 /// A chain without TLS that hands bytes on: TLS, if any, is between the client and the cluster.

@@ -219,39 +219,8 @@ fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &
     for chain in listener.chains() {
         const WRONG: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
         socket_mistakes(&chain.transport, WRONG, "DownstreamTlsContext", refusals);
-        let terminal = |filter: &&NetworkFilter| {
-            matches!(filter.kind, NetworkFilterKind::Http(_) | NetworkFilterKind::TcpProxy(_))
-        };
-        let before_last = chain.filters.len().saturating_sub(1);
-        if let Some(filter) = chain.filters.iter().take(before_last).find(terminal) {
-            refusals.push(refuse(
-                format!("{} ends a filter chain, and more filters follow it", filter.name.value),
-                filter.span,
-                "put it last".to_owned(),
-                Some(format!(
-                    "Error: terminal filter named {0} of type {0} must be the last filter in a network filter chain.",
-                    filter.name.value
-                )),
-            ));
-        }
-        for name in &chain.matches.server_names {
-            // a wildcard is a whole first label: *.example.com
-            let partial = name.value.strip_prefix("*.").unwrap_or(&name.value).contains('*');
-            if partial {
-                refusals.push(refuse(
-                    format!("{} has a wildcard elsewhere than in front of a dot", name.value),
-                    name.span,
-                    if name.value == "*" {
-                        "leave server_names out to match every name".to_owned()
-                    } else {
-                        "write *.example.com".to_owned()
-                    },
-                    Some(format!(
-                        "error adding listener '{shown}': partial wildcards are not supported in \"server_names\""
-                    )),
-                ));
-            }
-        }
+        misplaced_filter(chain, refusals);
+        partial_wildcards(chain, &shown, refusals);
         for filter in &chain.filters {
             if !filter.is_configured {
                 refusals.push(unconfigured(&filter.name));
@@ -265,6 +234,47 @@ fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &
             {
                 route_mistakes(routes, config, refusals);
             }
+        }
+    }
+}
+
+/// A filter that ends a chain before its end.
+fn misplaced_filter(chain: &FilterChain, refusals: &mut Vec<Refusal>) {
+    let terminal = |filter: &&NetworkFilter| {
+        matches!(filter.kind, NetworkFilterKind::Http(_) | NetworkFilterKind::TcpProxy(_))
+    };
+    let before_last = chain.filters.len().saturating_sub(1);
+    if let Some(filter) = chain.filters.iter().take(before_last).find(terminal) {
+        refusals.push(refuse(
+            format!("{} ends a filter chain, and more filters follow it", filter.name.value),
+            filter.span,
+            "put it last".to_owned(),
+            Some(format!(
+                "Error: terminal filter named {0} of type {0} must be the last filter in a network filter chain.",
+                filter.name.value
+            )),
+        ));
+    }
+}
+
+/// Wildcards that are no whole first label.
+fn partial_wildcards(chain: &FilterChain, listener: &str, refusals: &mut Vec<Refusal>) {
+    for name in &chain.matches.server_names {
+        // a wildcard is a whole first label: *.example.com
+        let partial = name.value.strip_prefix("*.").unwrap_or(&name.value).contains('*');
+        if partial {
+            refusals.push(refuse(
+                format!("{} has a wildcard elsewhere than in front of a dot", name.value),
+                name.span,
+                if name.value == "*" {
+                    "leave server_names out to match every name".to_owned()
+                } else {
+                    "write *.example.com".to_owned()
+                },
+                Some(format!(
+                    "error adding listener '{listener}': partial wildcards are not supported in \"server_names\""
+                )),
+            ));
         }
     }
 }
