@@ -67,7 +67,6 @@ const SWITCHES: &[&str] =
 
 /// Reads arguments and environment. A variable beside its flag is refused, as etcd's own flags have it.
 pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument)]) -> Etcdctl {
-    let mut given: Vec<(&'static str, Argument)> = Vec::new();
     let mut read = Etcdctl {
         span,
         endpoints: Vec::new(),
@@ -80,6 +79,35 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
         refusals: Vec::new(),
         unseen: Vec::new(),
     };
+    let mut given = flags(arguments, &mut read.refusals);
+    from_environment(environment, &mut given, &mut read);
+    for (name, value) in given {
+        let on = value.text.value != "false" && value.text.value != "0";
+        match name {
+            "endpoints" => read.endpoints = split(&value),
+            "cacert" => read.cacert = some(value),
+            "cert" => read.cert = some(value),
+            "key" => read.key = some(value),
+            "discovery-srv" => read.discovery_srv = some(value),
+            "insecure-skip-tls-verify" => read.skips_verification = on.then_some(value.text.span),
+            "insecure-transport" => read.secure_transport = !on,
+            _ => {}
+        }
+    }
+    if read.endpoints.is_empty() && read.discovery_srv.is_none() {
+        let text = Located::new("127.0.0.1:2379".to_owned(), span);
+        read.endpoints.push(Argument { text, unseen: None });
+    }
+    halves(&mut read);
+    read
+}
+
+/// A setting as it was given: its flag's name, and its value.
+type Given = (&'static str, Argument);
+
+/// The flags among the arguments.
+fn flags(arguments: &[Argument], refusals: &mut Vec<Refusal>) -> Vec<Given> {
+    let mut given: Vec<Given> = Vec::new();
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         let text = word.text.value.as_str();
@@ -98,7 +126,7 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
         if let Some(name) = VALUES.iter().find(|known| **known == name) {
             match attached.or_else(|| words.next().cloned()) {
                 Some(value) => given.push((name, value)),
-                None => read.refusals.push(refusal(
+                None => refusals.push(refusal(
                     format!("--{name} has no value"),
                     word.text.span,
                     &format!("write --{name}=VALUE"),
@@ -113,6 +141,11 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
             given.push((name, value));
         }
     }
+    given
+}
+
+/// Settings of the environment; one that a flag gives too is refused.
+fn from_environment(environment: &[(String, Argument)], given: &mut Vec<Given>, read: &mut Etcdctl) {
     for (name, value) in environment {
         let Some(flag) =
             name.strip_prefix("ETCDCTL_").map(|rest| rest.to_ascii_lowercase().replace('_', "-"))
@@ -140,25 +173,6 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
             given.push((known, value.clone()));
         }
     }
-    for (name, value) in given {
-        let on = value.text.value != "false" && value.text.value != "0";
-        match name {
-            "endpoints" => read.endpoints = split(&value),
-            "cacert" => read.cacert = some(value),
-            "cert" => read.cert = some(value),
-            "key" => read.key = some(value),
-            "discovery-srv" => read.discovery_srv = some(value),
-            "insecure-skip-tls-verify" => read.skips_verification = on.then_some(value.text.span),
-            "insecure-transport" => read.secure_transport = !on,
-            _ => {}
-        }
-    }
-    if read.endpoints.is_empty() && read.discovery_srv.is_none() {
-        let text = Located::new("127.0.0.1:2379".to_owned(), span);
-        read.endpoints.push(Argument { text, unseen: None });
-    }
-    halves(&mut read);
-    read
 }
 
 fn some(value: Argument) -> Option<Argument> {

@@ -99,27 +99,10 @@ impl Given {
                     }
                     continue;
                 }
-                let (message, advice) = if name == "ca-file" || name == "peer-ca-file" {
-                    let new = name.replace("ca-file", "trusted-ca-file");
-                    (
-                        format!("etcd {version} has no flag --{name} any more"),
-                        format!("write --{new} instead"),
-                    )
-                } else {
-                    let advice = format!("leave --{name} out, or correct its name");
-                    (format!("etcd {version} has no flag --{name}"), advice)
-                };
-                let log = format!("flag provided but not defined: -{name}");
-                return self.refuse(message, argument.span, &advice, Some(log));
+                return self.no_such_flag(argument, name, version);
             };
             if !setting.known_to(version) {
-                let message = format!(
-                    "etcd {version} has no flag --{name}; it came with {}",
-                    setting.since.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
-                );
-                let log = format!("flag provided but not defined: -{name}");
-                let advice = format!("leave --{name} out, or run a release that has it");
-                return self.refuse(message, argument.span, &advice, Some(log));
+                return self.later_flag(argument, name, setting, version);
             }
             let value = match (attached, setting.form) {
                 (Some(value), _) => value,
@@ -154,6 +137,32 @@ impl Given {
             self.from_flags.insert(setting.name, argument.span);
             self.values.insert(setting.name, Value::Text(value));
         }
+    }
+
+    fn no_such_flag(&mut self, argument: &Located<String>, name: &str, version: Version) {
+        let (message, advice) = if name == "ca-file" || name == "peer-ca-file" {
+            let new = name.replace("ca-file", "trusted-ca-file");
+            (format!("etcd {version} has no flag --{name} any more"), format!("write --{new} instead"))
+        } else {
+            let advice = format!("leave --{name} out, or correct its name");
+            (format!("etcd {version} has no flag --{name}"), advice)
+        };
+        let log = format!("flag provided but not defined: -{name}");
+        self.refuse(message, argument.span, &advice, Some(log));
+    }
+
+    fn later_flag(
+        &mut self,
+        argument: &Located<String>,
+        name: &str,
+        setting: &SettingName,
+        version: Version,
+    ) {
+        let since = setting.since.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        let message = format!("etcd {version} has no flag --{name}; it came with {since}");
+        let log = format!("flag provided but not defined: -{name}");
+        let advice = format!("leave --{name} out, or run a release that has it");
+        self.refuse(message, argument.span, &advice, Some(log));
     }
 
     /// Fills from the environment what no flag gave. Empty values count as unset; a flag for the same setting is refused.

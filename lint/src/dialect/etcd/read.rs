@@ -3,7 +3,7 @@
 use super::given::{Given, Variable, is_filled_in, part, refusal, split};
 use super::settings::in_release;
 use super::{EtcdConfig, Member, Security};
-use crate::deployment::{Refusal, Setting, Version};
+use crate::deployment::{Lookup, Refusal, Setting, Version};
 use crate::source::{Located, Span};
 use crate::syntax::url::Url;
 use crate::syntax::yaml::Node;
@@ -51,7 +51,7 @@ pub fn config_file(arguments: &[Located<String>], environment: &[Variable<'_>]) 
 pub fn read(start: &Start<'_>) -> EtcdConfig {
     let version = start.version;
     let mut given = Given::default();
-    let supplied: Vec<(Located<String>, crate::deployment::Lookup<Located<String>>)> = start
+    let supplied: Vec<(Located<String>, Lookup<Located<String>>)> = start
         .supplied
         .iter()
         .filter(|(name, _)| {
@@ -62,7 +62,7 @@ pub fn read(start: &Start<'_>) -> EtcdConfig {
         })
         .map(|(name, value)| {
             let located = |text: &str| Located::new(text.to_owned(), start.parent);
-            (located(name), crate::deployment::Lookup::Found(located(value)))
+            (located(name), Lookup::Found(located(value)))
         })
         .collect();
     let mut ends_early = false;
@@ -90,48 +90,21 @@ pub fn read(start: &Start<'_>) -> EtcdConfig {
 fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
     let version = start.version;
     let parent = start.file.as_ref().map_or(start.parent, |(_, root)| root.span());
-    let mut refusals = Vec::new();
-    let mut open = Vec::new();
-    let mut urls = |given: &Given, name: &'static str| -> Option<Setting<Vec<Located<Url>>>> {
-        let text = given.text(name)?;
-        let mut list = Vec::new();
-        for item in split(&text) {
-            if is_filled_in(&item.value) {
-                if name.starts_with("listen-") {
-                    open.push(format!("{name} is {}, which is filled in elsewhere", item.value));
-                }
-                continue;
-            }
-            match url(&item) {
-                Ok(url) => list.push(Located::new(url, item.span)),
-                Err((message, log)) => {
-                    refusals.push(refusal(format!("{name}: {message}"), item.span, URL_ADVICE, log));
-                }
-            }
-        }
-        Some(Setting::Given(Located::new(list, text.span)))
-    };
+    let mut urls = Urls { given: &given, refusals: Vec::new(), open: Vec::new() };
     let default_url = |text: &str| Setting::Default {
         value: Url::parse(text).map(|url| vec![Located::new(url, parent)]).unwrap_or_default(),
         parent,
     };
-    let listen_client_urls = urls(&given, "listen-client-urls");
-    let listen_client_http_urls = urls(&given, "listen-client-http-urls");
-    let listen_peer_urls = urls(&given, "listen-peer-urls");
-    let listen_metrics_urls = urls(&given, "listen-metrics-urls");
-    let advertise_client_urls = urls(&given, "advertise-client-urls");
-    let initial_advertise_peer_urls = urls(&given, "initial-advertise-peer-urls");
+    let listen_client_urls = urls.of("listen-client-urls");
+    let listen_client_http_urls = urls.of("listen-client-http-urls");
+    let listen_peer_urls = urls.of("listen-peer-urls");
+    let listen_metrics_urls = urls.of("listen-metrics-urls");
+    let advertise_client_urls = urls.of("advertise-client-urls");
+    let initial_advertise_peer_urls = urls.of("initial-advertise-peer-urls");
+    let Urls { mut refusals, mut open, .. } = urls;
     let plain = |list: Option<Setting<Vec<Located<Url>>>>| {
         list.map(|setting| setting.value().clone()).unwrap_or_default()
     };
-    let advertise_client_urls_supplied = given
-        .text("advertise-client-urls")
-        .filter(|_| {
-            start.file.is_none()
-                && start.supplied.iter().any(|(name, _)| *name == "ETCD_ADVERTISE_CLIENT_URLS")
-        })
-        .filter(|text| text.span == start.parent)
-        .map(|text| text.span);
     let listens_explicitly = listen_client_urls.is_some();
     if start.file.is_none()
         && advertise_client_urls.is_none()
@@ -190,7 +163,7 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
                 false => default_url("http://localhost:2379"),
             }
         }),
-        advertise_client_urls_supplied,
+        advertise_client_urls_supplied: supplied_advertisement(start, &given),
         initial_advertise_peer_urls,
         initial_cluster,
         discovery,
@@ -207,6 +180,44 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
     config.refusals.append(&mut refusals);
     config.unseen.append(&mut open);
     config
+}
+
+/// Where the image's start script filled in what is advertised to clients.
+fn supplied_advertisement(start: &Start<'_>, given: &Given) -> Option<Span> {
+    let supplied = start.supplied.iter().any(|(name, _)| *name == "ETCD_ADVERTISE_CLIENT_URLS");
+    let text = given.text("advertise-client-urls").filter(|_| start.file.is_none() && supplied)?;
+    (text.span == start.parent).then_some(text.span)
+}
+
+/// The settings that hold URLs.
+struct Urls<'g> {
+    given: &'g Given,
+    /// URLs that etcd does not take.
+    refusals: Vec<Refusal>,
+    /// Where to listen is filled in elsewhere.
+    open: Vec<String>,
+}
+
+impl Urls<'_> {
+    fn of(&mut self, name: &'static str) -> Option<Setting<Vec<Located<Url>>>> {
+        let text = self.given.text(name)?;
+        let mut list = Vec::new();
+        for item in split(&text) {
+            if is_filled_in(&item.value) {
+                if name.starts_with("listen-") {
+                    self.open.push(format!("{name} is {}, which is filled in elsewhere", item.value));
+                }
+                continue;
+            }
+            match url(&item) {
+                Ok(url) => list.push(Located::new(url, item.span)),
+                Err((message, log)) => {
+                    self.refusals.push(refusal(format!("{name}: {message}"), item.span, URL_ADVICE, log));
+                }
+            }
+        }
+        Some(Setting::Given(Located::new(list, text.span)))
+    }
 }
 
 fn security(given: &Given, peer: bool, version: Version, span: Span) -> Security {
