@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::deployment::{
     Content, Deployment, FileRef, Lookup, PlannedCertificate, PlannedIssuer, PlannedKey, Program, Trust,
 };
-use crate::handshake::UnixSeconds;
 use crate::inspect::inspect;
 use crate::report::{Files, Report};
 use crate::resolve::discover::{Form, form};
 use crate::source::{FileId, Sources, Span, Text};
 use crate::stack::certificate::{Certificate, usage_name};
 use crate::syntax::pem;
+use crate::time::UnixSeconds;
 
 /// What is loaded from one place, and by whom.
 struct Held {

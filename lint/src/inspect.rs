@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::handshake::UnixSeconds;
 use crate::render::visible::on_one_line;
 use crate::source::{Span, Text};
 use crate::stack::certificate::{Certificate, GeneralName, KeyUsage, usage_name};
@@ -15,6 +14,7 @@ use crate::stack::private_key::PrivateKey;
 use crate::stack::signatures::{Signatures, Signed};
 use crate::stack::{KeyType, boringssl, go, openssl};
 use crate::syntax::pem;
+use crate::time::UnixSeconds;
 use crate::time::{format, format_day};
 
 /// What files hold.

@@ -42,8 +42,8 @@ pub use report::Report;
 use allowance::Allowances;
 use assume::Assume;
 use config::Config;
-use handshake::UnixSeconds;
 use source::Sources;
+use time::UnixSeconds;
 
 /// What the user asked for.
 #[derive(Debug, Clone)]

@@ -3,7 +3,8 @@
 use ::time::format_description::well_known::Rfc3339;
 use ::time::{OffsetDateTime, UtcOffset};
 
-use crate::handshake::UnixSeconds;
+/// Seconds since 1970-01-01T00:00:00Z.
+pub type UnixSeconds = i64;
 
 /// Reads an RFC 3339 time.
 ///

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::{Config, Glob};
 use crate::deployment::Deployment;
 use crate::finding::{Finding, Suppressed, Suppressor};
-use crate::handshake::UnixSeconds;
 use crate::source::{FileId, Located, Sources, Span};
+use crate::time::UnixSeconds;
 use names::Resources;
 
 /// Every allowance of the sources and of the configuration.

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use mtls_lint::handshake::UnixSeconds;
 use mtls_lint::inspect::inspect;
 use mtls_lint::render::visible;
 use mtls_lint::source::{FileId, Text};
+use mtls_lint::time::UnixSeconds;
 
 use super::{FINE, FOUND, INCOMPLETE, note, now, print};
 

@@ -27,8 +27,8 @@ pub use glob::Glob;
 pub use schema::{schema, schema_text};
 
 use crate::finding::{Finding, Incomplete, Severity};
-use crate::handshake::UnixSeconds;
 use crate::source::{FileId, Located, Sources, Span};
+use crate::time::UnixSeconds;
 
 /// The name of the file.
 pub const FILE_NAME: &str = "mtls-lint.yaml";

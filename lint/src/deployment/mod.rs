@@ -9,6 +9,7 @@ mod credential;
 mod dialer;
 mod listener;
 mod lookup;
+mod manifests;
 mod planned;
 mod program;
 mod protocol;
@@ -19,7 +20,6 @@ mod version;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::resolve::kubernetes::Facts;
 pub use connection::{Connection, Request};
 pub use credential::{Content, Credential, FileRef};
 pub use dialer::{
@@ -29,6 +29,7 @@ pub use listener::{
     Bind, ClientAuth, ClientAuthMode, Gate, Listener, ListenerPurpose, ListenerTls, Selection, ServerContext,
 };
 pub use lookup::{Lookup, Missing};
+pub use manifests::{ControlPlane, ManifestFacts, NamedSecret, NginxIngress};
 pub use planned::{PlannedCertificate, PlannedIssuer, PlannedKey};
 pub use program::{Configuration, Program, ProgramKind, Refusal};
 pub use protocol::{Protocol, Protocols};
@@ -48,7 +49,7 @@ pub struct Deployment {
     /// A client endpoint meeting a server endpoint, or waiting for callers we do not know.
     pub connections: Vec<Connection>,
     /// What Kubernetes manifests say beyond programs.
-    pub manifests: Facts,
+    pub manifests: ManifestFacts,
 }
 
 /// Index into [`Deployment::programs`].

@@ -16,12 +16,10 @@ mod words;
 
 use crate::deployment::{Connection, Deployment, Dialer, Lookup, Program, ProgramId};
 use crate::finding::Label;
+pub use crate::time::UnixSeconds;
 use outcome::{End, Step, Stop, unknown};
 pub(crate) use shelf::Shelf;
 use wire::{Authenticated, Wire};
-
-/// Seconds since 1970-01-01T00:00:00Z.
-pub type UnixSeconds = i64;
 
 /// The predicted end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::outcome::{Step, unknown};
 use super::shelf::{Lists, Loaded, Shelf};
 use crate::deployment::{NameCheck, PathChecks, Program, ProgramKind, Stack, Version};
-use crate::handshake::UnixSeconds;
 use crate::stack::signatures::{Knowledge, decide};
 use crate::stack::{
     Anchors, Certificate, Fault, KeyUsage, Mistake, Purpose, Question, boringssl, go, openssl, say,
 };
+use crate::time::UnixSeconds;
 
 /// What is judged, by whom.
 #[derive(Debug, Clone, Copy)]

@@ -9,8 +9,8 @@ use super::der::{self, Reader};
 use super::distinguished_name::Name;
 use super::openssl::error_text;
 use super::{Fault, Mistake};
-use crate::handshake::UnixSeconds;
 use crate::source::Span;
+use crate::time::UnixSeconds;
 
 /// A certificate revocation list.
 #[derive(Debug, Clone)]

@@ -26,7 +26,7 @@ pub use certificate::{Certificate, KeyType, KeyUsage, Purpose};
 pub use mistake::Mistake;
 pub use signatures::Knowledge;
 
-use crate::handshake::UnixSeconds;
+use crate::time::UnixSeconds;
 
 /// The anchors that a verifier was given, in the order in which it loaded them.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +81,7 @@ impl Eq for Certificate {}
 /// Faults that all stacks tell in the same way.
 pub(crate) mod say {
     use super::{Certificate, Purpose};
-    use crate::handshake::UnixSeconds;
+    use crate::time::UnixSeconds;
     use crate::time::format_day;
 
     /// Which certificate of a path this is.

@@ -3,53 +3,15 @@
 use super::cluster::Cluster;
 use super::stores::{Store, Stores};
 use crate::deployment::{
-    FileRef, ListenerPurpose, Lookup, Missing, Program, ProgramId, ProgramKind, Trust, TrustLoader, Versions,
+    ControlPlane, FileRef, ListenerPurpose, Lookup, Missing, NamedSecret, NginxIngress, Program, ProgramId,
+    ProgramKind, Trust, TrustLoader, Versions,
 };
 use crate::dialect::apisix::ingress::GatewayProxy;
 use crate::dialect::ingress_nginx::{Settings, split_name};
 use crate::dialect::kubernetes::Ingress;
 use crate::finding::Label;
-use crate::source::{Located, Span};
+use crate::source::Located;
 use crate::syntax::url::Url;
-
-/// An Ingress that ingress-nginx serves.
-#[derive(Debug, Clone)]
-pub struct NginxIngress {
-    /// What its annotations ask for.
-    pub settings: Settings,
-    /// The nginx within, and its OpenSSL.
-    pub versions: Versions,
-    /// The Secret of `auth-tls-secret`, where it is named as it should be.
-    pub client_secret: Option<Lookup<NamedSecret>>,
-    /// The Secret of `proxy-ssl-secret`, likewise.
-    pub server_secret: Option<Lookup<NamedSecret>>,
-}
-
-/// A Secret that an annotation names.
-#[derive(Debug, Clone)]
-pub struct NamedSecret {
-    /// `Secret edge/clients-ca`.
-    pub title: String,
-    /// Where it (or the Certificate that fills it) is named.
-    pub span: Span,
-    /// `ca.crt`, as nginx loads it.
-    pub authority: FileRef,
-    /// It has `tls.crt` and `tls.key`.
-    pub has_pair: bool,
-}
-
-/// An address to which an ingress controller of APISIX sends configuration.
-#[derive(Debug, Clone)]
-pub struct ControlPlane {
-    /// `GatewayProxy edge/apisix`.
-    pub name: String,
-    /// The URL.
-    pub endpoint: Located<String>,
-    /// `tlsVerify`.
-    pub verify: Option<Located<bool>>,
-    /// The Admin API at which it leads.
-    pub listener: Lookup<(ProgramId, usize)>,
-}
 
 /// Follows the addresses of GatewayProxies.
 pub fn control_planes(

@@ -21,19 +21,21 @@ mod issue;
 mod launch;
 mod mounts;
 mod probe;
+mod secrets;
 mod stores;
 
 use crate::assume::Assume;
-use crate::deployment::{Missing, PlannedCertificate, Program, Refusal, Version};
+use crate::deployment::{ManifestFacts, NginxIngress, PlannedCertificate, Program, Version};
 use crate::dialect::{cert_manager, gateway_api, kubernetes};
 use crate::finding::Incomplete;
 use crate::resolve::Launch;
 use crate::resolve::machine::{Files, Machine};
-use crate::source::{Sources, Span, Text};
+use crate::source::Sources;
 use crate::syntax::yaml::Node;
 
 pub use cluster::{Backend, Cluster, PodInstance, Route};
-pub use ingress::{ControlPlane, NamedSecret, NginxIngress, control_planes};
+pub use ingress::control_planes;
+pub use secrets::names_a_password;
 pub use stores::{Store, Stores};
 
 use kubernetes::{Container, Workload};
@@ -66,71 +68,6 @@ impl Manifests {
     }
 }
 
-/// What manifests say beyond programs, for the rules of Kubernetes and cert-manager.
-#[derive(Debug, Clone, Default)]
-pub struct Facts {
-    /// Pods and what makes Pods.
-    pub workloads: Vec<Workload>,
-    /// Ingresses.
-    pub ingresses: Vec<kubernetes::Ingress>,
-    /// Those that ingress-nginx serves, with the Secrets that their annotations name.
-    pub nginx_ingresses: Vec<NginxIngress>,
-    /// Certificates; the first of [`Built::planned`] are theirs, in the same order.
-    pub certificates: Vec<cert_manager::Certificate>,
-    /// Issuers and ClusterIssuers.
-    pub issuers: Vec<cert_manager::Issuer>,
-    /// Where ingress controllers of APISIX send configuration.
-    pub control_planes: Vec<ControlPlane>,
-    /// References of an ingress controller's objects that lead nowhere: what names them comes first among the labels.
-    pub missing: Vec<Missing>,
-    /// Values that no output may show: those of Secrets, private keys, passwords in environments.
-    pub secrets: Vec<Span>,
-    /// Secrets as they are written.
-    pub stored: Vec<kubernetes::Secret>,
-    /// ConfigMaps as they are written.
-    pub config_maps: Vec<kubernetes::ConfigMap>,
-    /// trust-manager distributes trust: a Bundle is among the objects.
-    pub has_bundles: bool,
-    /// Objects of API versions that are no longer served.
-    pub retired: Vec<kubernetes::Retired>,
-    /// What the API server, a webhook or a controller refuses of the objects.
-    pub refusals: Vec<Refusal>,
-}
-
-impl Facts {
-    /// Finds the places whose text must not be shown.
-    fn secret_places(own: &kubernetes::Fragment) -> Vec<Span> {
-        let data = own.secrets.iter().flat_map(|secret| &secret.data);
-        // certificates are public, whatever they lie in
-        let hidden = data.filter(|datum| !matches!(datum.key.value.as_str(), "tls.crt" | "ca.crt"));
-        let hidden = hidden.filter_map(|datum| datum.value.as_ref().ok()).map(Text::full_span);
-        let containers = own.workloads.iter().flat_map(|workload| workload.pod.all());
-        let variables = containers.flat_map(|(container, _)| &container.env);
-        let passwords = variables.filter_map(|variable| match &variable.value {
-            kubernetes::EnvironmentValue::Text(text)
-                if names_a_password(&variable.name.value)
-                    // ETCDCTL_USER=root:word
-                    || (variable.name.value.ends_with("_USER") && text.value.contains(':')) =>
-            {
-                Some(text.span)
-            }
-            _ => None,
-        });
-        let keys = own.config_maps.iter().flat_map(|map| &map.data).filter(|datum| datum.holds_private_key());
-        let keys = keys.filter_map(|datum| datum.value.as_ref().ok()).map(Text::full_span);
-        hidden.chain(passwords).chain(keys).chain(own.hidden.iter().copied()).collect()
-    }
-}
-
-/// Whether a variable of this name holds a password, token or key (and not the path of one).
-pub fn names_a_password(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    let path = ["_FILE", "_PATH", "_DIR"].iter().any(|ending| name.ends_with(ending));
-    let words = ["PASSWORD", "PASSWD", "TOKEN", "SECRET", "API_KEY", "APIKEY", "ADMIN_KEY", "PRIVATE_KEY"];
-    // etcd's cluster token only tells clusters apart
-    !path && name != "ETCD_INITIAL_CLUSTER_TOKEN" && words.iter().any(|word| name.contains(word))
-}
-
 /// What the manifests come to.
 #[derive(Debug)]
 pub struct Built {
@@ -147,7 +84,7 @@ pub struct Built {
     /// Names and ports of the cluster, and its Secrets and ConfigMaps.
     pub cluster: Cluster,
     /// What the rules of Kubernetes and cert-manager look at.
-    pub facts: Facts,
+    pub facts: ManifestFacts,
     /// Values that could not be understood.
     pub incomplete: Vec<Incomplete>,
 }
@@ -163,7 +100,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
             message: problem.message,
         })
         .collect();
-    let secrets = Facts::secret_places(&own);
+    let secrets = secrets::places(&own);
     let mut refusals = std::mem::take(&mut own.refusals);
     refusals.extend(issued.certificates.iter_mut().flat_map(|certificate| certificate.refusals.drain(..)));
     refusals.extend(gateways::refusals(&own, &routes));
@@ -216,7 +153,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     let planned = planning.finish();
     let nginx_ingresses = ingress::nginx(&ingresses, &stores, &assume.nginx(None));
     let cluster = Cluster::new(domain, own.services, pods, stores);
-    let facts = Facts {
+    let facts = ManifestFacts {
         workloads: own.workloads,
         ingresses,
         control_planes: Vec::new(),

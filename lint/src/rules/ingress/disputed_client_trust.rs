@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::deployment::NginxIngress;
 use crate::finding::{Finding, Label};
-use crate::resolve::kubernetes::NginxIngress;
 use crate::rules::{Subject, rule};
 
 rule! {

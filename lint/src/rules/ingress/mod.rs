@@ -8,7 +8,7 @@ pub mod secret_without_trust_bundle;
 pub mod unqualified_secret_name;
 
 use super::Subject;
-use crate::resolve::kubernetes::NginxIngress;
+use crate::deployment::NginxIngress;
 
 /// Every Ingress of ingress-nginx.
 fn all<'a>(subject: &Subject<'a>) -> impl Iterator<Item = &'a NginxIngress> {

@@ -1,6 +1,6 @@
 use crate::deployment::Lookup;
+use crate::deployment::NamedSecret;
 use crate::finding::{Finding, Label};
-use crate::resolve::kubernetes::NamedSecret;
 use crate::rules::{Subject, rule};
 
 rule! {

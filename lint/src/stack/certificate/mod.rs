@@ -16,8 +16,8 @@ use mtls_identity::signature::SignatureAlgorithm;
 
 use super::distinguished_name::Name;
 use crate::deployment::PlannedId;
-use crate::handshake::UnixSeconds;
 use crate::source::Span;
+use crate::time::UnixSeconds;
 pub use key::{KeyType, PublicKey, bit_length};
 pub use name::{GeneralName, NameConstraints, address, octets};
 pub use read::NoCertificate;

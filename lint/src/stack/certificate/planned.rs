@@ -7,8 +7,8 @@ use super::{
     AuthorityKeyId, BasicConstraints, Certificate, GeneralName, KeyType, KeyUsage, Origin, PublicKey, Signer,
 };
 use crate::deployment::{PlannedCertificate, PlannedId, PlannedKey};
-use crate::handshake::UnixSeconds;
 use crate::stack::distinguished_name::Name;
+use crate::time::UnixSeconds;
 
 impl Certificate {
     /// A certificate that will be issued: valid at any time, signed by whoever signs it.

@@ -1,0 +1,76 @@
+//! What Kubernetes manifests say beyond programs, references followed.
+
+use super::{FileRef, Lookup, Missing, ProgramId, Refusal, Versions};
+use crate::dialect::ingress_nginx::Settings;
+use crate::dialect::{cert_manager, kubernetes};
+use crate::source::{Located, Span};
+
+/// What manifests say beyond programs, for the rules of Kubernetes and cert-manager.
+#[derive(Debug, Clone, Default)]
+pub struct ManifestFacts {
+    /// Pods and what makes Pods.
+    pub workloads: Vec<kubernetes::Workload>,
+    /// Ingresses.
+    pub ingresses: Vec<kubernetes::Ingress>,
+    /// Those that ingress-nginx serves, with the Secrets that their annotations name.
+    pub nginx_ingresses: Vec<NginxIngress>,
+    /// Certificates; the first of [`Deployment::planned`](super::Deployment::planned) are theirs, in the same order.
+    pub certificates: Vec<cert_manager::Certificate>,
+    /// Issuers and ClusterIssuers.
+    pub issuers: Vec<cert_manager::Issuer>,
+    /// Where ingress controllers of APISIX send configuration.
+    pub control_planes: Vec<ControlPlane>,
+    /// References of an ingress controller's objects that lead nowhere: what names them comes first among the labels.
+    pub missing: Vec<Missing>,
+    /// Values that no output may show: those of Secrets, private keys, passwords in environments.
+    pub secrets: Vec<Span>,
+    /// Secrets as they are written.
+    pub stored: Vec<kubernetes::Secret>,
+    /// ConfigMaps as they are written.
+    pub config_maps: Vec<kubernetes::ConfigMap>,
+    /// trust-manager distributes trust: a Bundle is among the objects.
+    pub has_bundles: bool,
+    /// Objects of API versions that are no longer served.
+    pub retired: Vec<kubernetes::Retired>,
+    /// What the API server, a webhook or a controller refuses of the objects.
+    pub refusals: Vec<Refusal>,
+}
+
+/// An Ingress that ingress-nginx serves.
+#[derive(Debug, Clone)]
+pub struct NginxIngress {
+    /// What its annotations ask for.
+    pub settings: Settings,
+    /// The nginx within, and its OpenSSL.
+    pub versions: Versions,
+    /// The Secret of `auth-tls-secret`, where it is named as it should be.
+    pub client_secret: Option<Lookup<NamedSecret>>,
+    /// The Secret of `proxy-ssl-secret`, likewise.
+    pub server_secret: Option<Lookup<NamedSecret>>,
+}
+
+/// A Secret that an annotation names.
+#[derive(Debug, Clone)]
+pub struct NamedSecret {
+    /// `Secret edge/clients-ca`.
+    pub title: String,
+    /// Where it (or the Certificate that fills it) is named.
+    pub span: Span,
+    /// `ca.crt`, as nginx loads it.
+    pub authority: FileRef,
+    /// It has `tls.crt` and `tls.key`.
+    pub has_pair: bool,
+}
+
+/// An address to which an ingress controller of APISIX sends configuration.
+#[derive(Debug, Clone)]
+pub struct ControlPlane {
+    /// `GatewayProxy edge/apisix`.
+    pub name: String,
+    /// The URL.
+    pub endpoint: Located<String>,
+    /// `tlsVerify`.
+    pub verify: Option<Located<bool>>,
+    /// The Admin API at which it leads.
+    pub listener: Lookup<(ProgramId, usize)>,
+}
