@@ -299,7 +299,19 @@ impl<'a> Switchboard<'a> {
             Lookup::Unseen(why) => return Lookup::Unseen(why),
         };
         // one connection for a name, whatever number of addresses it has: the first that answers
-        if let Some(found) = places.iter().find_map(|place| self.listener_at(*place)) {
+        let answers = |place: &Place| self.listener_at(*place).map(|found| (*place, found));
+        if let Some((place, found)) = places.iter().find_map(answers) {
+            // a program that listens on every address seldom dials itself: the address is rather another machine's
+            if self.programs.get(found.0).is_some_and(|program| std::ptr::eq(program, from))
+                && place.address.is_some_and(|address| !address.is_loopback())
+                && !self.is_bound_to(found, place)
+            {
+                return Lookup::Unseen(format!(
+                    "whether {} is an address of {} itself is not seen",
+                    bracketed(host),
+                    from.name
+                ));
+            }
             return Lookup::Found(found);
         }
         self.nobody_listens(from, target, host, port, &places)
@@ -322,6 +334,13 @@ impl<'a> Switchboard<'a> {
             }
         }
         best.map(|(found, _)| found)
+    }
+
+    /// Whether a listener is bound to the very address.
+    fn is_bound_to(&self, (program, index): (ProgramId, usize), place: Place) -> bool {
+        let listener = self.programs.get(program).and_then(|program| program.listeners.get(index));
+        let mut binds = listener.into_iter().flat_map(|listener| &listener.binds);
+        binds.any(|bind| bind.port == place.port && bind.address == place.address)
     }
 
     fn nobody_listens(

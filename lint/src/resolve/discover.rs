@@ -13,7 +13,7 @@ use crate::dialect::apisix::values::Values;
 use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
 use crate::dialect::{envoy, etcd, kubernetes, nginx};
 use crate::finding::Incomplete;
-use crate::source::{FileContent, FileId, Sources, Text, as_text};
+use crate::source::{FileContent, FileId, Sources, Span, Text, as_text};
 use crate::syntax::yaml::Node;
 use crate::syntax::{pem, yaml};
 
@@ -42,7 +42,15 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
         match form(&file.path, bytes) {
             Form::Yaml => yaml_file(&mut found, notes, sources, id, &text, assume),
             Form::Environment => found.launch(ProgramKind::Etcd, sources, id, &text),
-            Form::Nginx => found.launch(ProgramKind::Nginx, sources, id, &text),
+            Form::Nginx => match template_mark(&text).filter(|_| !sources.root) {
+                Some(span) => notes.incomplete.push(Incomplete {
+                    file: file.path.clone(),
+                    span: Some(span),
+                    message: "this is a template, which nginx never reads; give what it is rendered to"
+                        .to_owned(),
+                }),
+                None => found.launch(ProgramKind::Nginx, sources, id, &text),
+            },
             Form::Empty => incomplete(notes, sources, &text, "the file is empty; remove it or fill it in"),
             Form::NotText(at) => {
                 let span = text.span(at..at + 1);
@@ -200,6 +208,15 @@ impl Discovered {
     }
 }
 
+/// Where a text that nginx could not parse has the mark of a template: of Jinja, Go or ERB.
+fn template_mark(text: &Text) -> Option<Span> {
+    let bytes = text.bytes();
+    let marks: [&[u8]; 3] = [b"{{", b"{%", b"<%"];
+    let at = bytes.windows(2).position(|pair| marks.contains(&pair))?;
+    let refused = !crate::syntax::nginx::parse(text).problems.is_empty();
+    refused.then(|| text.span(at..at + 2))
+}
+
 /// Whether an nginx configuration can stand by itself: what it includes then is no configuration of its own.
 fn is_whole(text: &Text) -> bool {
     let parsed = crate::syntax::nginx::parse(text);
@@ -243,6 +260,17 @@ fn incomplete(notes: &mut Notes, sources: &Sources, text: &Text, message: &str) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_template_of_a_configuration_is_told_once_and_accuses_nobody() {
+        let template = "events {}\nhttp { server { listen {{ port }} ssl; {% if x %} ssl_verify_client on; {% endif %} } }\n";
+        let lua = "events {}\nhttp { init_by_lua_block { local x = {{1}} } }\n";
+        for (text, expected) in [(template, Some(33..35)), (lua, None)] {
+            let text = Text::whole(FileId(0), std::sync::Arc::new(text.as_bytes().to_vec()));
+            let mark = template_mark(&text).map(|span| span.start..span.end);
+            assert_eq!(mark, expected);
+        }
+    }
 
     #[test]
     fn a_comment_in_latin_1_stops_no_reader_of_bytes() {

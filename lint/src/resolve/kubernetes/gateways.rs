@@ -209,7 +209,8 @@ fn kind(reference: &Reference, fit: &[&str], default: &str, name: &str, found: &
         );
         let places = vec![(place(&reference.kind), "holds no certificate for a Gateway".to_owned())];
         refuse(found, "unsupported-certificate-reference", message, places, "InvalidKind");
-    } else if matches!(group, "v1" | "core" | "core/v1") && matches!(kind, "Secret" | "ConfigMap") {
+    // Kong takes core for the core group
+    } else if matches!(group, "v1" | "core/v1") && matches!(kind, "Secret" | "ConfigMap") {
         let message = format!("{name} looks for {kind} {} in the group {group}", reference.name.value);
         let places = vec![(place(&reference.group), "the core group is written as \"\"".to_owned())];
         refuse(found, "unsupported-certificate-reference", message, places, "InvalidKind");
