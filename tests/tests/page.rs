@@ -81,6 +81,10 @@ fn the_findings_are_those_of_the_command_line() {
     let mut compared = folders(&fixtures().join("deployments"));
     compared.extend(cases.into_iter().step_by(every));
     assert!(compared.len() > 50, "{}", compared.len());
+    // constants of another build are refused before anything is answered
+    let other = "return import('./mtls-lint.js').then((linter) => linter.load(undefined, new Uint8Array(8))).catch((error) => error.message)";
+    let refused = page.browser.run(other, &[]);
+    assert!(refused.as_str().is_some_and(|error| error.contains("not of the same build")), "{refused}");
     page.browser.run("return import('./mtls-lint.js').then((linter) => linter.load().then(() => { window.linter = linter; }))", &[]);
     let mut fields = BTreeSet::new();
     for folder in &compared {
