@@ -241,7 +241,8 @@ fn diagram_slider_and_certificates() {
     page.example("mTLS everywhere");
     let arrows = browser.run("return document.querySelectorAll('#diagram [data-connection]').length", &[]);
     assert_eq!(arrows, 5);
-    browser.resize(1180, 830);
+    // wide enough for files, source and findings side by side
+    browser.resize(1190, 820);
     page.shot("article.png");
     browser.resize(1440, 1000);
     if std::env::var_os("MTLS_UPDATE").is_some() {
