@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use mtls_identity::certificate::Certificate;
@@ -277,8 +277,8 @@ fn one_line(text: &str) -> String {
 /// younger is full.
 #[derive(Debug, Default)]
 pub struct Cache {
-    young: HashMap<u64, Entry>,
-    old: HashMap<u64, Entry>,
+    young: BTreeMap<u64, Entry>,
+    old: BTreeMap<u64, Entry>,
     bytes: usize,
 }
 

@@ -43,6 +43,7 @@ fn main() {
         ("the same, asking for the digest", vec![wasm("trimmed", &trimmed, "digest")]),
         ("the same, asking for the time", vec![wasm("trimmed", &trimmed, "time")]),
         ("the same, counting", vec![wasm("trimmed", &trimmed, "count")]),
+        ("the same, path and digest", vec![wasm("trimmed", &trimmed, "path digest")]),
         ("the same, all four", vec![wasm("trimmed", &trimmed, "path digest time count")]),
         ("mtls-guard, 1 rule", vec![guard(&policy(1, 1))]),
         ("mtls-guard, 100 rules, 1,000 identities", vec![guard(&policy(100, 1000))]),

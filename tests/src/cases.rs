@@ -44,6 +44,14 @@ pub fn pem(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// An example of README.md: the fenced YAML that follows a marker.
+pub fn example(marker: &str) -> String {
+    let readme = std::fs::read_to_string(fixtures().join("../README.md")).unwrap_or_default();
+    let after = readme.split_once(&format!("<!-- {marker} -->\n"));
+    let fenced = after.and_then(|(_, after)| after.split_once("```yaml\n")?.1.split_once("```\n"));
+    fenced.unwrap_or_else(|| panic!("README.md has no {marker}")).0.to_owned()
+}
+
 /// Every table with its name, the policies as they stand.
 pub fn tables() -> Vec<(String, Table)> {
     let folder = fixtures().join("decisions");

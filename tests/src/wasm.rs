@@ -3,33 +3,38 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::programs::target;
 
+/// Where modules are built: a folder of its own, for the flags concern every crate in it.
+pub fn folder() -> PathBuf {
+    target().join("modules")
+}
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Compiles a package as a module alone: built as a library beside, it would be linked without what link-time
-/// optimisation takes away. Symbols and custom sections are still in it. `last` is for its own compiler alone.
+/// optimisation takes away. Symbols and custom sections are still in it. `folder` is where it is built; `last` is for its
+/// own compiler alone.
 ///
 /// # Errors
 /// What cargo did not do.
 pub fn compile(
     root: &Path,
+    folder: &Path,
     package: &str,
     features: &[&str],
     last: &[&str],
 ) -> Result<Vec<u8>, Box<dyn Error>> {
-    // a folder of its own, for the flags concern every crate in it
-    let target = target().join("modules");
     let status = Command::new(cargo())
         .current_dir(root)
         .args(["rustc", "--quiet", "--locked", "--profile", "wasm", "--target", TARGET])
         .args(["-p", package, "--lib", "--crate-type", "cdylib"])
         .args(features)
         .arg("--target-dir")
-        .arg(&target)
+        .arg(folder)
         .arg("--")
         .args(last)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(root)?.join("\u{1f}"))
@@ -40,7 +45,7 @@ pub fn compile(
         return Err(format!("cargo rustc: {status}").into());
     }
     let file = format!("{}.wasm", package.replace('-', "_"));
-    Ok(std::fs::read(target.join(TARGET).join("wasm").join(file))?)
+    Ok(std::fs::read(folder.join(TARGET).join("wasm").join(file))?)
 }
 
 /// No path of the machine that builds may be in the module, so that every machine makes the same bytes.

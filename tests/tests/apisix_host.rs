@@ -6,7 +6,7 @@
 mod wasm_host;
 
 use mtls_identity::certificate::{Certificate, hexadecimal};
-use mtls_tests::cases::{Case, pem, tables};
+use mtls_tests::cases::{Case, example, pem, tables};
 use mtls_tests::seeded::Seeded;
 use serde_yaml::Value;
 use wasm_host::{Fault, Gateway, Request, Worker, module, serialized};
@@ -406,6 +406,37 @@ fn apisix_alone() {
     request.properties.remove(&b"msec"[..]);
     worker.fault(Some(Fault::Bytes("proxy_get_property", b"not a time".to_vec())));
     assert_eq!(worker.ask(root, &request).unwrap().word(), "host-error");
+}
+
+#[test]
+fn the_readmes_example_lets_the_shop_in_and_nobody_else() {
+    let config: Value = serde_yaml::from_str(&example("apisix config.yaml")).unwrap();
+    let route: Value = serde_yaml::from_str(&example("apisix route")).unwrap();
+    let plugin = &config["wasm"]["plugins"][0];
+    assert!(plugin["file"].as_str().unwrap().ends_with("/mtls_guard_apisix.wasm"));
+    assert!(plugin["priority"].is_i64());
+    let policy = route["plugins"][plugin["name"].as_str().unwrap()]["conf"].as_str().unwrap();
+    // as text, and as the Admin API's users may write it since APISIX 3.5: as an object
+    for text in [policy.to_owned(), handed_on(policy, &mut Seeded::new("order of keys"))] {
+        let mut worker = load(Gateway::Apisix);
+        let (root, logged) = worker.configure(text.as_bytes());
+        let root = root.unwrap_or_else(|| panic!("{logged:?}"));
+        let mut ask = |certificate: Option<&str>, path: &str| {
+            let certificate = certificate.map(pem);
+            let request = with_certificate(Gateway::Apisix, request(AT, path), certificate.as_deref());
+            worker.ask(root, &request).unwrap().word()
+        };
+        let table = [
+            (Some("web"), "/orders/7", "allow"),
+            (Some("web"), "/other", "no-rule"),
+            (Some("web"), "/orders/../other", "ambiguous-path"),
+            (Some("cart"), "/orders/7", "unknown-identity"),
+            (None, "/orders/7", "no-certificate"),
+        ];
+        for (certificate, path, word) in table {
+            assert_eq!(ask(certificate, path), word, "{certificate:?} {path}");
+        }
+    }
 }
 
 /// Nanoseconds of CPU that this thread has had.

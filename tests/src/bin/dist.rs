@@ -1,6 +1,9 @@
 //! Makes target/dist: both builds of the filter, trimmed to the callbacks in use, with checksums.
 //!
-//! `cargo run --release -p mtls-tests --bin dist`
+//! `cargo run --release -p mtls-tests --bin dist [-- --check]`
+//!
+//! `--check` builds them once more, from a copy of the sources in another folder and from nothing: the bytes have to
+//! be the same.
 
 use std::error::Error;
 use std::path::Path;
@@ -8,7 +11,7 @@ use std::process::ExitCode;
 
 use mtls_tests::programs::target;
 use mtls_tests::trim::{CALLED, trim};
-use mtls_tests::wasm::compile;
+use mtls_tests::wasm::{compile, folder};
 use sha2::{Digest as _, Sha256};
 
 /// What is built: the file, the features of package mtls-guard, and what its gateway calls beside the usual.
@@ -36,9 +39,7 @@ fn make() -> Result<(), Box<dyn Error>> {
     let dist = target().join("dist");
     std::fs::create_dir_all(&dist)?;
     let mut sums = String::new();
-    for (name, features, called) in MODULES {
-        let module = compile(root, "mtls-guard", features, &["-C", "link-arg=--emit-relocs"])?;
-        let module = trim(&module, &[&CALLED, called].concat())?;
+    for (name, module) in modules(root, &folder())? {
         if module.len() > GOAL {
             eprintln!("dist: {name} has {} bytes, the goal is {GOAL}", module.len());
         }
@@ -48,5 +49,54 @@ fn make() -> Result<(), Box<dyn Error>> {
         println!("{digest}  {} ({} bytes)", dist.join(name).display(), module.len());
     }
     std::fs::write(dist.join("SHA256SUMS"), sums)?;
+    if std::env::args().any(|argument| argument == "--check") {
+        check(root, &dist)?;
+    }
+    Ok(())
+}
+
+/// Both modules, made of the sources in one folder with what is built in another.
+fn modules(root: &Path, folder: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn Error>> {
+    let made = MODULES.iter().map(|(name, features, called)| {
+        let module = compile(root, folder, "mtls-guard", features, &["-C", "link-arg=--emit-relocs"])?;
+        Ok((*name, trim(&module, &[&CALLED[..], called].concat())?))
+    });
+    made.collect()
+}
+
+/// Whether a copy of the sources in another folder makes the same modules.
+fn check(root: &Path, dist: &Path) -> Result<(), Box<dyn Error>> {
+    let copy = target().join("copy");
+    if copy.exists() {
+        std::fs::remove_dir_all(&copy)?;
+    }
+    std::fs::create_dir_all(copy.join("elsewhere"))?;
+    for name in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "plugin", "lint", "wasm-demo", "tests"] {
+        copy_all(&root.join(name), &copy.join("elsewhere").join(name))?;
+    }
+    for (name, module) in modules(&copy.join("elsewhere").canonicalize()?, &copy.join("built"))? {
+        if std::fs::read(dist.join(name))? != module {
+            std::fs::write(dist.join(format!("{name}.other")), &module)?;
+            return Err(format!("{name} has other bytes when it is built in another folder").into());
+        }
+        println!("{name}: the same bytes from another folder");
+    }
+    std::fs::remove_dir_all(&copy)?;
+    Ok(())
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
+    if !from.is_dir() {
+        std::fs::copy(from, to)?;
+        return Ok(());
+    }
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        // what is built there is no source
+        if entry.file_name() != "target" {
+            copy_all(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    }
     Ok(())
 }

@@ -55,7 +55,7 @@ pub fn make() -> Result<Made, Box<dyn Error>> {
         module: page.join("site").join(MODULE),
     };
     let root = &root.canonicalize()?;
-    let compiled = wasm::compile(root, "mtls-demo", &[], &["-C", "link-arg=--emit-relocs"])?;
+    let compiled = wasm::compile(root, &wasm::folder(), "mtls-demo", &[], &["-C", "link-arg=--emit-relocs"])?;
     let compiled = trim_keeping(&compiled, &READ_BY_BINDGEN)?;
     for folder in [&made.site, &made.package] {
         if folder.exists() {

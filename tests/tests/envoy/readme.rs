@@ -1,25 +1,12 @@
 //! The README's examples, taken from it and run.
 
-use std::time::Duration;
-
-use mtls_guard::config::Config;
-use mtls_guard::filter::{Guard, Verdict};
-use mtls_identity::certificate::Certificate;
-use mtls_tests::cases::{fixtures, pem};
+use mtls_tests::cases::example as block;
 use mtls_tests::client::request;
 use mtls_tests::envoy::{Envoy, absent, module, pki};
-use mtls_tests::hosts::{Gateway, Scripted};
 use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::client;
-
-/// The fenced block that follows a marker.
-fn block(marker: &str) -> String {
-    let readme = std::fs::read_to_string(fixtures().join("../README.md")).unwrap();
-    let after = readme.split_once(&format!("<!-- {marker} -->\n")).unwrap_or_else(|| panic!("no {marker}")).1;
-    after.split_once("```yaml\n").and_then(|(_, rest)| rest.split_once("```\n")).unwrap().0.to_owned()
-}
 
 /// The example for Envoy, with the files of this machine.
 fn example() -> Value {
@@ -101,31 +88,4 @@ fn the_values_of_the_helm_chart_put_the_module_where_apisix_looks() {
     assert_eq!(container["volumeMounts"][0]["name"], mount["name"]);
     assert_eq!(values["extraVolumes"][0]["name"], mount["name"]);
     assert_eq!(container["command"], serde_json::json!(["cp", format!("/{file}"), format!("{folder}/")]));
-}
-
-#[test]
-fn the_apisix_example_lets_the_shop_in_and_nobody_else() {
-    let config: Value = serde_yaml::from_str(&block("apisix config.yaml")).unwrap();
-    let route: Value = serde_yaml::from_str(&block("apisix route")).unwrap();
-    let plugin = &config["wasm"]["plugins"][0];
-    let name = plugin["name"].as_str().unwrap();
-    assert!(plugin["file"].as_str().unwrap().ends_with("/mtls_guard_apisix.wasm"));
-    assert!(plugin["priority"].is_i64());
-    let policy = route["plugins"][name]["conf"].as_str().unwrap();
-    let guard = Guard::new(Config::parse(policy.as_bytes()).unwrap());
-    let at = mtls_lint::time::parse("2026-06-01T00:00:00Z").unwrap();
-    let at = Duration::from_secs(at.unsigned_abs()).as_secs();
-    let ask = |certificate: Option<&str>, path: &str| {
-        let mut host = Scripted::new(
-            Gateway::Apisix,
-            at,
-            &[(":method", "GET"), (":authority", "shop"), (":path", path)],
-        );
-        if let Some(name) = certificate {
-            host = host.with_certificate(&pem(name), &Certificate::parse_pem(&pem(name)).unwrap().sha256);
-        }
-        guard.on_request(&host) == Verdict::Continue
-    };
-    assert!(ask(Some("web"), "/orders/7"));
-    assert!(!ask(Some("web"), "/other") && !ask(Some("cart"), "/orders/7") && !ask(None, "/orders/7"));
 }

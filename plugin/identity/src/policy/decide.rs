@@ -168,6 +168,7 @@ impl Policy {
 
     /// The first half of [`Policy::decide`]: what is decided without any certificate, or what is left to ask, so that
     /// nobody fetches a certificate for nothing.
+    #[inline]
     pub fn ask<'a, 'r>(&'a self, request: Request<'r>) -> Result<Asked<'a, 'r>, Decision<'a>> {
         let path = match path::normalise(request.path) {
             Ok(path) => path,
@@ -242,6 +243,7 @@ impl Policy {
 
 impl<'a> Asked<'a, '_> {
     /// The second half of [`Policy::decide`].
+    #[inline]
     pub fn answer(&self, presented: Result<&'a Standing, &Absence>, at: UnixTime) -> Decision<'a> {
         let standing = match presented {
             Ok(standing) => standing,
@@ -280,6 +282,7 @@ impl<'a> Asked<'a, '_> {
         }
     }
 
+    #[inline]
     fn rule(&self) -> Option<&'a Rule> {
         self.policy.rules.iter().find(|rule| rule.scope.covers(&self.request, &self.host, &self.path))
     }
@@ -410,6 +413,7 @@ fn signed(child: &Certificate, issuer: &Certificate, budget: &mut usize) -> bool
 
 impl Rule {
     /// Whether it allows the identity with this index in the policy.
+    #[inline]
     pub fn allows(&self, identity: usize) -> bool {
         self.any_identity
             || self.allowed.get(identity / 64).is_some_and(|bits| bits >> (identity % 64) & 1 != 0)
@@ -421,6 +425,7 @@ impl Rule {
 struct Host<'a>(Cow<'a, str>);
 
 impl<'a> Host<'a> {
+    #[inline]
     fn new(authority: &'a str) -> Self {
         let host = match authority.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -436,6 +441,7 @@ impl<'a> Host<'a> {
 }
 
 impl super::Scope {
+    #[inline]
     fn covers(&self, request: &Request<'_>, host: &Host<'_>, path: &str) -> bool {
         (self.paths.is_empty() || self.paths.iter().any(|pattern| pattern.matches(path)))
             && (self.methods.is_empty() || self.methods.iter().any(|method| method == request.method))

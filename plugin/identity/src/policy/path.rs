@@ -27,6 +27,7 @@ pub enum Ambiguity {
 
 /// The path without its query, unreserved characters decoded (RFC 3986 section 6.2.2), or why it has no single
 /// meaning. Allocates only when something had to be decoded.
+#[inline]
 pub fn normalise(path_and_query: &str) -> Result<Cow<'_, str>, Ambiguity> {
     let path = path_and_query.split_once('?').map_or(path_and_query, |(path, _)| path);
     if !path.starts_with('/') {

@@ -245,6 +245,7 @@ impl FromStr for PlainUri {
 
 impl PathPattern {
     /// Whether a normalised path fits.
+    #[inline]
     pub fn matches(&self, path: &str) -> bool {
         if self.plain {
             if !self.rest {
