@@ -8,6 +8,9 @@
 //! CPU time of the worker's thread (its schedstat) by request, and its difference to the window without a filter
 //! of the same round. So whoever else uses the machine disturbs all variants alike; medians are shown, with the
 //! quarter and the three quarters.
+//!
+//! The SDK's filter that does nothing is measured with each host call by itself: what is left of the cost when our own
+//! instructions are taken away, and what no filter can do without, path and digest, stands there.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
