@@ -1,7 +1,7 @@
 //! Revocation lists, as a program loads them.
 
 use super::{Found, Refused, Shelf};
-use crate::deployment::{FileRef, Stack, Versions};
+use crate::deployment::{FileRef, Stack, Version, Versions};
 use crate::source::Text;
 use crate::stack::crl::RevocationList;
 use crate::stack::load::Problem;
@@ -47,7 +47,7 @@ impl Shelf<'_> {
                         boringssl::load::revocation_lists(text)
                             .map_err(|problem| Refused::problem(file, role, &problem))?,
                     ),
-                    Stack::Go(_) => self.go_list(&mut lists, file, text, role),
+                    Stack::Go(_) => self.go_list(&mut lists, file, text, role, versions.program),
                 },
                 Found::Empty => {}
                 Found::Planned(_) | Found::PlannedKey(_) => {}
@@ -62,23 +62,43 @@ impl Shelf<'_> {
         Ok(lists)
     }
 
-    /// etcd: x509.ParseCRL, PEM or DER (client/pkg/transport/listener_tls.go checkCRL).
-    fn go_list(&self, lists: &mut Lists, file: &FileRef, text: &Text, role: &str) {
-        let der = go::pem::blocks(text.bytes())
-            .into_iter()
-            .find(|block| block.label == "X509 CRL")
-            .map_or_else(|| text.bytes().to_vec(), |block| block.der);
-        match RevocationList::read(&der, text.full_span()) {
-            Some(list) => lists.lists.push(list),
-            None => {
-                let problem = Problem::whole(
-                    Mistake::UnusableRevocationList,
-                    text,
-                    "holds no revocation list",
-                    "asn1: syntax error: sequence truncated",
-                );
+    /// etcd (client/pkg/transport/listener_tls.go checkCRL).
+    fn go_list(&self, lists: &mut Lists, file: &FileRef, text: &Text, role: &str, etcd: Version) {
+        let read = match der(text.bytes(), etcd) {
+            Some(der) => RevocationList::read(&der, text.full_span())
+                .ok_or(("holds no revocation list", "asn1: syntax error: sequence truncated")),
+            None => Err(("is PEM, and etcd reads DER alone since 3.6", "x509: malformed crl")),
+        };
+        match read {
+            Ok(list) => lists.lists.push(list),
+            Err((message, log)) => {
+                let problem = Problem::whole(Mistake::UnusableRevocationList, text, message, log);
                 lists.broken.get_or_insert_with(|| Refused::problem(file, role, &problem));
             }
         }
+    }
+}
+
+/// What etcd takes for a list: up to 3.5 x509.ParseCRL, PEM or DER; since 3.6 x509.ParseRevocationList, DER alone.
+fn der(bytes: &[u8], etcd: Version) -> Option<Vec<u8>> {
+    let block = go::pem::blocks(bytes).into_iter().find(|block| block.label == "X509 CRL");
+    match block {
+        Some(_) if etcd >= Version(3, 6, 0) => None,
+        Some(block) => Some(block.der),
+        None => Some(bytes.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn etcd_reads_a_list_as_pem_up_to_3_5() {
+        let pem = include_bytes!("../../../../fixtures/pki/client-revoked.crl.pem");
+        let inner = der(pem, Version(3, 5, 30)).unwrap();
+        assert_eq!(inner.first(), Some(&0x30));
+        assert_eq!(der(pem, Version(3, 6, 0)), None);
+        assert_eq!(der(&inner, Version(3, 6, 0)), Some(inner));
     }
 }
