@@ -2,40 +2,20 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the functions around the tests are tests too")]
 
+mod folder;
+
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use mtls_lint::source::{FileId, Sources, Text};
 use mtls_lint::{Options, Report};
 
+use folder::Folder;
+
 const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\nspec:\n  ports:\n    - port: 1\n";
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("mtls-lint-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path.to_string_lossy().into_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Status, standard output and standard error of a run with at most 1 GiB of address space and 120 s of processor.
 fn bounded(arguments: &[&str], input: &Path) -> (i32, String, String) {
@@ -323,7 +303,7 @@ fn directions_of_writing_and_escape_sequences_are_shown_escaped() {
     );
     folder.write(&format!("{name}.yaml"), "apiVersion: v1\nkind: [Service\n");
     let path = folder.0.to_str().unwrap();
-    let hidden = |text: &str| text.chars().find(|letter| mtls_lint::render::visible::is_hidden(*letter));
+    let hidden = |text: &str| text.chars().find(|letter| mtls_lint::visible::is_hidden(*letter));
     let mut seen = 0;
     for (command, formats) in [
         ("check", ["human", "json", "sarif", "github", "junit"].as_slice()),
