@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::render::visible::on_one_line;
 use crate::source::{Span, Text};
 use crate::stack::certificate::{Certificate, GeneralName, KeyUsage, usage_name};
 use crate::stack::crl::RevocationList;
@@ -16,6 +15,7 @@ use crate::stack::{KeyType, boringssl, go, openssl};
 use crate::syntax::pem;
 use crate::time::UnixSeconds;
 use crate::time::{format, format_day};
+use crate::visible::on_one_line;
 
 /// What files hold.
 #[derive(Debug)]

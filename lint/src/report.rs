@@ -13,9 +13,9 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use crate::deployment::{Connection, Deployment, Lookup, Program};
 use crate::finding::{Finding, Incomplete, Suppressed};
 use crate::handshake::Prediction;
-use crate::render::visible::is_hidden;
 use crate::resolve::Linked;
 use crate::source::{FileContent, FileId, Sources, Span, as_text};
+use crate::visible::is_hidden;
 
 /// Findings, connections and what could not be checked.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use mtls_lint::decide::{DecideError, Question, decide};
-use mtls_lint::render::visible;
 use mtls_lint::report::tidied;
 use mtls_lint::time::UnixSeconds;
+use mtls_lint::visible;
 use rustls_pki_types::UnixTime;
 
 use super::{FINE, FOUND, INCOMPLETE, note, now, print};

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use mtls_lint::Report;
 use mtls_lint::fix::{Fixed, apply};
-use mtls_lint::render::visible::{on_one_line, visible};
 use mtls_lint::source::{FileContent, FileId, Sources};
+use mtls_lint::visible::{on_one_line, visible};
 use similar::TextDiff;
 
 use super::{FINE, FOUND, INCOMPLETE, Loaded, note, print};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use mtls_lint::inspect::inspect;
-use mtls_lint::render::visible;
 use mtls_lint::source::{FileId, Text};
 use mtls_lint::time::UnixSeconds;
+use mtls_lint::visible;
 
 use super::{FINE, FOUND, INCOMPLETE, note, now, print};
 

@@ -437,5 +437,6 @@ fn print(text: &str, status: u8) -> u8 {
 
 /// Prints a note to standard error; nothing can be done if that fails.
 fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", render::visible::visible(&mtls_lint::report::tidied(text)));
+    let _ =
+        writeln!(io::stderr().lock(), "{}", mtls_lint::visible::visible(&mtls_lint::report::tidied(text)));
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::junit::escape;
-use super::visible::visible;
 use crate::handshake::Outcome;
 use crate::report::{ConnectionReport, Party, Report};
+use crate::visible::visible;
 
 /// `predict --format mermaid`.
 pub fn mermaid(report: &Report) -> String {

@@ -1,8 +1,8 @@
 //! Annotations of GitHub Actions: one workflow command for each finding.
 
-use super::visible::visible;
 use crate::finding::Severity;
 use crate::report::Report;
+use crate::visible::visible;
 
 /// `check --format github`.
 pub fn check(report: &Report) -> String {

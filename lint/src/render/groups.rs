@@ -101,7 +101,7 @@ impl<'r> Group<'r> {
             let named: Vec<String> = distinct.iter().take(NAMED).map(ToString::to_string).collect();
             let more = if distinct.len() > NAMED { ", …" } else { "" };
             let word = if distinct.len() == 1 { "line" } else { "lines" };
-            let (path, count) = (super::visible::on_one_line(files.path(*file)), lines.len());
+            let (path, count) = (crate::visible::on_one_line(files.path(*file)), lines.len());
             let _ = write!(out, "\n  {count} in {path}, {word} {}{more}", named.join(", "));
         }
         if lines.len() > NAMED {

@@ -30,7 +30,7 @@ fn print(value: &impl Serialize) -> String {
     // serialising plain structs of strings and numbers cannot fail; an empty object would at least be valid
     let mut text = serde_json::to_string_pretty(value).unwrap_or_else(|_| "{}".to_owned());
     text.push('\n');
-    super::visible::json(text)
+    crate::visible::json(text)
 }
 
 fn connections(report: &Report) -> Vec<JsonConnection<'_>> {

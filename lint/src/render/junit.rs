@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::visible::is_hidden;
 use crate::finding::{Finding, Suppressed};
 use crate::report::Report;
+use crate::visible::is_hidden;
 
 /// `check --format junit`.
 pub fn check(report: &Report) -> String {

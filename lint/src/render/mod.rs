@@ -9,7 +9,6 @@ pub mod junit;
 pub mod sarif;
 #[cfg(feature = "cli")]
 pub mod terminal;
-pub mod visible;
 
 /// The address of a rule's page.
 pub fn rule_url(rule: &str) -> String {

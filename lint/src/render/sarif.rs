@@ -32,7 +32,7 @@ pub fn check(report: &Report) -> String {
     };
     let mut text = serde_json::to_string_pretty(&log).unwrap_or_else(|_| "{}".to_owned());
     text.push('\n');
-    super::visible::json(text)
+    crate::visible::json(text)
 }
 
 fn results(report: &Report) -> Vec<SarifResult> {

@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
 use super::groups;
-use super::visible::{on_one_line, visible};
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::{Outcome, Side};
 use crate::report::{self, ConnectionReport, Files, Party, Report};
 use crate::source::FileId;
 use crate::time;
+use crate::visible::{on_one_line, visible};
 
 /// How to draw.
 #[derive(Debug, Clone, Copy)]

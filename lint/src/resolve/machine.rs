@@ -1,7 +1,6 @@
 //! Machines: which file stands at a path, which addresses a name has, as one program sees it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::deployment::{Content, FileRef, Lookup, Missing};
@@ -13,8 +12,6 @@ use crate::source::{FileContent, FileId, Located, Sources, Span};
 pub struct Machine {
     /// `Pod tls/apisix, container apisix`; empty for a root or loose files.
     pub name: String,
-    /// The Kubernetes namespace, if any.
-    pub namespace: Option<String>,
     /// What stands at absolute paths.
     pub files: Files,
 }
@@ -448,13 +445,6 @@ pub fn normalise(base: &str, path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-/// Addresses of names, as /etc/hosts gives them.
-#[derive(Debug, Clone, Default)]
-pub struct Hosts {
-    /// Name in lower case → addresses.
-    pub names: BTreeMap<String, Vec<IpAddr>>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -487,7 +477,7 @@ mod tests {
             sources.add(path, *b"x");
         }
         let index = Index::new(&sources);
-        let machine = |files| Machine { name: "Pod web".to_owned(), namespace: None, files };
+        let machine = |files| Machine { name: "Pod web".to_owned(), files };
         let globbed = machine(Files::Root).glob(&index, "conf.d/*.conf", "/etc/nginx");
         assert_eq!(globbed.paths, ["/etc/nginx/conf.d/a.conf", "/etc/nginx/conf.d/b.conf"]);
         assert_eq!(globbed.unseen, None);

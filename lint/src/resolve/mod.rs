@@ -119,7 +119,7 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
     let mut notes = Notes::default();
     let mut discovered = discover::discover(sources, assume, &mut notes);
     let files = if sources.root { Files::Root } else { Files::Loose };
-    let mut machines = vec![Machine { name: String::new(), namespace: None, files }];
+    let mut machines = vec![Machine { name: String::new(), files }];
     let built = kubernetes::build(discovered.manifests, sources, assume, machines.len());
     machines.extend(built.machines);
     notes.incomplete.extend(built.incomplete);

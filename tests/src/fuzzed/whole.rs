@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mtls_lint::finding::{Finding, Incomplete};
-use mtls_lint::render::visible::is_hidden;
 use mtls_lint::render::{diagram, github, json, junit, sarif, terminal};
 use mtls_lint::source::{FileId, Sources, Span, Text};
+use mtls_lint::visible::is_hidden;
 use mtls_lint::{Options, Report};
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ pub(super) fn inspect(data: &[u8]) {
         .map(|(part, index)| (format!("{index}.pem"), Text::whole(FileId(index), Arc::new(part.to_vec()))));
     let inspection = mtls_lint::inspect::inspect(&files.collect::<Vec<_>>(), MOMENT);
     assert_visible("inspect", &inspection.text());
-    let json = mtls_lint::render::visible::json(inspection.json().to_string());
+    let json = mtls_lint::visible::json(inspection.json().to_string());
     assert_visible("json", &json);
     assert!(serde_json::from_str::<Value>(&json).is_ok());
 }

@@ -122,8 +122,6 @@ pub struct Backend {
     pub service: Located<String>,
     /// `servicePort`: a number; a port's name is resolved with the Service.
     pub port: Located<String>,
-    /// `resolveGranularity: service`: the Service's address instead of its Pods'.
-    pub by_service: bool,
 }
 
 impl Fragment {
@@ -290,11 +288,7 @@ fn routes(object: Node<'_>, out: &mut Vec<ApisixRoute>) {
 }
 
 fn backend(node: Node<'_>) -> Option<Backend> {
-    Some(Backend {
-        service: text(node.get("serviceName"))?,
-        port: text(node.get("servicePort"))?,
-        by_service: node.get("resolveGranularity").and_then(Node::as_str) == Some("service"),
-    })
+    Some(Backend { service: text(node.get("serviceName"))?, port: text(node.get("servicePort"))? })
 }
 
 #[cfg(test)]

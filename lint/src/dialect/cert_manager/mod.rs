@@ -12,7 +12,7 @@ use crate::dialect::kubernetes::{self, Metadata};
 use crate::source::{Located, Span};
 use crate::syntax::yaml::Node;
 
-pub use csi::{CsiRequest, csi_request};
+pub use csi::csi_request;
 pub(crate) use refuse::hours;
 pub use usage::{Usages, usages};
 
@@ -138,14 +138,6 @@ pub enum IssuerSource {
     Other(String),
     /// Nothing is written.
     Nothing,
-}
-
-/// Whether an object is cert-manager's and read here.
-pub fn recognises(object: Node<'_>) -> bool {
-    matches!(
-        kubernetes::group_kind(object),
-        Some(("cert-manager.io", "Certificate" | "Issuer" | "ClusterIssuer", _))
-    )
 }
 
 impl Fragment {

@@ -12,22 +12,19 @@ mod proto;
 mod schema;
 mod tls;
 
-pub use cluster::{Cluster, ClusterEndpoint, Discovery, SocketMatch};
+pub use cluster::{Cluster, ClusterEndpoint, Discovery};
 pub use http::{
-    ClientCertificateForwarding, HttpFilter, HttpManager, Rbac, Route, RouteAction, RoutePath, Routes,
-    VirtualHost, WasmPlugin,
+    ClientCertificateForwarding, HttpFilter, HttpManager, Route, RouteAction, RoutePath, Routes, WasmPlugin,
 };
-pub use listener::{
-    Address, EnvoyListener, FilterChain, FilterChainMatch, NetworkFilter, NetworkFilterKind, TransportSocket,
-};
+pub use listener::{Address, EnvoyListener, FilterChain, NetworkFilter, NetworkFilterKind, TransportSocket};
 pub use schema::SCHEMA_VERSION;
 pub use tls::{
     CommonTls, DataSource, DataSourceKind, DownstreamTls, Secret, SecretKind, SecretRef, TlsCertificate,
-    TlsParams, UpstreamTls, Validation, ValidationContext,
+    UpstreamTls, Validation, ValidationContext,
 };
 
 use crate::source::{Located, Span};
-use crate::syntax::yaml::{Kind, Node};
+use crate::syntax::yaml::Node;
 use check::Problem;
 use proto::Message;
 
@@ -137,16 +134,6 @@ pub fn recognises(document: Node<'_>) -> bool {
         ["lds_config", "cds_config", "ads_config"].iter().any(|name| found.get(name).is_some())
     });
     says_static || says_dynamic
-}
-
-/// Whether a document is a discovery response kept in a file (`resources:` with type URLs).
-pub fn recognises_resources(document: Node<'_>) -> bool {
-    document.kind() == Kind::Mapping
-        && Message::new(document)
-            .messages("resources")
-            .first()
-            .and_then(|resource| resource.type_url())
-            .is_some_and(|url| url.value.contains("/envoy."))
 }
 
 /// Reads a bootstrap.

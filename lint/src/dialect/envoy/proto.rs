@@ -106,11 +106,6 @@ impl<'d> Message<'d> {
         Some(Located::new(schema::enum_value(of, node.as_str()?)?, node.span()))
     }
 
-    /// The `@type` of an `Any`.
-    pub(super) fn type_url(self) -> Option<Located<String>> {
-        self.type_url.and_then(located)
-    }
-
     /// The message type that the `@type` names.
     pub(super) fn any_type(self) -> Option<&'d str> {
         self.type_url?.as_str()?.rsplit_once('/').map(|(_, name)| name)

@@ -30,15 +30,6 @@ fn a_bootstrap_is_recognised_by_what_only_a_bootstrap_has() {
     }
 }
 
-#[test]
-fn a_discovery_file_is_recognised_by_the_type_of_its_first_resource() {
-    let secret =
-        "resources: [{'@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret}]";
-    assert!(with(secret, recognises_resources));
-    assert!(!with("resources: [{kind: Pod}]", recognises_resources));
-    assert!(!with("resources: []", recognises_resources));
-}
-
 /// Each was given to `envoy --mode validate` 1.40.0, which said what stands here (without JSON offsets).
 #[test]
 fn what_envoy_refuses_to_parse_is_refused_in_its_words() {

@@ -14,12 +14,11 @@ use crate::source::{Located, Span};
 use crate::syntax::yaml::{Kind, Node, Problem};
 
 pub use retired::Retired;
-pub use service::{Ingress, IngressTls, PortName, Service, ServicePort};
+pub use service::{Ingress, PortName, Service, ServicePort};
 pub use store::{ConfigMap, Datum, Secret};
 pub use workload::{
-    Container, ContainerPort, EnvironmentSource, EnvironmentValue, EnvironmentVariable, HostAlias, Item,
-    KeyReference, Keys, Pod, Probe, ProbeAction, ProbePurpose, Projection, Volume, VolumeMount, VolumeSource,
-    Workload,
+    Container, EnvironmentValue, KeyReference, Keys, Pod, ProbeAction, Projection, Volume, VolumeMount,
+    VolumeSource, Workload,
 };
 
 /// Everything of Kubernetes' own that the manifests hold.

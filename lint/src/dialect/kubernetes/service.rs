@@ -1,6 +1,6 @@
 //! Services and Ingresses.
 
-use super::{Metadata, Pair, flag, list, pairs, text, texts};
+use super::{Metadata, Pair, list, pairs, text, texts};
 use crate::source::{Located, Span};
 use crate::syntax::yaml::Node;
 
@@ -23,8 +23,6 @@ pub struct Service {
     pub external_name: Option<Located<String>>,
     /// Names and addresses from outside: `externalIPs`, `loadBalancerIP`.
     pub external_addresses: Vec<Located<String>>,
-    /// Not-ready Pods have names as well.
-    pub publishes_not_ready: bool,
 }
 
 impl Service {
@@ -52,8 +50,6 @@ pub struct ServicePort {
     pub node_port: Option<Located<u16>>,
     /// TCP unless it says UDP or SCTP.
     pub tcp: bool,
-    /// The port's entry.
-    pub span: Span,
 }
 
 impl ServicePort {
@@ -112,7 +108,6 @@ pub(super) fn read(object: Node<'_>, metadata: Metadata) -> Service {
         cluster_ip: field("clusterIP"),
         external_name: field("externalName"),
         external_addresses,
-        publishes_not_ready: spec.and_then(|spec| flag(spec, "publishNotReadyAddresses")).unwrap_or(false),
         metadata,
     }
 }
@@ -136,7 +131,6 @@ fn port(node: Node<'_>) -> Option<ServicePort> {
         target,
         node_port: number("nodePort"),
         tcp: node.get("protocol").and_then(Node::as_str).is_none_or(|protocol| protocol == "TCP"),
-        span: node.span(),
     })
 }
 

@@ -14,10 +14,10 @@ mod tls;
 mod upstream;
 
 pub use listen::{Listen, ListenAddress};
-pub use location::{Check, Header, Location, Matcher, Pass, PassKind, variables};
-pub use read::{Place, read, snippet, syntax_refusal};
+pub use location::{Header, Location, Matcher, Pass, PassKind, variables};
+pub use read::{Place, read, syntax_refusal};
 pub use scope::Origins;
-pub use tls::{ServerTls, UpstreamTls, default_protocols};
+pub use tls::{ServerTls, UpstreamTls};
 
 use std::collections::HashMap;
 
@@ -182,19 +182,6 @@ impl NginxConfig {
         }
         groups
     }
-}
-
-/// Settings in a piece of configuration that goes into a larger one.
-#[derive(Debug, Clone)]
-pub struct Snippet {
-    /// `ssl_*` written in it, or inherited defaults.
-    pub server: ServerTls,
-    /// `proxy_ssl_*` written in it, or inherited defaults.
-    pub upstream: UpstreamTls,
-    /// Its directives.
-    pub directives: Vec<crate::syntax::nginx::Directive>,
-    /// What nginx refuses of it.
-    pub refusals: Vec<Refusal>,
 }
 
 /// Whether a file is an nginx configuration, by its directives rather than by its name.

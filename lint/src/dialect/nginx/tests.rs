@@ -328,18 +328,3 @@ fn configurations_are_recognised_by_their_directives() {
         assert_eq!(recognises(path, text), expected, "{path}");
     }
 }
-
-#[test]
-fn a_snippet_yields_settings_and_refusals() {
-    let text = Text::whole(
-        FileId(0),
-        Arc::new(b"proxy_ssl_verify on;\nssl_verify_client on;\nssl_verify_client on;".to_vec()),
-    );
-    let snippet = snippet(&text, V1_26);
-    assert!(*snippet.upstream.verify.value());
-    assert_eq!(*snippet.server.verify_client.value(), ClientAuthMode::Required);
-    assert_eq!(
-        snippet.refusals[0].log.as_deref(),
-        Some("[emerg] \"ssl_verify_client\" directive is duplicate")
-    );
-}

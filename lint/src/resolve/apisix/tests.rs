@@ -32,7 +32,7 @@ fn with_environment(files: &[(&str, &str)], assume: &str, objects: &str, etcd: O
     let world = World {
         index: Index::new(&sources),
         assume: &assume,
-        machines: vec![Machine { name: String::new(), namespace: None, files: Files::Root }],
+        machines: vec![Machine { name: String::new(), files: Files::Root }],
         apisix_objects: found,
     };
     let here = Span { file: FileId(0), start: 0, end: 0 };

@@ -24,7 +24,7 @@ fn linked(line: &str, assume: &Assume) -> (Vec<Program>, Vec<String>) {
         sources.add(*path, *text);
     }
     sources.root = true;
-    let machine = Machine { name: String::new(), namespace: None, files: Files::Root };
+    let machine = Machine { name: String::new(), files: Files::Root };
     let world = World {
         index: Index::new(&sources),
         assume,

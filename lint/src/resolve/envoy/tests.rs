@@ -18,7 +18,7 @@ fn envoy_with(files: &[(&str, &str)], assume: &Assume, environment: &[(&str, &st
     let world = World {
         index: Index::new(&sources),
         assume,
-        machines: vec![Machine { name: String::new(), namespace: None, files: Files::Root }],
+        machines: vec![Machine { name: String::new(), files: Files::Root }],
         apisix_objects: Default::default(),
     };
     let launch = Launch {

@@ -33,7 +33,7 @@ fn launch() -> Launch {
 /// The program that discovery would launch for the first source.
 fn discovered(files: &[(&str, &str)], assume: &Assume) -> Program {
     let sources = sources(files);
-    let machine = Machine { name: String::new(), namespace: None, files: Files::Root };
+    let machine = Machine { name: String::new(), files: Files::Root };
     let world = World {
         index: Index::new(&sources),
         assume,
@@ -139,8 +139,7 @@ fn a_container_reads_the_file_that_its_arguments_name() {
     let span = Span { file: FileId(0), start: 0, end: 1 };
     let mount =
         Mount { path: "/conf/etcd.yml".to_owned(), span, content: Lookup::Found(Mounted::File(content)) };
-    let machine =
-        Machine { name: "Pod a/b".to_owned(), namespace: None, files: Files::Container(vec![mount]) };
+    let machine = Machine { name: "Pod a/b".to_owned(), files: Files::Container(vec![mount]) };
     let assume = Assume::default();
     let world = World {
         index: Index::new(&sources),

@@ -36,8 +36,6 @@ pub struct PodInstance {
     pub title: String,
     /// Its namespace.
     pub namespace: String,
-    /// Its own name, where it is known.
-    pub name: Option<String>,
     /// The machines of its containers: they share one network.
     pub machines: Vec<usize>,
     /// Its name within a headless Service, and that Service.
@@ -92,7 +90,6 @@ impl PodInstance {
         Self {
             title: identity.owner.clone(),
             namespace: identity.namespace.clone(),
-            name: identity.name.clone(),
             machines: containers.iter().map(|(machine, _)| *machine).collect(),
             host: subdomain.map(|subdomain| (hostname, subdomain.value.clone())),
             labels: workload.pod_labels.clone(),

@@ -33,10 +33,10 @@ use crate::resolve::machine::{Files, Machine};
 use crate::source::Sources;
 use crate::syntax::yaml::Node;
 
-pub use cluster::{Backend, Cluster, PodInstance, Route};
+pub use cluster::{Cluster, PodInstance, Route};
 pub use ingress::control_planes;
 pub use secrets::names_a_password;
-pub use stores::{Store, Stores};
+pub use stores::Stores;
 
 use kubernetes::{Container, Workload};
 
@@ -137,7 +137,6 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
                 let title = identity.title(several.then_some(container));
                 machines.push(Machine {
                     name: format!("{}, container {}", identity.title(None), container.name.value),
-                    namespace: Some(workload.metadata.namespace().to_owned()),
                     files: Files::Container(mounts),
                 });
                 probes.extend(probe::program(container, &workload.pod, &title, machine));

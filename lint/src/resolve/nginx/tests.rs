@@ -22,7 +22,7 @@ fn link_files(files: Files, sources: &[(&str, &str)], version: &str) -> (Program
     let world = World {
         index: Index::new(&given),
         assume: &assume,
-        machines: vec![Machine { name: "Pod web".to_owned(), namespace: None, files }],
+        machines: vec![Machine { name: "Pod web".to_owned(), files }],
         apisix_objects: Default::default(),
     };
     let text = given.text(FileId(0)).unwrap();
@@ -342,7 +342,7 @@ fn a_site_that_nobody_includes_is_no_program() {
         let world = World {
             index: Index::new(&sources),
             assume: &assume,
-            machines: vec![Machine { name: String::new(), namespace: None, files }],
+            machines: vec![Machine { name: String::new(), files }],
             apisix_objects: Default::default(),
         };
         let path = "/etc/nginx/sites-available/default".to_owned();
@@ -402,11 +402,7 @@ fn a_container_reads_what_is_mounted() {
         let world = World {
             index: Index::new(&sources),
             assume: &assume,
-            machines: vec![Machine {
-                name: "Pod web".to_owned(),
-                namespace: None,
-                files: Files::Container(mounts),
-            }],
+            machines: vec![Machine { name: "Pod web".to_owned(), files: Files::Container(mounts) }],
             apisix_objects: Default::default(),
         };
         link(&world, &launch, &mut Notes::default()).remove(0)

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use crate::deployment::{Protocols, Refusal, Setting, Version};
 use crate::source::{Located, Span};
 
-pub use read::{protocol, protocols, read, recognises};
+pub use read::{protocols, read, recognises};
 
 /// config.yaml, merged with the defaults of its version.
 #[derive(Debug, Clone)]

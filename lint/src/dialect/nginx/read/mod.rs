@@ -3,13 +3,12 @@
 mod location;
 mod server;
 
-use super::directive::{self, Places};
+use super::directive::{self};
 use super::scope::{Origins, Scope};
-use super::tls::{ServerTls, UpstreamTls};
-use super::{Map, NginxConfig, Snippet, Subsystem, check};
+use super::{Map, NginxConfig, Subsystem, check};
 use crate::deployment::{Refusal, Version};
 use crate::finding::Label;
-use crate::source::{FileId, Span, Text};
+use crate::source::{FileId, Span};
 use crate::syntax::nginx::{self, Directive};
 use location::Position;
 
@@ -28,10 +27,6 @@ pub fn read(directives: &[Directive], place: Place, origins: &Origins, version: 
             reader.http(directives, &scope);
             Some(Subsystem::Http)
         }
-        Place::Stream => {
-            reader.stream(directives, &scope);
-            Some(Subsystem::Stream)
-        }
     };
     if let Some(subsystem) = subsystem {
         reader.check_upstreams(subsystem);
@@ -47,25 +42,6 @@ pub enum Place {
     Main,
     /// `http`.
     Http,
-    /// `stream`.
-    Stream,
-}
-
-/// Reads a piece of configuration that goes into a `server` block (or around one), as APISIX's and ingress-nginx's
-/// snippets do.
-pub fn snippet(text: &Text, version: Version) -> Snippet {
-    let parsed = nginx::parse(text);
-    let origins = Origins::default();
-    let mut reader = Reader::new(&origins, version);
-    let scope = Scope::default().within(&parsed.directives, text.full_span(), true);
-    // a place where every TLS directive may stand: which block it is, the caller knows
-    reader.check_all(&parsed.directives, Places::MAX);
-    let server = ServerTls::read(&scope, version);
-    let upstream = UpstreamTls::read(&scope, "proxy", version);
-    let mut refusals: Vec<Refusal> =
-        parsed.problems.iter().map(|problem| syntax_refusal(problem, "")).collect();
-    refusals.extend(reader.finish(&parsed.directives).refusals.into_iter().map(|noticed| noticed.refusal));
-    Snippet { server, upstream, directives: parsed.directives, refusals }
 }
 
 /// A mistake of the grammar as a refusal.
