@@ -10,7 +10,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use mtls_lint::source::{FileId, Sources, Text};
+use mtls_lint::source::{FileId, Sources, Span, Text};
+use mtls_lint::stack::certificate::Certificate;
+use mtls_lint::stack::signatures::{Signatures, Signed};
 use mtls_lint::{Options, Report};
 
 use folder::Folder;
@@ -265,6 +267,46 @@ fn ten_thousand_certificates_of_one_name_are_inspected_in_time() {
         mtls_lint::inspect::inspect(&[("a.pem".to_owned(), text)], 1_795_392_000)
     });
     assert_eq!(inspection.files[0].items.len(), 4000);
+}
+
+#[test]
+fn too_many_certificates_of_one_name_are_not_all_tried_as_an_issuer() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/pki");
+    let stranger = fs::read_to_string(fixtures.join("client-stranger.ca.pem")).unwrap();
+    let server = fs::read_to_string(fixtures.join("server.pem")).unwrap();
+    let said = |count: usize| {
+        let bundle = [stranger.repeat(count), server.clone()].concat();
+        let text = Text::whole(FileId(0), std::sync::Arc::new(bundle.into_bytes()));
+        mtls_lint::inspect::inspect(&[("a.pem".to_owned(), text)], 1_795_392_000).text()
+    };
+    let words = "too many certificates bear the name of the issuer of";
+    assert!(!said(10).contains(words));
+    assert!(said(1002).contains(words));
+}
+
+#[test]
+fn signature_checks_for_one_connection_end_with_a_word() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/pki");
+    let der = |name: &str| {
+        let block = mtls_lint::syntax::pem::blocks(&fs::read(fixtures.join(name)).unwrap()).remove(0);
+        block.content.unwrap()
+    };
+    let read = |der: &[u8]| Certificate::read(der, Span { file: FileId(0), start: 0, end: 0 }).unwrap();
+    let (ca, mut server) = (read(&der("ca.pem")), der("server.pem"));
+    let end = server.len();
+    let signatures = Signatures::default();
+    // other bytes of a signature are another certificate, and another check
+    let stopped = (0..u16::MAX).find_map(|number| {
+        server[end - 2..].copy_from_slice(&number.to_be_bytes());
+        match signatures.signed(&read(&server), &ca) {
+            Signed::Unknown(why) => Some((number, why)),
+            _ => None,
+        }
+    });
+    let (number, why) = stopped.unwrap();
+    assert!(number > 1000 && why.contains("too many paths"), "{number} {why}");
+    signatures.renew();
+    assert!(!matches!(signatures.signed(&read(&server), &ca), Signed::Unknown(_)));
 }
 
 #[test]

@@ -341,3 +341,28 @@ pub fn explain(error: &io::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_files_together_have_a_limit_too() {
+        let config = Config::default();
+        let mut load = Load {
+            config: &config,
+            progress: Progress::begin("reading", 0),
+            places: Vec::new(),
+            seen: BTreeSet::new(),
+            sources: Sources::default(),
+            total: LARGEST_TOTAL - 1,
+            incomplete: Vec::new(),
+        };
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        load.path(&file, None);
+        let said = load.incomplete.first().map(|entry| entry.message.as_str());
+        assert_eq!(said, Some("the input is larger than 1024 MiB; name fewer paths"));
+        let unread = load.sources.iter().next().map(|(_, file)| &file.content);
+        assert!(matches!(unread, Some(FileContent::NotRead(_))));
+    }
+}
