@@ -2,8 +2,10 @@
 //! make it. The configuration reference is [`mtls_identity::policy`].
 //!
 //! ```text
-//! Host → presented → Certificate → Policy::recognise (cached) → Policy::decide → host action
+//! Host → Policy::ask → presented → Certificate → Policy::recognise (cached) → Asked::answer → host action
 //! ```
+//! `ask` and `answer` are the halves of [`mtls_identity::policy::Policy::decide`]; between them the certificate is
+//! fetched, if one is needed at all.
 //!
 //! ## In Envoy
 //! ```yaml

@@ -119,3 +119,15 @@ fn no_path_of_the_machine_that_built_it_is_in_a_module() {
         }
     }
 }
+
+#[test]
+fn no_message_of_a_panic_is_in_a_module() {
+    for name in ["mtls_guard.wasm", "mtls_guard_apisix.wasm"] {
+        let text = String::from_utf8_lossy(&bytes(name)).into_owned();
+        for message in
+            ["called `Option", "index out of bounds", "panicked", "assertion", "memory allocation of"]
+        {
+            assert!(!text.contains(message), "{name} has {message:?} in it");
+        }
+    }
+}
