@@ -122,14 +122,14 @@ fn keys_of_every_label_whole_and_damaged() {
         );
         paths.push(folder.write(&format!("{number}.conf"), &nginx));
         paths.push(folder.write(&format!("{number}.key"), &key));
-        paths.push(folder.write(&format!("{number}.pem"), &format!("{}{key}", fixture("server.pem"))));
+        paths.push(folder.write(&format!("{number}.pem"), format!("{}{key}", fixture("server.pem"))));
         paths.push(folder.write(
             &format!("cut-{number}.pem"),
             key.lines().next().map(|_| &key[..key.len() - 12]).unwrap(),
         ));
-        paths.push(folder.write(&format!("indented-{number}.pem"), &block(&key, 2)));
-        paths.push(folder.write(&format!("glued-{number}.pem"), &key.replace('\n', "")));
-        paths.push(folder.write(&format!("comment-{number}.pem"), &key.replace("AAAA", "AA!A")));
+        paths.push(folder.write(&format!("indented-{number}.pem"), block(&key, 2)));
+        paths.push(folder.write(&format!("glued-{number}.pem"), key.replace('\n', "")));
+        paths.push(folder.write(&format!("comment-{number}.pem"), key.replace("AAAA", "AA!A")));
     }
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let all = everything(&markers, &paths, &[]);
@@ -165,7 +165,7 @@ fn a_real_key_is_shown_nowhere() {
     );
     let paths = [
         folder.write("nginx.conf", conf),
-        folder.write("a.pem", &format!("{}{key}", fixture("client-expired.pem"))),
+        folder.write("a.pem", format!("{}{key}", fixture("client-expired.pem"))),
         folder.write("secret.yaml", &secret),
     ];
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
@@ -364,7 +364,7 @@ fn gateways_and_stores() {
     let paths = [
         folder.write("config.yaml", &config),
         folder.write("objects.json", &objects),
-        folder.write("apisix.yaml", &format!("{objects}\n#END\n")),
+        folder.write("apisix.yaml", format!("{objects}\n#END\n")),
         folder.write("envoy.yaml", &envoy),
         folder.write("nginx.conf", &nginx),
         folder.write("etcd.env", &etcd_env),
@@ -381,7 +381,7 @@ fn gateways_and_stores() {
     for text in [&config, &objects, &envoy, &nginx] {
         for at in (0..text.len()).step_by(211).filter(|at| text.is_char_boundary(*at)) {
             for name in ["cut.yaml", "cut.json", "cut.conf"] {
-                let path = folder.write(name, &format!("{}\n\t}}]: \"\n{}", &text[..at], &text[at..]));
+                let path = folder.write(name, format!("{}\n\t}}]: \"\n{}", &text[..at], &text[at..]));
                 let output = run(&["check", "--at", AT, "--format", "human", &path]);
                 markers.assert_absent(&format!("{name} cut at {at}"), &output);
             }

@@ -27,7 +27,7 @@ pub enum Client {
     /// `etcdctl …`
     Etcdctl(Box<Etcdctl>),
     /// `openssl s_client …`
-    SClient(Box<SClient>),
+    Openssl(Box<SClient>),
 }
 
 /// One argument, or an option's value.
@@ -92,7 +92,7 @@ pub fn read(command: &Command, open: &Open<'_>) -> Option<Client> {
         "openssl" => {
             let (subcommand, rest) = arguments.split_first()?;
             (subcommand.text.value == "s_client")
-                .then(|| Client::SClient(Box::new(s_client::read(subcommand.text.span, rest, &environment))))
+                .then(|| Client::Openssl(Box::new(s_client::read(subcommand.text.span, rest, &environment))))
         }
         _ => None,
     }

@@ -41,7 +41,7 @@ fn etcdctl(line: &str) -> Etcdctl {
 
 fn s_client(line: &str) -> SClient {
     match client(line) {
-        Client::SClient(s_client) => *s_client,
+        Client::Openssl(s_client) => *s_client,
         other => panic!("{line}: {other:?}"),
     }
 }

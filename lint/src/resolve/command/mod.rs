@@ -46,7 +46,7 @@ pub fn link(
             None => None,
             Some(Client::Curl(curl)) => Some(of_curl(&files, machine, &curl)),
             Some(Client::Etcdctl(etcdctl)) => Some(of_etcdctl(&files, machine, &etcdctl)),
-            Some(Client::SClient(s_client)) => Some(of_s_client(&files, machine, &s_client)),
+            Some(Client::Openssl(s_client)) => Some(of_s_client(&files, machine, &s_client)),
         });
     }
     if programs.is_empty() {
