@@ -223,11 +223,13 @@ impl Shown {
     /// Where a byte of the file stands in the text; a byte that was changed, where the change begins.
     pub fn at(&self, offset: usize) -> usize {
         let after = self.changes.partition_point(|change| change.from.start <= offset);
-        match after.checked_sub(1).and_then(|last| self.changes.get(last)) {
+        let place = match after.checked_sub(1).and_then(|last| self.changes.get(last)) {
             None => offset,
             Some(change) if offset < change.from.end => change.to.start,
             Some(change) => change.to.end + (offset - change.from.end),
-        }
+        };
+        // a binary file has places and shows no text
+        place.min(self.text.len())
     }
 
     /// Shows `text` for a range of the file.
