@@ -2,6 +2,7 @@
 
 mod secrets;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -251,6 +252,9 @@ impl Rendered {
     fn shown(&self) -> Shown {
         let masked = self.masked();
         let mut shown = Shown::default();
+        if masked.is_empty() {
+            shown.replace(0..self.bytes.len(), "");
+        }
         let mut offset = 0;
         for line in masked.split_inclusive('\n') {
             let end = line.trim_end_matches(['\n', '\r']).len();
@@ -282,11 +286,11 @@ impl Rendered {
     }
 
     fn masked(&self) -> String {
+        let text = as_text(&self.bytes);
         // a binary file has no lines to show
-        if self.bytes.contains(&0) {
+        if matches!(text, Cow::Owned(_)) && self.bytes.contains(&0) {
             return String::new();
         }
-        let text = as_text(&self.bytes);
         let mut bytes = text.as_bytes().to_vec();
         let known = secrets::in_file(&text).into_iter().chain(encoded_keys(&text));
         for range in known.chain(self.secrets.iter().cloned()) {
@@ -296,8 +300,7 @@ impl Rendered {
             }
         }
         // only whole values are masked; should a cut character be left over, it is replaced
-        String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        String::from_utf8(bytes).unwrap_or_else(|error| as_text(error.as_bytes()).into_owned())
     }
 }
 
@@ -440,6 +443,14 @@ mod tests {
         assert!(!shown.contains("QUJD"), "{shown}");
         assert!(shown.contains("AA") && shown.starts_with('*'));
         assert_eq!(shown.len(), text.len());
+    }
+
+    #[test]
+    fn every_offset_of_a_binary_file_lies_in_what_is_shown() {
+        let binary = Rendered::new("a.der".to_owned(), Arc::new(vec![0x30, 0x82, 0, 1])).shown();
+        assert_eq!((binary.text.as_str(), binary.at(1), binary.at(4)), ("", 0, 0));
+        let text = Rendered::new("a.conf".to_owned(), Arc::new(b"a\0b".to_vec())).shown();
+        assert_eq!((text.text.as_str(), text.at(2)), ("a\\u{0}b", 6));
     }
 
     #[test]
