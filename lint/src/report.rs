@@ -252,9 +252,6 @@ impl Rendered {
     fn shown(&self) -> Shown {
         let masked = self.masked();
         let mut shown = Shown::default();
-        if masked.is_empty() {
-            shown.replace(0..self.bytes.len(), "");
-        }
         let mut offset = 0;
         for line in masked.split_inclusive('\n') {
             let end = line.trim_end_matches(['\n', '\r']).len();
