@@ -51,6 +51,8 @@ pub struct Subject<'a> {
     blamed: BTreeSet<Span>,
     /// Server contexts to which some client of the deployment has a certificate to show.
     offered: BTreeSet<Span>,
+    /// Programs, by their place in memory, with the reasons for which predictions about them fail.
+    failing: BTreeSet<(*const Program, &'static str)>,
     /// Certificates that rules look into, each file read once.
     shelf: Shelf<'a>,
 }
@@ -329,6 +331,7 @@ impl<'a> Subject<'a> {
             held,
             blamed: BTreeSet::new(),
             offered: BTreeSet::new(),
+            failing: BTreeSet::new(),
             shelf,
         };
         let offered = deployment.connections.iter().filter_map(|connection| {
@@ -342,6 +345,14 @@ impl<'a> Subject<'a> {
         let predicted = predicted.flat_map(|why| &why.labels);
         let refused = subject.refusals().flat_map(|(_, refusal)| &refusal.labels);
         subject.blamed = predicted.chain(refused).map(|label| label.span).collect();
+        for (connection, prediction) in deployment.connections.iter().zip(predictions) {
+            let sides = [connection.client.map(|(id, _)| id), connection.server.found().map(|(id, _)| *id)];
+            for program in sides.into_iter().flatten().filter_map(|id| deployment.programs.get(id)) {
+                subject
+                    .failing
+                    .extend(prediction.why.iter().map(|why| (std::ptr::from_ref(program), why.rule)));
+            }
+        }
         subject
     }
 
@@ -413,14 +424,8 @@ impl<'a> Subject<'a> {
     }
 
     /// Whether a prediction about a program, as client or server, fails for one of these reasons.
-    pub fn is_predicted(&self, program: &Program, rules: &[&str]) -> bool {
-        let place = self.deployment.programs.iter().position(|other| std::ptr::eq(other, program));
-        self.deployment.connections.iter().zip(self.predictions).any(|(connection, prediction)| {
-            let sides = [connection.client.map(|(id, _)| id), connection.server.found().map(|(id, _)| *id)];
-            sides.contains(&place)
-                && place.is_some()
-                && prediction.why.iter().any(|why| rules.contains(&why.rule))
-        })
+    pub fn is_predicted(&self, program: &Program, rules: &[&'static str]) -> bool {
+        rules.iter().any(|rule| self.failing.contains(&(std::ptr::from_ref(program), *rule)))
     }
 
     /// Reports what already bears this rule's name: predictions that give it as their first reason, and configuration
