@@ -33,6 +33,8 @@ pub struct Scripted {
     pub at: u64,
     /// The status of the denial that was sent, and its details.
     pub response: RefCell<Option<(u32, String)>>,
+    /// Its headers and body.
+    pub answer: RefCell<(Vec<(String, String)>, String)>,
     /// Counters.
     pub counts: RefCell<BTreeMap<String, u64>>,
     /// Log lines.
@@ -66,6 +68,7 @@ impl Scripted {
             headers: RefCell::new(headers.collect()),
             at,
             response: RefCell::default(),
+            answer: RefCell::default(),
             counts: RefCell::default(),
             logged: RefCell::default(),
             calls: RefCell::default(),
@@ -156,9 +159,16 @@ impl Host for Scripted {
         Ok(())
     }
 
-    fn respond(&self, status: u32, details: &str, _: &[(String, String)], _: &str) -> Result<(), HostError> {
+    fn respond(
+        &self,
+        status: u32,
+        details: &str,
+        headers: &[(String, String)],
+        body: &str,
+    ) -> Result<(), HostError> {
         self.called("proxy_send_local_response")?;
         *self.response.borrow_mut() = Some((status, details.to_owned()));
+        *self.answer.borrow_mut() = (headers.to_vec(), body.to_owned());
         Ok(())
     }
 

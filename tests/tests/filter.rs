@@ -205,6 +205,42 @@ fn apisix_vouches_with_success_alone() {
 }
 
 #[test]
+fn kong_vouches_under_its_own_prefix() {
+    let guard = guard("from: kong");
+    // Kong answers paths of several segments as Envoy does
+    let request = |prefix: &str, verify: &str| {
+        Scripted::new(Gateway::Envoy, AT, &GET)
+            .with(&format!("{prefix}ssl_client_verify"), verify)
+            .with(&format!("{prefix}ssl_client_raw_cert"), pem("web"))
+    };
+    for (prefix, verify, answer) in [
+        ("ngx.", "SUCCESS", "allow"),
+        ("ngx.", "NONE", "no-certificate"),
+        ("ngx.", "FAILED:certificate has expired", "unverified-certificate"),
+        ("", "SUCCESS", "no-certificate"),
+    ] {
+        assert_eq!(ask(&guard, &request(prefix, verify)), answer, "{prefix}{verify}");
+    }
+}
+
+#[test]
+fn a_denied_client_gets_what_the_policy_says_and_never_the_reason() {
+    let config = format!(
+        "certificate: {{from: envoy}}\n{WHO}denial: {{status: 404, body: \"nothing here\\n\", \
+         headers: {{content-type: text/plain, cache-control: no-store}}}}\n"
+    );
+    let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+    let host = Scripted::new(Gateway::Envoy, AT, &GET);
+    assert_eq!(ask(&guard, &host), "no-certificate");
+    assert_eq!(host.response.borrow().as_ref().unwrap().0, 404);
+    let (mut headers, body) = host.answer.borrow().clone();
+    headers.sort();
+    assert_eq!(body, "nothing here\n");
+    let expected = [("cache-control", "no-store"), ("content-type", "text/plain")];
+    assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
 fn every_error_of_the_host_denies() {
     for gateway in [Gateway::Envoy, Gateway::Apisix] {
         let from = if gateway == Gateway::Envoy { "from: envoy" } else { "from: apisix" };
