@@ -25,8 +25,10 @@ pub(super) fn scan(text: &Text, source: &str, chunk: &Range<usize>, at: usize, i
         (at..at + 1, "brackets nested this deep are not read".to_owned())
     } else if info.contains("tab") {
         let rest = source.get(at..chunk.end).unwrap_or_default();
-        let tab = rest.lines().next().unwrap_or_default().find('\t').map_or(at, |tab| at + tab);
-        (tab..tab + 1, "YAML does not allow a tab here: write spaces".to_owned())
+        // the scanner stops before it, perhaps lines before
+        let tab = rest.find('\t').map(|tab| at + tab..at + tab + 1);
+        let range = tab.unwrap_or_else(|| word(source, at, chunk.end));
+        (range, "YAML does not allow a tab here: write spaces".to_owned())
     } else if info.contains("quoted scalar, found unexpected")
         || info.contains("invalid indentation in quoted scalar")
     {
