@@ -3,6 +3,8 @@
 //! It never recurses and never allocates: every certificate is hostile. What it cannot read is `None`; whether
 //! that matters is for the stack to say.
 
+use std::fmt::Write as _;
+
 /// One element: tag, content and the bytes of both with their length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Element<'a> {
@@ -95,27 +97,27 @@ pub fn first(bytes: &[u8]) -> Option<Element<'_>> {
 
 /// An object identifier in dotted decimal; None if it is none.
 pub fn dotted(content: &[u8]) -> Option<String> {
-    let mut text = String::new();
+    // three digits and a dot for an octet are enough, but for what nobody registers
+    let mut text = String::with_capacity(content.len().saturating_mul(4).min(64));
     let mut value: u64 = 0;
     let mut started = false;
-    let mut first = true;
     for byte in content {
         value = value.checked_mul(128)?.checked_add(u64::from(byte & 0x7f))?;
-        started = true;
-        if byte & 0x80 == 0 {
-            if first {
-                let (a, b) = if value < 80 { (value / 40, value % 40) } else { (2, value - 80) };
-                text = format!("{a}.{b}");
-                first = false;
-            } else {
-                text.push('.');
-                text.push_str(&value.to_string());
-            }
-            value = 0;
-            started = false;
+        started = byte & 0x80 != 0;
+        if started {
+            continue;
         }
+        // writing to a String cannot fail
+        let _ = if !text.is_empty() {
+            write!(text, ".{value}")
+        } else if value < 80 {
+            write!(text, "{}.{}", value / 40, value % 40)
+        } else {
+            write!(text, "2.{}", value - 80)
+        };
+        value = 0;
     }
-    if first || started { None } else { Some(text) }
+    if text.is_empty() || started { None } else { Some(text) }
 }
 
 /// A small non-negative INTEGER.

@@ -19,8 +19,8 @@ pub struct Name {
     pub malformed: Option<String>,
 }
 
-const COMMON_NAME: &str = "2.5.4.3";
-const EMAIL_ADDRESS: &str = "1.2.840.113549.1.9.1";
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+const EMAIL_ADDRESS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
 
 impl Name {
     /// Reads a Name from its whole DER element; None if it is none.
@@ -74,7 +74,6 @@ impl Name {
         canonical: &mut Vec<u8>,
         parts: &mut Vec<String>,
     ) {
-        let oid = der::dotted(kind).unwrap_or_else(|| "?".to_owned());
         let text = decode(value.tag, value.content);
         if let Err(wrong) = &text {
             self.malformed.get_or_insert_with(|| wrong.clone());
@@ -83,10 +82,13 @@ impl Name {
             Ok(text) => text.clone(),
             Err(_) => String::from_utf8_lossy(value.content).into_owned(),
         };
-        parts.push(format!("{}={shown}", attribute_label(&oid)));
-        if oid == COMMON_NAME {
+        parts.push(match attribute_label(kind) {
+            Some(label) => format!("{label}={shown}"),
+            None => format!("{}={shown}", der::dotted(kind).as_deref().unwrap_or("?")),
+        });
+        if kind == COMMON_NAME {
             self.common_names.push(shown);
-        } else if oid == EMAIL_ADDRESS {
+        } else if kind == EMAIL_ADDRESS {
             self.emails.push(shown);
         }
         // crypto/x509/x_name.c, asn1_string_canon: only character strings are folded
@@ -148,26 +150,26 @@ fn decode(tag: u8, content: &[u8]) -> Result<String, String> {
 }
 
 /// RFC 4514 section 3, and what RFC 5280 adds.
-const ATTRIBUTES: [(&str, &str, &[u8]); 11] = [
-    ("CN", COMMON_NAME, &[0x55, 4, 3]),
-    ("SERIALNUMBER", "2.5.4.5", &[0x55, 4, 5]),
-    ("C", "2.5.4.6", &[0x55, 4, 6]),
-    ("L", "2.5.4.7", &[0x55, 4, 7]),
-    ("ST", "2.5.4.8", &[0x55, 4, 8]),
-    ("STREET", "2.5.4.9", &[0x55, 4, 9]),
-    ("O", "2.5.4.10", &[0x55, 4, 10]),
-    ("OU", "2.5.4.11", &[0x55, 4, 11]),
-    ("POSTALCODE", "2.5.4.17", &[0x55, 4, 17]),
-    ("DC", "0.9.2342.19200300.100.1.25", &[9, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25]),
-    ("EMAILADDRESS", EMAIL_ADDRESS, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1]),
+const ATTRIBUTES: [(&str, &[u8]); 11] = [
+    ("CN", COMMON_NAME),
+    ("SERIALNUMBER", &[0x55, 4, 5]),
+    ("C", &[0x55, 4, 6]),
+    ("L", &[0x55, 4, 7]),
+    ("ST", &[0x55, 4, 8]),
+    ("STREET", &[0x55, 4, 9]),
+    ("O", &[0x55, 4, 10]),
+    ("OU", &[0x55, 4, 11]),
+    ("POSTALCODE", &[0x55, 4, 17]),
+    ("DC", &[9, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25]),
+    ("EMAILADDRESS", EMAIL_ADDRESS),
 ];
 
-fn attribute_label(oid: &str) -> &str {
-    ATTRIBUTES.iter().find(|(_, known, _)| *known == oid).map_or(oid, |(label, _, _)| label)
+fn attribute_label(oid: &[u8]) -> Option<&'static str> {
+    ATTRIBUTES.iter().find(|(_, known)| *known == oid).map(|(label, _)| *label)
 }
 
 fn attribute_oid(label: &str) -> Option<&'static [u8]> {
-    ATTRIBUTES.iter().find(|(known, _, _)| known.eq_ignore_ascii_case(label)).map(|(_, _, oid)| *oid)
+    ATTRIBUTES.iter().find(|(known, _)| known.eq_ignore_ascii_case(label)).map(|(_, oid)| *oid)
 }
 
 fn split_unescaped(text: &str, separator: char) -> Vec<String> {

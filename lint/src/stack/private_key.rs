@@ -2,7 +2,7 @@
 
 use p256::elliptic_curve::sec1::ToSec1Point;
 
-use super::certificate::{Certificate, KeyType, bit_length};
+use super::certificate::{Certificate, KeyType, bit_length, key};
 use super::der::{self, Reader};
 use crate::deployment::PlannedId;
 
@@ -110,12 +110,12 @@ fn pkcs8(bytes: &[u8]) -> Option<PrivateKey> {
     let mut parts = Reader::new(der::first(bytes).filter(|element| element.tag == der::SEQUENCE)?.content);
     parts.expect(der::INTEGER)?;
     let mut algorithm = Reader::new(parts.expect(der::SEQUENCE)?.content);
-    let oid = der::dotted(algorithm.expect(der::OBJECT_IDENTIFIER)?.content)?;
+    let oid = algorithm.expect(der::OBJECT_IDENTIFIER)?.content;
     let inner = parts.expect(der::OCTET_STRING)?.content;
-    match oid.as_str() {
-        "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => rsa(inner),
-        "1.2.840.10045.2.1" => ec(inner, curve(algorithm.expect(der::OBJECT_IDENTIFIER)?.content)),
-        "1.3.101.112" => {
+    match oid {
+        key::RSA_ENCRYPTION | key::RSASSA_PSS => rsa(inner),
+        key::EC_PUBLIC_KEY => ec(inner, Some(key::curve(algorithm.expect(der::OBJECT_IDENTIFIER)?.content))),
+        key::ED25519 => {
             let seed: [u8; 32] = der::first(inner)?.content.try_into().ok()?;
             let key = ed25519_dalek::SigningKey::from_bytes(&seed);
             Some(PrivateKey::Ed25519(key.verifying_key().to_bytes().to_vec()))
@@ -132,7 +132,7 @@ fn ec(bytes: &[u8], outer: Option<u32>) -> Option<PrivateKey> {
     let (mut named, mut point) = (outer, None);
     while let Some(part) = parts.element() {
         match part.tag {
-            0xa0 => named = named.or_else(|| curve(der::first(part.content)?.content)),
+            0xa0 => named = named.or_else(|| Some(key::curve(der::first(part.content)?.content))),
             0xa1 => {
                 point = der::first(part.content).and_then(|bits| bits.content.get(1..)).map(<[u8]>::to_vec)
             }
@@ -153,15 +153,6 @@ fn ec(bytes: &[u8], outer: Option<u32>) -> Option<PrivateKey> {
         _ => None,
     });
     Some(point.map_or(PrivateKey::Other, |point| PrivateKey::Ec(named, point)))
-}
-
-fn curve(oid: &[u8]) -> Option<u32> {
-    match der::dotted(oid)?.as_str() {
-        "1.2.840.10045.3.1.7" => Some(256),
-        "1.3.132.0.34" => Some(384),
-        "1.3.132.0.35" => Some(521),
-        _ => Some(0),
-    }
 }
 
 fn trimmed(number: &[u8]) -> Vec<u8> {

@@ -3,32 +3,65 @@
 use super::{AuthorityKeyId, BasicConstraints, Certificate, GeneralName, NameConstraints};
 use crate::stack::der::{self, Element, Reader};
 
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
+const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 17];
+const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 14];
+const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
+const NETSCAPE_CERTIFICATE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 1];
+
+/// What is read here, and what OpenSSL supports beside (crypto/x509/v3_purp.c, supported_nids): issuerAltName,
+/// certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy, CRLDistributionPoints.
+const KNOWN: [&[u8]; 14] = [
+    BASIC_CONSTRAINTS,
+    KEY_USAGE,
+    EXTENDED_KEY_USAGE,
+    SUBJECT_ALTERNATIVE_NAME,
+    SUBJECT_KEY_IDENTIFIER,
+    AUTHORITY_KEY_IDENTIFIER,
+    NAME_CONSTRAINTS,
+    NETSCAPE_CERTIFICATE_TYPE,
+    &[0x55, 0x1d, 18],
+    &[0x55, 0x1d, 32],
+    &[0x55, 0x1d, 33],
+    &[0x55, 0x1d, 36],
+    &[0x55, 0x1d, 54],
+    &[0x55, 0x1d, 31],
+];
+
 impl Certificate {
     pub(super) fn read_extensions(&mut self, content: &[u8]) -> Option<()> {
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen: Vec<&[u8]> = Vec::new();
         let mut extensions = Reader::new(content);
         while !extensions.is_empty() {
             let mut parts = Reader::new(extensions.expect(der::SEQUENCE)?.content);
-            let oid = der::dotted(parts.expect(der::OBJECT_IDENTIFIER)?.content)?;
+            let oid = parts.expect(der::OBJECT_IDENTIFIER)?.content;
             let critical = parts
                 .expect(der::BOOLEAN)
                 .is_some_and(|flag| flag.content.first().is_some_and(|byte| *byte != 0));
             let value = parts.expect(der::OCTET_STRING)?.content;
             if seen.contains(&oid) {
-                self.duplicate_extension.get_or_insert(oid);
+                self.duplicate_extension.get_or_insert(der::dotted(oid)?);
                 continue;
             }
-            if self.read_extension(&oid, critical, value).is_none() {
-                self.malformed_extensions.push(oid.clone());
+            // where nobody knows it, what is no object identifier at all must still be met
+            let known = KNOWN.contains(&oid);
+            let unknown = if known { None } else { Some(der::dotted(oid)?) };
+            if critical && let Some(unknown) = unknown {
+                self.unknown_critical.push(unknown);
+            } else if known && self.read_extension(oid, critical, value).is_none() {
+                self.malformed_extensions.push(der::dotted(oid)?);
             }
             seen.push(oid);
         }
         Some(())
     }
 
-    fn read_extension(&mut self, oid: &str, critical: bool, value: &[u8]) -> Option<()> {
+    fn read_extension(&mut self, oid: &[u8], critical: bool, value: &[u8]) -> Option<()> {
         match oid {
-            "2.5.29.19" => {
+            BASIC_CONSTRAINTS => {
                 let mut parts = Reader::new(der::first(value)?.content);
                 let ca = parts.expect(der::BOOLEAN).is_some_and(|flag| flag.content != [0]);
                 let path_length = match parts.expect(der::INTEGER) {
@@ -37,11 +70,11 @@ impl Certificate {
                 };
                 self.basic_constraints = Some(BasicConstraints { ca, path_length });
             }
-            "2.5.29.15" => {
+            KEY_USAGE => {
                 let bits = der::first(value).filter(|element| element.tag == der::BIT_STRING)?.content;
                 self.key_usage = Some(bits.get(1).map_or(0, |byte| u16::from(*byte)));
             }
-            "2.5.29.37" => {
+            EXTENDED_KEY_USAGE => {
                 let mut parts = Reader::new(der::first(value)?.content);
                 let mut usages = Vec::new();
                 while !parts.is_empty() {
@@ -49,7 +82,7 @@ impl Certificate {
                 }
                 self.extended_key_usage = Some(usages);
             }
-            "2.5.29.17" => {
+            SUBJECT_ALTERNATIVE_NAME => {
                 let mut names = Vec::new();
                 let mut parts = Reader::new(der::first(value)?.content);
                 while !parts.is_empty() {
@@ -60,9 +93,11 @@ impl Certificate {
                 self.alternative_names = Some(names);
                 self.critical_names = critical;
             }
-            "2.5.29.14" => self.subject_key_id = Some(der::first(value)?.content.to_vec()),
-            "2.5.29.35" => self.authority_key_id = Some(read_authority_key_id(der::first(value)?.content)?),
-            "2.5.29.30" => {
+            SUBJECT_KEY_IDENTIFIER => self.subject_key_id = Some(der::first(value)?.content.to_vec()),
+            AUTHORITY_KEY_IDENTIFIER => {
+                self.authority_key_id = Some(read_authority_key_id(der::first(value)?.content)?)
+            }
+            NAME_CONSTRAINTS => {
                 let mut constraints = NameConstraints { critical, ..NameConstraints::default() };
                 let mut parts = Reader::new(der::first(value)?.content);
                 while let Some(part) = parts.element() {
@@ -76,13 +111,9 @@ impl Certificate {
                 }
                 self.name_constraints = Some(constraints);
             }
-            "2.16.840.1.113730.1.1" => {
+            NETSCAPE_CERTIFICATE_TYPE => {
                 self.netscape_type = der::first(value)?.content.get(1).copied();
             }
-            // issuerAltName, certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy,
-            // CRLDistributionPoints, and what OpenSSL supports beside (crypto/x509/v3_purp.c, supported_nids)
-            "2.5.29.18" | "2.5.29.32" | "2.5.29.33" | "2.5.29.36" | "2.5.29.54" | "2.5.29.31" => {}
-            _ if critical => self.unknown_critical.push(oid.to_owned()),
             _ => {}
         }
         Some(())

@@ -6,6 +6,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::stack::der::{self, Reader};
 
+pub(in crate::stack) const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+pub(in crate::stack) const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
+pub(in crate::stack) const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+const P_256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+const P_384: &[u8] = &[0x2b, 0x81, 4, 0, 34];
+const P_521: &[u8] = &[0x2b, 0x81, 4, 0, 35];
+pub(in crate::stack) const ED25519: &[u8] = &[0x2b, 0x65, 112];
+
 /// A public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
@@ -54,27 +62,30 @@ impl PublicKey {
     pub fn read(spki: &[u8]) -> Option<Self> {
         let mut parts = Reader::new(der::first(spki)?.content);
         let mut algorithm = Reader::new(parts.expect(der::SEQUENCE)?.content);
-        let oid = der::dotted(algorithm.expect(der::OBJECT_IDENTIFIER)?.content)?;
+        let oid = algorithm.expect(der::OBJECT_IDENTIFIER)?.content;
         let bits = parts.expect(der::BIT_STRING)?.content.get(1..)?;
-        let kind = match oid.as_str() {
-            "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => {
+        let kind = match oid {
+            RSA_ENCRYPTION | RSASSA_PSS => {
                 let modulus = Reader::new(der::first(bits)?.content).expect(der::INTEGER)?.content;
                 KeyType::Rsa(bit_length(modulus))
             }
-            "1.2.840.10045.2.1" => {
-                let curve =
-                    algorithm.expect(der::OBJECT_IDENTIFIER).and_then(|curve| der::dotted(curve.content));
-                KeyType::Ec(match curve.as_deref() {
-                    Some("1.2.840.10045.3.1.7") => 256,
-                    Some("1.3.132.0.34") => 384,
-                    Some("1.3.132.0.35") => 521,
-                    _ => 0,
-                })
+            EC_PUBLIC_KEY => {
+                KeyType::Ec(algorithm.expect(der::OBJECT_IDENTIFIER).map_or(0, |named| curve(named.content)))
             }
-            "1.3.101.112" => KeyType::Ed25519,
-            _ => KeyType::Other,
+            ED25519 => KeyType::Ed25519,
+            other => der::dotted(other).map(|_| KeyType::Other)?,
         };
         Some(Self { kind, spki: spki.to_vec(), digest: Sha256::digest(spki).into() })
+    }
+}
+
+/// Bits of the curve of NIST with this object identifier; 0 for another curve.
+pub(in crate::stack) fn curve(oid: &[u8]) -> u32 {
+    match oid {
+        P_256 => 256,
+        P_384 => 384,
+        P_521 => 521,
+        _ => 0,
     }
 }
 

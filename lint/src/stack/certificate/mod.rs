@@ -4,7 +4,7 @@
 //! signature exists yet. Path building is written once against this view.
 
 mod extension;
-mod key;
+pub(super) mod key;
 mod name;
 mod planned;
 mod read;
@@ -46,8 +46,6 @@ pub struct Certificate {
     pub key: PublicKey,
     /// Signature algorithm, as far as it is known.
     pub algorithm: Option<SignatureAlgorithm>,
-    /// Dotted OID of the signature algorithm.
-    pub algorithm_oid: String,
     /// basicConstraints.
     pub basic_constraints: Option<BasicConstraints>,
     /// keyUsage, as [`KeyUsage`] bits.

@@ -52,7 +52,6 @@ impl Certificate {
                 digest: key_digest,
             },
             algorithm: None,
-            algorithm_oid: String::new(),
             basic_constraints: Some(BasicConstraints { ca: *planned.is_ca.value(), path_length: None }),
             key_usage: (!planned.key_usage.value().is_empty()).then_some(bits),
             extended_key_usage: (!usages.is_empty()).then(|| usages.clone()),

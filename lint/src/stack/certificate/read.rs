@@ -48,6 +48,11 @@ impl Certificate {
         let subject = Name::read(fields.expect(der::SEQUENCE)?.whole)?;
         let key = PublicKey::read(fields.expect(der::SEQUENCE)?.whole)?;
 
+        let known_algorithm = signature::algorithm(algorithm.whole);
+        if known_algorithm.is_none() {
+            der::first(algorithm.content).and_then(|oid| der::dotted(oid.content))?;
+        }
+
         let mut certificate = Self {
             span,
             shown: String::new(),
@@ -58,8 +63,7 @@ impl Certificate {
             not_before,
             not_after,
             key,
-            algorithm: signature::algorithm(algorithm.whole),
-            algorithm_oid: der::first(algorithm.content).and_then(|oid| der::dotted(oid.content))?,
+            algorithm: known_algorithm,
             basic_constraints: None,
             key_usage: None,
             extended_key_usage: None,

@@ -1,5 +1,6 @@
 //! Files as OpenSSL's callers load them: nginx, curl, `s_client`, OpenResty.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::blocks::{self, FirstKey, certificate, damaged, no_der};
@@ -35,12 +36,13 @@ pub fn chain(text: &Text) -> Result<Certificates, Problem> {
 pub fn anchors(text: &Text) -> Result<Certificates, Problem> {
     let mut pem = Pem::new(text.bytes(), true);
     let mut certificates: Certificates = Vec::new();
+    let mut known = HashSet::new();
     let mut lists = 0;
     while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
         if is_trusted_certificate(&block.label) {
             let read = certificate(text, &block)?;
             // X509_STORE_add_cert ignores what it has
-            if !certificates.iter().any(|known| known.digest == read.digest) {
+            if known.insert(read.digest) {
                 certificates.push(Arc::new(read));
             }
         } else if block.label == "X509 CRL" {
