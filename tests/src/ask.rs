@@ -41,6 +41,8 @@ pub struct Predicted {
     pub authenticated: (Option<bool>, Option<bool>),
     /// Rules and messages, or what would have to be seen.
     pub why: Vec<String>,
+    /// What client and server print.
+    pub prints: [Option<String>; 2],
 }
 
 impl Question {
@@ -105,6 +107,7 @@ fn predicted(connection: &Value) -> Predicted {
         rejected_by: connection["rejected_by"].as_str().map(str::to_owned),
         authenticated: (authenticated["server"].as_bool(), authenticated["client"].as_bool()),
         why: reasons.chain(unseen).collect(),
+        prints: ["client_sees", "server_logs"].map(|side| connection[side].as_str().map(str::to_owned)),
     }
 }
 

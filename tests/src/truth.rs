@@ -222,20 +222,77 @@ pub enum Answer {
     Failed(String),
 }
 
-/// Compares a prediction with an observation.
-pub fn compare(observation: &Observation, predicted: Vec<Predicted>) -> Answer {
+/// Compares what a side is predicted to print with what it printed: client first.
+///
+/// A prediction agrees if the recorded text holds it. Some recorded texts are cut, and of the body of an answer nothing is
+/// recorded: a request that is refused is left out.
+pub fn compare_prints(observation: &Observation, predicted: &[Predicted]) -> [Printed; 2] {
+    let about = concerned(observation, predicted);
+    [0, 1].map(|side| {
+        let recorded = comparable(&observation.errors[side]);
+        let refused = observation.seen.outcome == "request-rejected" && side == 0;
+        if recorded.is_empty() || refused || observation.seen.outcome == "completes" {
+            return Printed::Nothing;
+        }
+        let said: Vec<String> =
+            about.iter().filter_map(|p| p.prints[side].as_deref()).map(comparable).collect();
+        match said.as_slice() {
+            [] => Printed::Silent,
+            lines if lines.iter().any(|line| recorded.contains(line)) => Printed::Agrees,
+            lines => Printed::Differs(lines.join("\n")),
+        }
+    })
+}
+
+/// One space for many, no escaped quotes, no moment.
+fn comparable(text: &str) -> String {
+    let words = text.replace("\\\"", "\"");
+    let words = words.split_whitespace().map(|word| {
+        // 2026-11-23T17:25:19Z, whatever follows
+        let bytes = word.as_bytes();
+        let moment = word.is_ascii() && bytes.get(10) == Some(&b'T') && bytes.get(19) == Some(&b'Z');
+        if moment { &word[20..] } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What became of a predicted line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Printed {
+    /// Nothing was recorded to compare with.
+    Nothing,
+    /// It was printed.
+    Agrees,
+    /// No line was predicted.
+    Silent,
+    /// This was predicted, and something else was recorded.
+    Differs(String),
+}
+
+/// The connections among the answers that an observation is about.
+fn concerned(observation: &Observation, predicted: &[Predicted]) -> Vec<Predicted> {
     let mut about: Vec<Predicted> = predicted
         .iter()
         .filter(|p| (&p.client.0, &p.server.0) == (&observation.kinds.0, &observation.kinds.1))
         .cloned()
         .collect();
-    let members = observation.kinds.0 == "etcd" && observation.kinds.1 == "etcd";
-    if members {
+    if members(observation) {
         // each member dials the other: two connections, and neither the client listeners' own
         about.retain(|p| p.client.1 != p.server.1);
     } else if about.iter().any(|p| observation.port.is_some() && p.port == observation.port) {
         about.retain(|p| p.port == observation.port);
     }
+    about
+}
+
+fn members(observation: &Observation) -> bool {
+    observation.kinds.0 == "etcd" && observation.kinds.1 == "etcd"
+}
+
+/// Compares a prediction with an observation.
+pub fn compare(observation: &Observation, predicted: Vec<Predicted>) -> Answer {
+    let about = concerned(observation, &predicted);
+    let members = members(observation);
     if about.is_empty() {
         return Answer::NotListed(predicted);
     }
@@ -297,7 +354,7 @@ fn both_refuse_files(predicted: &Verdict, seen: &Verdict) -> bool {
 }
 
 /// Asks about every observation, several processes side by side; answers in the order of the observations.
-pub fn ask_all(observations: &[Observation], lint: &Path, jobs: usize) -> Vec<Answer> {
+pub fn ask_all(observations: &[Observation], lint: &Path, jobs: usize) -> Vec<(Answer, [Printed; 2])> {
     let next = AtomicUsize::new(0);
     let answers = Mutex::new(vec![None; observations.len()]);
     std::thread::scope(|scope| {
@@ -307,8 +364,11 @@ pub fn ask_all(observations: &[Observation], lint: &Path, jobs: usize) -> Vec<An
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(observation) = observations.get(index) else { break };
                     let answer = match observation.question.ask(lint) {
-                        Ok(predicted) => compare(observation, predicted),
-                        Err(complaint) => Answer::Failed(complaint),
+                        Ok(predicted) => {
+                            let prints = compare_prints(observation, &predicted);
+                            (compare(observation, predicted), prints)
+                        }
+                        Err(complaint) => (Answer::Failed(complaint), NOT_ASKED),
                     };
                     if let Ok(mut answers) = answers.lock() {
                         answers[index] = Some(answer);
@@ -320,9 +380,11 @@ pub fn ask_all(observations: &[Observation], lint: &Path, jobs: usize) -> Vec<An
     let answers = answers.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     answers
         .into_iter()
-        .map(|answer| answer.unwrap_or_else(|| Answer::Failed("not asked".to_owned())))
+        .map(|answer| answer.unwrap_or_else(|| (Answer::Failed("not asked".to_owned()), NOT_ASKED)))
         .collect()
 }
+
+const NOT_ASKED: [Printed; 2] = [Printed::Nothing, Printed::Nothing];
 
 #[cfg(test)]
 mod tests {
@@ -338,6 +400,7 @@ mod tests {
             rejected_by: by.map(str::to_owned),
             authenticated: (Some(true), Some(true)),
             why: Vec::new(),
+            prints: [None, None],
         }
     }
 

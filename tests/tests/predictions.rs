@@ -6,7 +6,7 @@ use mtls_tests::oracle::observe::Observed;
 use mtls_tests::oracle::scenario::Scenario;
 use mtls_tests::oracle::{Tools, ask, keep, run};
 use mtls_tests::programs::{Program, assume, required, target};
-use mtls_tests::truth::{Answer, ask_all, load};
+use mtls_tests::truth::{Answer, Printed, ask_all, load};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/oracle")
@@ -91,6 +91,9 @@ fn recorded_observations_are_predicted() {
     let lint = Program::Lint.find().unwrap();
     let observations = load(Path::new(&folder), &target().join("truth")).unwrap();
     let answers = ask_all(&observations, &lint, 2);
+    let differ = answers.iter().flat_map(|(_, printed)| printed);
+    let differ = differ.filter(|printed| matches!(printed, Printed::Differs(_))).count();
+    let answers: Vec<Answer> = answers.into_iter().map(|(answer, _)| answer).collect();
     let wrong = answers
         .iter()
         .filter(|answer| matches!(answer, Answer::Differs(..) | Answer::AuthenticationDiffers(_)));
@@ -100,4 +103,6 @@ fn recorded_observations_are_predicted() {
     let (wrong, silent) = (wrong.count(), silent.count());
     assert_eq!(wrong, 0, "of {}; the truth binary lists them", answers.len());
     assert!(silent * 200 <= answers.len(), "{silent} of {} are not determined", answers.len());
+    // recorded texts are cut, and some belong to another connection of the same programs
+    assert!(differ * 30 <= answers.len(), "{differ} lines differ; truth --prints shows them");
 }

@@ -161,6 +161,7 @@ impl Load<'_> {
         walk.filter_entry(move |entry| {
             let relative = entry.path().strip_prefix(&base).unwrap_or(entry.path());
             let skipped = machine && NOT_READ_OF_A_MACHINE.iter().any(|folder| relative == Path::new(folder));
+            let skipped = skipped || entry.depth() > 0 && is_kernels(entry.path());
             !skipped && entry.file_name() != ".git" && entry.file_name() != "node_modules"
         });
         for entry in walk.build() {
@@ -286,6 +287,12 @@ fn bounded(from: impl Read) -> Result<Vec<u8>, String> {
 
 fn too_large(largest: u64) -> String {
     format!("it is larger than the {} MiB that are read of one file; split it", largest >> 20)
+}
+
+/// Folders of this machine whose files the kernel makes up: some of them never end, or wait for ever.
+fn is_kernels(path: &Path) -> bool {
+    let named = path.file_name().is_some_and(|name| name == "proc" || name == "sys" || name == "dev");
+    named && fs::canonicalize(path).is_ok_and(|path| path.parent() == Some(Path::new("/")))
 }
 
 /// A name that promises configuration or certificates.

@@ -37,6 +37,9 @@ impl Shelf<'_> {
                     == credential.key.as_ref().map(|key| key.path.span)
                 {
                     "failed to parse key: PEM_read_bio_PrivateKey() failed"
+                } else if problem.words.contains("nested asn1 error") {
+                    // the first block is read by another function than those after it
+                    "failed to parse cert: PEM_read_bio_X509"
                 } else {
                     "failed to parse cert: PEM_read_bio_X509_AUX() failed"
                 };

@@ -149,6 +149,7 @@ fn judge(shelf: &Shelf<'_>, connection: &Connection, at: UnixSeconds) -> Predict
                 why: vec![reason],
                 client_sees: None,
                 server_logs: None,
+                alert: None,
             })))
         }),
         Lookup::Unseen(why) => client_alone(shelf, client).and_then(|()| Err(unknown(vec![why.clone()]))),

@@ -2,6 +2,7 @@
 
 use super::outcome::{End, Step, Stop, why};
 use super::shelf::Pair;
+use super::words::alert::Alert;
 use super::{Outcome, Side};
 use crate::deployment::{ClientTls, Program, Protocol, ServerContext, Stack, Version};
 use crate::finding::Label;
@@ -31,6 +32,18 @@ impl Party<'_> {
 
     fn is_envoy(&self) -> bool {
         self.program.versions.stack == Stack::BoringSsl
+    }
+
+    /// How a server of this stack says that nothing it has suits the client, from OpenSSL's words.
+    fn logs(&self, openssl: &'static str) -> &'static str {
+        match (self.program.versions.stack, openssl) {
+            (Stack::Go(_), "no suitable signature algorithm") => {
+                "tls: peer doesn't support any of the certificate's signature algorithms"
+            }
+            (Stack::Go(_), "no shared cipher") => "tls: no cipher suite supported by both client and server",
+            (Stack::BoringSsl, "no shared cipher") => "NO_SHARED_CIPHER",
+            _ => openssl,
+        }
     }
 
     fn is_go(&self) -> bool {
@@ -71,7 +84,16 @@ pub fn protocol(
     let Some(version) = common.filter(|version| *version != Protocol::Ssl3) else {
         let message = format!("the client offers {}, but the server speaks {}", list(&usable), list(spoken));
         let end = End::new(Outcome::HandshakeFails, Side::Server, reason(message));
-        return Err(end.seen("alert protocol version").logged("unsupported protocol").stop());
+        let log = match server.program.versions.stack {
+            Stack::OpenSsl { .. } => {
+                "SSL_do_handshake() failed (SSL: error:0A000102:SSL routines::unsupported protocol) while SSL handshaking"
+            }
+            Stack::Go(_) => "tls: client offered only unsupported versions",
+            Stack::BoringSsl => {
+                "TLS_error:|268435696:SSL routines:OPENSSL_internal:UNSUPPORTED_PROTOCOL:TLS_error_end"
+            }
+        };
+        return Err(end.alerting(Alert::PROTOCOL_VERSION).logged(log).stop());
     };
     if old(version) {
         let name = shown(version);
@@ -82,15 +104,13 @@ pub fn protocol(
                 server.security_level
             );
             let end = End::new(Outcome::HandshakeFails, Side::Server, reason(message));
-            return Err(end
-                .seen("tlsv1 alert internal error")
-                .logged("no suitable signature algorithm")
-                .stop());
+            return Err(end.alerting(Alert::INTERNAL_ERROR).logged("no suitable signature algorithm").stop());
         }
         if server.is_envoy() {
             let message = format!("Envoy's default cipher suites have none for {name}");
             return Err(End::new(Outcome::HandshakeFails, Side::Server, reason(message))
                 .logged("NO_SHARED_CIPHER")
+                .alerting(Alert::HANDSHAKE_FAILURE)
                 .stop());
         }
         if client.is_openssl().is_some() && client.security_level > 0 {
@@ -154,25 +174,27 @@ pub fn server_pair<'p>(
     Err(refused.unwrap_or_else(|| {
         let label = Label { span, message: "no certificate is configured here".to_owned() };
         let reason = why(Mistake::NoCommonAlgorithm, "the server has no certificate to show", vec![label]);
-        End::new(Outcome::HandshakeFails, Side::Server, reason).logged("no shared cipher").stop()
+        let end = End::new(Outcome::HandshakeFails, Side::Server, reason);
+        end.logged(server.logs("no shared cipher")).alerting(Alert::HANDSHAKE_FAILURE).stop()
     }))
 }
 
 fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) -> Step {
     let Some(first) = pair.chain.certificates.first() else { return Ok(()) };
-    let fail = |side: Side, mistake: Mistake, message: String, log: &str| {
+    let fail = |side: Side, mistake: Mistake, message: String, log: &'static str| {
         let label = Label { span: first.span, message: message.clone() };
         let end = End::new(Outcome::HandshakeFails, side, why(mistake, message, vec![label]));
         match side {
-            Side::Client => end.seen(log).stop(),
-            Side::Server => end.logged(log).stop(),
+            // a server's key on another curve than the client takes
+            Side::Client => end.seen(log).alerting(Alert::ILLEGAL_PARAMETER).stop(),
+            Side::Server => end.logged(server.logs(log)).alerting(Alert::HANDSHAKE_FAILURE).stop(),
         }
     };
     if let Some(unfit) = &pair.unfit {
         let end = End::new(Outcome::HandshakeFails, Side::Server, unfit.clone().into());
         let log =
             if version == Protocol::Tls13 { "no suitable signature algorithm" } else { "no shared cipher" };
-        return Err(end.logged(log).stop());
+        return Err(end.logged(server.logs(log)).alerting(Alert::HANDSHAKE_FAILURE).stop());
     }
     let tls13 = version == Protocol::Tls13;
     if server.is_openssl().is_some() && !tls13 && !signs(first) && matches!(first.key.kind, KeyType::Ec(_)) {

@@ -1,6 +1,7 @@
 //! How a step of a connection ends when it does not go on.
 
 use super::shelf::{Refused, Unfit};
+use super::words::alert::Alert;
 use super::{Outcome, Side, Why};
 use crate::deployment::Refusal;
 use crate::finding::Label;
@@ -31,12 +32,14 @@ pub struct End {
     pub client_sees: Option<String>,
     /// What the server logs.
     pub server_logs: Option<String>,
+    /// The alert with which the rejecting side tells the other.
+    pub alert: Option<Alert>,
 }
 
 impl End {
     /// An end for one reason.
     pub fn new(outcome: Outcome, side: Side, why: Why) -> Self {
-        Self { outcome, side: Some(side), why: vec![why], client_sees: None, server_logs: None }
+        Self { outcome, side: Some(side), why: vec![why], client_sees: None, server_logs: None, alert: None }
     }
 
     /// With what the client prints.
@@ -48,6 +51,12 @@ impl End {
     /// With what the server logs.
     pub fn logged(mut self, line: impl Into<String>) -> Self {
         self.server_logs = Some(line.into());
+        self
+    }
+
+    /// With the alert that the rejecting side sends.
+    pub fn alerting(mut self, alert: impl Into<Option<Alert>>) -> Self {
+        self.alert = alert.into();
         self
     }
 

@@ -99,7 +99,7 @@ fn nginx(wire: &Wire<'_, '_>, listener: &Listener, met: &Met, http: bool) -> Ste
         }
     }
     if mode == ClientAuthMode::Required && !met.presented {
-        return Err(wire.no_certificate(context, Outcome::RequestRejected));
+        return Err(wire.no_certificate(context, Outcome::RequestRejected, None));
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! The two sides of a connection with their files loaded: what stops a program before it says anything.
 
 use super::outcome::{End, Step, Stop, unknown};
-use super::shelf::{Lists, Pair, Refused, Shelf, Unfit};
-use super::{Outcome, Side, Why};
+use super::shelf::{FileUse, Lists, Pair, Refused, Shelf, Unfit};
+use super::{Outcome, Side, Why, words};
 use crate::deployment::{
-    ClientAuthMode, ClientTls, Dialer, Listener, ListenerPurpose, Program, ProgramKind, Refusal,
-    ServerContext, Stack, UnfitCredential, Version,
+    ClientAuthMode, ClientTls, Dialer, DialerPurpose, Listener, ListenerPurpose, Program, ProgramKind,
+    Refusal, ServerContext, Stack, UnfitCredential, Version,
 };
 use crate::finding::Label;
 use crate::source::Located;
@@ -51,14 +51,14 @@ impl Shelf<'_> {
     /// hand is loaded by whoever asks.
     pub fn starts(&self, program: &Program, side: Side) -> Step {
         if let Some(refusal) = program.refusals.first() {
-            return Err(refused(program, side, refusal));
+            return Err(refused(side, refusal));
         }
         if let Err(problem) = self.anchors(&program.bundles, &program.versions, program.versions.program) {
-            return Err(refused_file(program, side, problem));
+            return Err(refused_file(program, side, None, problem));
         }
         for listener in &program.listeners {
             if let Some(refusal) = listener.refusals.first() {
-                return Err(refused(program, side, refusal));
+                return Err(refused(side, refusal));
             }
             if loads_at_start(program, listener) {
                 for context in listener.tls.iter().flat_map(|tls| &tls.contexts) {
@@ -81,9 +81,9 @@ impl Shelf<'_> {
     /// A context with its files.
     pub fn context(&self, program: &Program, context: &ServerContext, side: Side) -> Step<LoadedContext> {
         if let Some(refusal) = context.refusals.first() {
-            return Err(refused(program, side, refusal));
+            return Err(refused(side, refusal));
         }
-        let refuse = |problem: Refused| refused_file(program, side, problem);
+        let refuse = |problem: Refused| refused_file(program, side, None, problem);
         let level = security_level(program, context.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()));
         refused_ciphers(program, context.ciphers.as_ref(), side)?;
         let mut loaded = LoadedContext { security_level: level, ..LoadedContext::default() };
@@ -92,7 +92,7 @@ impl Shelf<'_> {
             if let Some(unfit) = &pair.unfit
                 && !starts_with(program, unfit)
             {
-                return Err(unfit_end(program, side, unfit));
+                return Err(unfit_end(program, side, None, unfit));
             }
             loaded.pairs.push(pair);
         }
@@ -109,14 +109,20 @@ impl Shelf<'_> {
     /// A dialer with its files.
     pub fn dialer(&self, program: &Program, dialer: &Dialer, side: Side) -> Step<LoadedClient> {
         if let Some(refusal) = dialer.refusals.first() {
-            return Err(refused(program, side, refusal));
+            return Err(refused(side, refusal));
         }
         let Some(tls) = &dialer.tls else { return Ok(LoadedClient::default()) };
-        self.client(program, tls, side)
+        self.client(program, dialer.purpose, tls, side)
     }
 
-    fn client(&self, program: &Program, tls: &ClientTls, side: Side) -> Step<LoadedClient> {
-        let refuse = |problem: Refused| refused_file(program, side, problem);
+    fn client(
+        &self,
+        program: &Program,
+        purpose: DialerPurpose,
+        tls: &ClientTls,
+        side: Side,
+    ) -> Step<LoadedClient> {
+        let refuse = |problem: Refused| refused_file(program, side, Some(purpose), problem);
         let level = security_level(program, tls.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()));
         refused_ciphers(program, tls.ciphers.as_ref(), side)?;
         let mut loaded = LoadedClient { security_level: level, ..LoadedClient::default() };
@@ -134,6 +140,7 @@ impl Shelf<'_> {
                     ),
                     words: "Permission denied".to_owned(),
                     labels: vec![Label { span: file.path.span, message: "loaded from here".to_owned() }],
+                    file: None,
                 }));
             }
             let loading_level = own_certificate_level(program, level);
@@ -147,13 +154,14 @@ impl Shelf<'_> {
                     message: format!("{} has the extension {oid} twice", first.shown),
                     words: "error:1100009E:X509 V3 routines::invalid certificate".to_owned(),
                     labels: vec![Label { span: first.span, message: "this certificate".to_owned() }],
+                    file: Some((FileUse::Certificate, credential.certificate.path.value.clone())),
                 }));
             }
             if let Some(unfit) = &pair.unfit
                 && tls.unfit_credential == UnfitCredential::Refused
                 && !(program.kind == ProgramKind::Nginx && starts_with(program, unfit))
             {
-                return Err(unfit_end(program, side, unfit));
+                return Err(unfit_end(program, side, Some(purpose), unfit));
             }
             loaded.pair = Some(pair);
         }
@@ -195,6 +203,7 @@ fn refused_ciphers(program: &Program, written: Option<&Located<String>>, side: S
     Err(refused_file(
         program,
         side,
+        None,
         Refused {
             rule: Mistake::RefusedSetting.rule(),
             message: format!("the cipher list {} names no cipher that OpenSSL knows", list.value),
@@ -203,6 +212,7 @@ fn refused_ciphers(program: &Program, written: Option<&Located<String>>, side: S
                 list.value
             ),
             labels: vec![Label { span: list.span, message: "this cipher list".to_owned() }],
+            file: None,
         },
     ))
 }
@@ -217,41 +227,32 @@ fn loads_at_start(program: &Program, listener: &Listener) -> bool {
     program.kind != ProgramKind::Apisix || listener.purpose != ListenerPurpose::Clients
 }
 
-fn refused(program: &Program, side: Side, refusal: &Refusal) -> Stop {
+fn refused(side: Side, refusal: &Refusal) -> Stop {
     let end = End::new(Outcome::ConfigRejected, side, Why::from(refusal));
     match &refusal.log {
-        // a whole line, as APISIX or its nginx prints it
-        Some(log) if program.kind == ProgramKind::Apisix => match side {
-            Side::Client => end.seen(log.clone()).stop(),
-            Side::Server => end.logged(log.clone()).stop(),
-        },
-        Some(log) => printed(program, side, end, log),
+        Some(log) => printed(side, end, log.clone()),
         None => end.stop(),
     }
 }
 
 /// A file that stops a program.
-pub fn refused_file(program: &Program, side: Side, problem: Refused) -> Stop {
-    let words = problem.words.clone();
+pub fn refused_file(program: &Program, side: Side, dials: Option<DialerPurpose>, problem: Refused) -> Stop {
+    let words = words::files::refused(program, dials, &problem);
     // by our own words these two are refused configuration like etcdctl's other ones; the recorded observations
     // (etcdctl 3.4 and 3.5) count them as failed handshakes, and the prediction follows the recording
     let counted_otherwise = program.kind == ProgramKind::Etcdctl
         && (words.contains("PEM inputs may have been switched") || words.contains("x509: malformed"));
     let outcome = if counted_otherwise { Outcome::HandshakeFails } else { Outcome::ConfigRejected };
     let end = End::new(outcome, side, Why::from(problem));
-    printed(program, side, end, &words)
+    printed(side, end, words)
 }
 
-fn unfit_end(program: &Program, side: Side, unfit: &Unfit) -> Stop {
+fn unfit_end(program: &Program, side: Side, dials: Option<DialerPurpose>, unfit: &Unfit) -> Stop {
     let end = End::new(Outcome::ConfigRejected, side, Why::from(unfit.clone()));
-    printed(program, side, end, &unfit.words)
+    printed(side, end, words::files::unfit(program, dials, unfit))
 }
 
-fn printed(program: &Program, side: Side, end: End, words: &str) -> Stop {
-    let line = match program.kind {
-        ProgramKind::Nginx | ProgramKind::Apisix if !words.starts_with('[') => format!("[emerg] {words}"),
-        _ => words.to_owned(),
-    };
+fn printed(side: Side, end: End, line: String) -> Stop {
     match side {
         Side::Client => end.seen(line).stop(),
         Side::Server => end.logged(line).stop(),

@@ -31,6 +31,10 @@ pub struct Case<'a> {
     pub purpose: Purpose,
     /// OpenSSL's security level in force.
     pub security_level: u8,
+    /// OpenSSL stops at the first fault, whoever asks: nothing tells it to go on.
+    pub stops: bool,
+    /// The handshake is one of TLS 1.3.
+    pub is_tls13: bool,
     /// When.
     pub at: UnixSeconds,
 }
@@ -91,7 +95,7 @@ fn openssl_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<
         partial_paths: curl,
     };
     let faults = openssl::validate(question, &settings, knowledge).faults;
-    let stops = matches!(case.verifier.kind, ProgramKind::Curl | ProgramKind::Openssl);
+    let stops = case.stops || matches!(case.verifier.kind, ProgramKind::Curl | ProgramKind::Openssl);
     Judgement { fault: if stops { faults.first().cloned() } else { faults.last().cloned() } }
 }
 
@@ -135,7 +139,7 @@ fn go_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_>) 
     case.lists.lists.iter().any(serial).then(|| {
         broken(
             Mistake::RevokedCertificate,
-            "transport: certificate serial revoked",
+            &format!("transport: certificate serial {} revoked", hexadecimal(&first.serial)),
             first,
             format!("{} is on etcd's revocation list", first.shown),
         )
@@ -154,6 +158,12 @@ fn envoy_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_
         allow_expired: case.checks.allow_expired.is_some(),
         only_end_entity_crl: case.checks.only_end_entity_crl,
     };
+    // TLS 1.3 looks at the key usage before anything else, TLS 1.2 when the path is built (ssl_cert_check_key_usage)
+    if case.is_tls13
+        && let Some(fault) = key_usage(first)
+    {
+        return Some(fault);
+    }
     let verifies =
         !case.anchors.certificates.is_empty() || case.anchors.system || !case.anchors.unseen.is_empty();
     if verifies && case.checks.accept_untrusted.is_none() {
@@ -164,10 +174,11 @@ fn envoy_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<'_
             return Some(fault);
         }
     }
-    if let Some(fault) = pinned(case.checks, first) {
-        return Some(fault);
-    }
-    // ssl_cert_check_key_usage, in the handshake: every suite that is left needs a signature
+    pinned(case.checks, first).or_else(|| key_usage(first))
+}
+
+/// Every suite that is left needs a signature.
+fn key_usage(first: &Arc<Certificate>) -> Option<Fault> {
     (!first.may(KeyUsage::DIGITAL_SIGNATURE)).then(|| Fault {
         mistake: Mistake::UnsuitableKeyUsage,
         number: None,
@@ -230,7 +241,7 @@ fn pinned(checks: &PathChecks, certificate: &Arc<Certificate>) -> Option<Fault> 
     (!fits).then(|| Fault {
         mistake: Mistake::PinMismatch,
         number: None,
-        text: "verify cert hash and spki".to_owned(),
+        text: "cert hash and spki".to_owned(),
         depth: 0,
         message: format!(
             "{} matches none of the pins; they would have to hold {}",
@@ -280,49 +291,23 @@ pub fn allowed(checks: &PathChecks, certificate: &Arc<Certificate>, go_version: 
     })
 }
 
-/// Whether the certificate bears the name that a client expects; the words of the program where it does not.
+/// Whether the certificate bears the name that a client expects.
 ///
 /// # Errors
-/// What the program says.
+/// It does not; Go's words for it, and nothing for other libraries, which leave words to the program.
 pub fn bears_name(verifier: &Program, certificate: &Certificate, name: &str) -> Result<(), String> {
-    match (verifier.versions.stack, verifier.kind) {
-        (Stack::Go(version), _) => go::host::verify(certificate, name, version),
-        (_, ProgramKind::Curl) => {
-            if openssl::host::curl(certificate, name) {
-                Ok(())
-            } else {
-                Err(curl_mismatch(certificate, name))
-            }
-        }
+    let bears = match (verifier.versions.stack, verifier.kind) {
+        (Stack::Go(version), _) => return go::host::verify(certificate, name, version),
+        (_, ProgramKind::Curl) => openssl::host::curl(certificate, name),
         (_, ProgramKind::Openssl) => {
-            let fits = match name.parse::<IpAddr>() {
-                Ok(address) => {
-                    openssl::host::check_ip(certificate, address)
-                        || openssl::host::check_host(certificate, name)
-                }
-                Err(_) => openssl::host::check_host(certificate, name),
-            };
-            if fits { Ok(()) } else { Err("verify error:num=62:hostname mismatch".to_owned()) }
+            let address = name.parse::<IpAddr>();
+            address.is_ok_and(|address| openssl::host::check_ip(certificate, address))
+                || openssl::host::check_host(certificate, name)
         }
-        (Stack::BoringSsl, _) => {
-            let exact = |name: &str| boringssl_exact(certificate, name);
-            if exact(name) { Ok(()) } else { Err("verify SAN list".to_owned()) }
-        }
-        (Stack::OpenSsl { .. }, ProgramKind::Apisix) => {
-            if openssl::host::check_host(certificate, name) {
-                Ok(())
-            } else {
-                Err("certificate host mismatch".to_owned())
-            }
-        }
-        (Stack::OpenSsl { .. }, _) => {
-            if openssl::host::check_host(certificate, name) {
-                Ok(())
-            } else {
-                Err(format!("upstream SSL certificate does not match \"{name}\""))
-            }
-        }
-    }
+        (Stack::BoringSsl, _) => boringssl_exact(certificate, name),
+        (Stack::OpenSsl { .. }, _) => openssl::host::check_host(certificate, name),
+    };
+    if bears { Ok(()) } else { Err(String::new()) }
 }
 
 /// auto_sni_san_validation: an exact matcher of the kind that the name is.
@@ -332,17 +317,7 @@ fn boringssl_exact(certificate: &Certificate, name: &str) -> bool {
         == Some(true)
 }
 
-fn curl_mismatch(certificate: &Certificate, name: &str) -> String {
-    let has_names = certificate.dns_names().next().is_some() || certificate.addresses().next().is_some();
-    if has_names {
-        return format!(
-            "curl: (60) SSL: no alternative certificate subject name matches target host name '{name}'"
-        );
-    }
-    match certificate.subject.common_names.last() {
-        Some(common) => format!(
-            "curl: (60) SSL: certificate subject name '{common}' does not match target host name '{name}'"
-        ),
-        None => "curl: (60) SSL: unable to obtain common name from peer certificate".to_owned(),
-    }
+/// As etcd prints a serial number: its octets without leading zeros.
+fn hexadecimal(serial: &[u8]) -> String {
+    serial.iter().skip_while(|byte| **byte == 0).map(|byte| format!("{byte:02x}")).collect()
 }

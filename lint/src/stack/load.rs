@@ -42,6 +42,9 @@ impl Problem {
     }
 }
 
+/// In place of a library's words: there was nothing to read.
+pub const EMPTY: &str = "nothing to read";
+
 /// Certificates as a file gives them.
 pub type Certificates = Vec<Arc<Certificate>>;
 

@@ -1,14 +1,14 @@
 //! Compares the linter with recorded observations and prints where they part.
 //!
 //! `cargo run -p mtls-tests --bin truth -- --truth DIR --lint PATH [--edge E1] [--generation NAME] [--id ID]
-//! [--factor TEXT] [--show N] [--jobs N]`
+//! [--factor TEXT] [--show N] [--jobs N] [--prints]`; the last shows lines that were not printed as predicted, too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use mtls_tests::truth::{Answer, Observation, ask_all, load};
+use mtls_tests::truth::{Answer, Observation, Printed, ask_all, load};
 
 fn main() -> ExitCode {
     match run() {
@@ -26,7 +26,8 @@ fn run() -> Result<bool, String> {
     let mut observations = load(&options.truth, &options.scratch)?;
     observations.retain(|o| options.wants(o));
     let start = Instant::now();
-    let answers = ask_all(&observations, &options.lint, options.jobs);
+    let (answers, printed): (Vec<_>, Vec<_>) =
+        ask_all(&observations, &options.lint, options.jobs).into_iter().unzip();
     let took = start.elapsed();
 
     let mut shown = 0;
@@ -36,7 +37,11 @@ fn run() -> Result<bool, String> {
             show(observation, answer);
         }
     }
+    if options.prints {
+        show_prints(&observations, &printed, options.show);
+    }
     let wrong = table(&observations, &answers);
+    tell_prints(&printed);
     println!(
         "{} questions in {:.1} s, {:.1} ms each ({} side by side)",
         answers.len(),
@@ -117,7 +122,45 @@ fn table(observations: &[Observation], answers: &[Answer]) -> usize {
     rows.get(&("all".to_owned(), String::new())).map_or(0, |row| row[0] - row[1])
 }
 
+/// Shows the lines that were not printed as predicted.
+fn show_prints(observations: &[Observation], printed: &[[Printed; 2]], most: usize) {
+    let sides = observations.iter().zip(printed).flat_map(|(observation, printed)| {
+        ["client", "server"]
+            .into_iter()
+            .zip(&observation.errors)
+            .zip(printed)
+            .map(move |both| (observation, both))
+    });
+    let mut shown = 0;
+    for (observation, ((side, recorded), printed)) in sides {
+        let Printed::Differs(said) = printed else { continue };
+        if shown >= most {
+            return;
+        }
+        shown += 1;
+        println!("{} {} {side}", observation.id, observation.generation);
+        for line in said.lines() {
+            println!("  predicted {line}");
+        }
+        println!("  printed   {}\n", recorded.trim());
+    }
+}
+
+/// How many lines were predicted, and how many of them printed.
+fn tell_prints(printed: &[[Printed; 2]]) {
+    for (side, name) in ["client", "server"].into_iter().enumerate() {
+        let count = |wanted: fn(&Printed) -> bool| printed.iter().filter(|both| wanted(&both[side])).count();
+        println!(
+            "lines of the {name}: {} printed as predicted, {} otherwise, {} not predicted",
+            count(|printed| *printed == Printed::Agrees),
+            count(|printed| matches!(printed, Printed::Differs(_))),
+            count(|printed| *printed == Printed::Silent)
+        );
+    }
+}
+
 struct Options {
+    prints: bool,
     truth: PathBuf,
     lint: PathBuf,
     scratch: PathBuf,
@@ -134,6 +177,7 @@ impl Options {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
         let beside = std::env::current_exe().ok().map(|me| me.with_file_name("mtls-lint"));
         let mut options = Self {
+            prints: false,
             truth: std::env::var_os("MTLS_TRUTH").unwrap_or_default().into(),
             lint: std::env::var_os("MTLS_LINT").map(PathBuf::from).or(beside).unwrap_or_default(),
             scratch: workspace.join("target/truth"),
@@ -146,6 +190,10 @@ impl Options {
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
+            if name == "--prints" {
+                options.prints = true;
+                continue;
+            }
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             let number = || value.parse::<usize>().map_err(|_| format!("{name} needs a number, not {value}"));
             match name.as_str() {

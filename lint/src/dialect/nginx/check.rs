@@ -388,7 +388,7 @@ pub(super) fn refusal(rule: &'static str, message: impl Into<String>, span: Span
         rule,
         message: message.into(),
         labels: vec![Label { span, message: String::new() }],
-        log: Some(format!("[emerg] {log}")),
+        log: Some(log),
     }
 }
 

@@ -23,11 +23,10 @@ fn server(inside: &str) -> String {
     format!("events {{}} http {{ server {{ {inside} }} }}")
 }
 
-/// The line nginx prints first, without `[emerg] ` and the place.
+/// The line nginx prints first, without the place.
 fn first_refusal(source: &str, version: Version) -> Option<String> {
     let config = config(source, version);
     let log = config.refusals.first()?.refusal.log.clone()?;
-    let log = log.strip_prefix("[emerg] ").unwrap_or(&log).to_owned();
     Some(log.split(" in /etc/nginx").next().unwrap_or_default().to_owned())
 }
 
@@ -176,7 +175,7 @@ fn refusals_name_file_and_line_as_nginx_does() {
     assert_eq!(
         config.refusals[0].refusal.log.as_deref(),
         Some(
-            "[emerg] no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive in /etc/nginx/nginx.conf:3"
+            "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive in /etc/nginx/nginx.conf:3"
         )
     );
 }

@@ -62,6 +62,23 @@ pub struct Loaded {
     pub junk: bool,
 }
 
+/// What a program loads a file for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileUse {
+    /// Its own certificate, with what follows it.
+    Certificate,
+    /// A certificate that follows its own.
+    Issuer,
+    /// Its private key.
+    Key,
+    /// Whom it trusts.
+    Trust,
+    /// The names of authorities that it sends to clients.
+    ClientCaList,
+    /// What its authorities revoked.
+    RevocationList,
+}
+
 /// A file that stops a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -69,14 +86,16 @@ pub struct Refused {
     pub rule: &'static str,
     /// Both halves.
     pub message: String,
-    /// The program's words.
+    /// The library's words.
     pub words: String,
     /// The first is the primary place.
     pub labels: Vec<Label>,
+    /// The file and its use; None for a setting.
+    pub file: Option<(FileUse, String)>,
 }
 
 impl Refused {
-    fn problem(file: &FileRef, role: &str, problem: &Problem) -> Self {
+    fn problem(file: &FileRef, used: FileUse, role: &str, problem: &Problem) -> Self {
         let mut labels = vec![Label { span: file.path.span, message: format!("{role} is loaded from here") }];
         if problem.span != file.path.span {
             labels.push(Label { span: problem.span, message: problem.message.clone() });
@@ -86,6 +105,7 @@ impl Refused {
             message: format!("{role} {} {}", file.path.value, problem.message),
             words: problem.words.clone(),
             labels,
+            file: Some((used, file.path.value.clone())),
         }
     }
 }
@@ -165,7 +185,13 @@ impl<'d> Shelf<'d> {
         self.moments.take()
     }
 
-    fn found<'f>(&self, file: &'f FileRef, role: &str, version: &Versions) -> Result<Found<'f>, Refused> {
+    fn found<'f>(
+        &self,
+        file: &'f FileRef,
+        used: FileUse,
+        role: &str,
+        version: &Versions,
+    ) -> Result<Found<'f>, Refused> {
         let missing = |rule: &'static str, message: String, mut more: Vec<Label>| {
             let mut labels =
                 vec![Label { span: file.path.span, message: format!("{role} is loaded from here") }];
@@ -177,7 +203,7 @@ impl<'d> Shelf<'d> {
                     "error:80000002:system library::No such file or directory".to_owned()
                 }
             };
-            Refused { rule, message, words, labels }
+            Refused { rule, message, words, labels, file: Some((used, file.path.value.clone())) }
         };
         match &file.content {
             Lookup::Found(Content::Bytes(text)) => Ok(Found::Text(text)),

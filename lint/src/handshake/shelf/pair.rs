@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Found, Loaded, Reader, Refused, Shelf};
+use super::{FileUse, Found, Loaded, Reader, Refused, Shelf};
 use crate::deployment::{Credential, FileRef, Stack, Version, Versions};
 use crate::finding::Label;
 use crate::handshake::outcome::{Stop, unknown};
@@ -31,8 +31,10 @@ pub struct Unfit {
     pub mistake: Mistake,
     /// Both halves.
     pub message: String,
-    /// The program's words.
+    /// The library's words.
     pub words: String,
+    /// The file that it was loading, and its use.
+    pub file: (FileUse, String),
     /// Where.
     pub labels: Vec<Label>,
     /// The key is of another algorithm than the certificate's.
@@ -59,9 +61,10 @@ impl Shelf<'_> {
             Stack::Go(_) => Reader::GoChain,
             Stack::BoringSsl => Reader::EnvoyChain,
         };
-        let refuse =
-            |problem: &Problem| Refused::problem(&credential.certificate, &certificate_role, problem);
-        match self.found(&credential.certificate, &certificate_role, versions)? {
+        let refuse = |problem: &Problem| {
+            Refused::problem(&credential.certificate, FileUse::Certificate, &certificate_role, problem)
+        };
+        match self.found(&credential.certificate, FileUse::Certificate, &certificate_role, versions)? {
             Found::Text(text) => pair.chain = self.parse(reader, text).map_err(|problem| refuse(&problem))?,
             Found::Planned(ids) => {
                 pair.chain.certificates = ids.iter().filter_map(|id| self.planned(*id)).collect();
@@ -78,6 +81,7 @@ impl Shelf<'_> {
                         span: credential.certificate.path.span,
                         message: "loaded from here".to_owned(),
                     }],
+                    file: Some((FileUse::Certificate, credential.certificate.path.value.clone())),
                 });
             }
             Found::Unseen(why) => pair.unseen.push(why),
@@ -102,13 +106,13 @@ impl Shelf<'_> {
         role: &str,
     ) -> Result<(), Refused> {
         let key_role = format!("the private key of the {role} certificate");
-        let read = match self.found(key, &key_role, versions)? {
+        let read = match self.found(key, FileUse::Key, &key_role, versions)? {
             Found::Text(text) => match versions.stack {
                 Stack::OpenSsl { .. } => openssl::load::private_key(text, credential.has_passphrase),
                 Stack::Go(_) => go::load::private_key(text).map(Some),
                 Stack::BoringSsl => boringssl::load::private_key(text, credential.has_passphrase),
             }
-            .map_err(|problem| Refused::problem(key, &key_role, &problem))?,
+            .map_err(|problem| Refused::problem(key, FileUse::Key, &key_role, &problem))?,
             Found::PlannedKey(id) => Some(PrivateKey::Planned(id)),
             Found::Empty | Found::Planned(_) => {
                 return Err(Refused {
@@ -116,6 +120,7 @@ impl Shelf<'_> {
                     message: format!("{key_role} {} holds no private key", key.path.value),
                     words: "error:1E08010C:DECODER routines::unsupported".to_owned(),
                     labels: vec![Label { span: key.path.span, message: "loaded from here".to_owned() }],
+                    file: Some((FileUse::Key, key.path.value.clone())),
                 });
             }
             Found::Unseen(why) => {
@@ -170,6 +175,7 @@ fn mismatched(
             Stack::Go(_) => "tls: private key does not match public key".to_owned(),
             Stack::BoringSsl => "KEY_VALUES_MISMATCH".to_owned(),
         },
+        file: (FileUse::Key, file.path.value.clone()),
         labels,
         other_kind: !key.same_kind(first),
     }
@@ -190,6 +196,10 @@ fn weak(
             certificate.shown, credential.certificate.path.value
         ),
         words: words.to_owned(),
+        file: (
+            if Arc::ptr_eq(certificate, first) { FileUse::Certificate } else { FileUse::Issuer },
+            credential.certificate.path.value.clone(),
+        ),
         labels: vec![
             Label { span: credential.certificate.path.span, message: "loaded from here".to_owned() },
             Label { span: certificate.span, message: "this certificate".to_owned() },

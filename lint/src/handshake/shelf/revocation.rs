@@ -1,6 +1,6 @@
 //! Revocation lists, as a program loads them.
 
-use super::{Found, Refused, Shelf};
+use super::{FileUse, Found, Refused, Shelf};
 use crate::deployment::{FileRef, Stack, Version, Versions};
 use crate::source::Text;
 use crate::stack::crl::RevocationList;
@@ -27,7 +27,7 @@ impl Shelf<'_> {
         let mut lists = Lists::default();
         for file in files {
             let role = "the revocation list";
-            let found = match self.found(file, role, versions) {
+            let found = match self.found(file, FileUse::RevocationList, role, versions) {
                 Ok(found) => found,
                 Err(refused) => {
                     if matches!(versions.stack, Stack::Go(_)) {
@@ -39,14 +39,16 @@ impl Shelf<'_> {
             };
             match found {
                 Found::Text(text) => match versions.stack {
-                    Stack::OpenSsl { .. } => lists.lists.extend(
-                        openssl::load::revocation_lists(text)
-                            .map_err(|problem| Refused::problem(file, role, &problem))?,
-                    ),
-                    Stack::BoringSsl => lists.lists.extend(
-                        boringssl::load::revocation_lists(text)
-                            .map_err(|problem| Refused::problem(file, role, &problem))?,
-                    ),
+                    Stack::OpenSsl { .. } => {
+                        lists.lists.extend(openssl::load::revocation_lists(text).map_err(|problem| {
+                            Refused::problem(file, FileUse::RevocationList, role, &problem)
+                        })?)
+                    }
+                    Stack::BoringSsl => {
+                        lists.lists.extend(boringssl::load::revocation_lists(text).map_err(|problem| {
+                            Refused::problem(file, FileUse::RevocationList, role, &problem)
+                        })?)
+                    }
                     Stack::Go(_) => self.go_list(&mut lists, file, text, role, versions.program),
                 },
                 Found::Empty => {}
@@ -73,7 +75,9 @@ impl Shelf<'_> {
             Ok(list) => lists.lists.push(list),
             Err((message, log)) => {
                 let problem = Problem::whole(Mistake::UnusableRevocationList, text, message, log);
-                lists.broken.get_or_insert_with(|| Refused::problem(file, role, &problem));
+                lists
+                    .broken
+                    .get_or_insert_with(|| Refused::problem(file, FileUse::RevocationList, role, &problem));
             }
         }
     }

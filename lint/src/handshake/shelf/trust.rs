@@ -1,6 +1,6 @@
 //! Trust bundles, as a program loads them.
 
-use super::{Found, Reader, Refused, Shelf};
+use super::{FileUse, Found, Reader, Refused, Shelf};
 use crate::deployment::{Trust, TrustLoader, Version, Versions};
 use crate::finding::Label;
 use crate::stack::load::Problem;
@@ -33,15 +33,15 @@ impl Shelf<'_> {
                 TrustLoader::Go => Reader::GoAnchors,
                 TrustLoader::Envoy => Reader::EnvoyAnchors,
             };
-            let refuse = |problem: &Problem| Refused::problem(file, role, problem);
-            let loaded = match self.found(file, role, versions)? {
+            let refuse = |problem: &Problem| Refused::problem(file, FileUse::Trust, role, problem);
+            let loaded = match self.found(file, FileUse::Trust, role, versions)? {
                 Found::Text(text) => {
                     // 1.27 and later build the list from what they read themselves
                     if loader == TrustLoader::ClientCaList && program < Version(1, 27, 0) {
                         openssl::load::client_ca_list(text).map_err(|problem| {
                             match self.parse(reader, text) {
                                 Err(first) => refuse(&first),
-                                Ok(_) => refuse(&problem),
+                                Ok(_) => Refused::problem(file, FileUse::ClientCaList, role, &problem),
                             }
                         })?;
                     }
@@ -55,6 +55,7 @@ impl Shelf<'_> {
                         message: format!("the trust bundle {} holds no certificate", file.path.value),
                         words: openssl::load::NOTHING_FOUND.to_owned(),
                         labels: vec![Label { span: file.path.span, message: "loaded from here".to_owned() }],
+                        file: Some((FileUse::Trust, file.path.value.clone())),
                     });
                 }
                 Found::Unseen(why) => {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::tls::Handshake;
 use super::{Wire, trusts_nobody, verifier_label};
 use crate::deployment::{
-    ClientAuthMode, Program, ProgramKind, ServerContext, Stack, Trust, TrustLoader, UnfitCredential,
+    ClientAuthMode, Program, ProgramKind, Protocol, ServerContext, Stack, Trust, TrustLoader,
+    UnfitCredential, Version,
 };
 use crate::finding::Label;
 use crate::handshake::negotiate::{self, NotSent};
@@ -13,6 +14,7 @@ use crate::handshake::outcome::{End, Step, Stop, why};
 use crate::handshake::request::Met;
 use crate::handshake::shelf::{Pair, need};
 use crate::handshake::verify::{self, Case};
+use crate::handshake::words::alert::{self, Alert};
 use crate::handshake::{Outcome, Side, Why, apisix, words};
 use crate::stack::{Certificate, Fault, Mistake, Purpose};
 
@@ -59,6 +61,9 @@ impl Handshake<'_, '_> {
             lists: &served.lists,
             purpose: Purpose::Client,
             security_level: them.security_level,
+            // lua-nginx-module goes on only where the request is to see the result
+            stops: them.program.kind == ProgramKind::Apisix && !self.wire.judged_later(context),
+            is_tls13: self.version == Protocol::Tls13,
             at: self.wire.at,
         })?;
         let mut fault = judgement.fault;
@@ -80,7 +85,7 @@ impl Handshake<'_, '_> {
             return match self.tls.unfit_credential {
                 UnfitCredential::FailsHandshake if !unfit.other_kind => {
                     let end = End::new(Outcome::HandshakeFails, Side::Client, unfit.clone().into());
-                    Err(end.seen(unfit.words.clone()).stop())
+                    Err(end.seen(words::files::unfit(self.us.program, None, unfit)).stop())
                 }
                 _ => Ok(Sent::Nothing(Some(unfit.message.clone()))),
             };
@@ -93,7 +98,8 @@ impl Handshake<'_, '_> {
             Err(NotSent::Fails(side, message)) => {
                 let label = Label { span: first.span, message: message.clone() };
                 let reason = why(Mistake::NoCommonAlgorithm, message, vec![label]);
-                Err(End::new(Outcome::HandshakeFails, side, reason).logged("wrong curve").stop())
+                let end = End::new(Outcome::HandshakeFails, side, reason).logged("wrong curve");
+                Err(end.alerting(Alert::ILLEGAL_PARAMETER).stop())
             }
         }
     }
@@ -112,7 +118,7 @@ impl Handshake<'_, '_> {
         if mode != ClientAuthMode::Required || self.wire.judged_later(self.context) {
             return None;
         }
-        let mut stop = self.wire.no_certificate(self.context, Outcome::HandshakeFails);
+        let mut stop = self.wire.no_certificate(self.context, Outcome::HandshakeFails, Some(self.version));
         if let (Stop::End(end), Some(message)) = (&mut stop, left_out)
             && let Some(first) = end.why.first_mut()
         {
@@ -142,7 +148,12 @@ impl Wire<'_, '_> {
     }
 
     /// The server insists on a certificate and gets none.
-    pub fn no_certificate(&self, context: &ServerContext, outcome: Outcome) -> Stop {
+    pub fn no_certificate(
+        &self,
+        context: &ServerContext,
+        outcome: Outcome,
+        version: Option<Protocol>,
+    ) -> Stop {
         let (_, server, _) = self.server;
         let mut labels = Vec::new();
         if let Some((_, _, dialer)) = self.client {
@@ -167,10 +178,18 @@ impl Wire<'_, '_> {
             (_, Stack::BoringSsl) => "PEER_DID_NOT_RETURN_A_CERTIFICATE",
             _ => "peer did not return a certificate",
         };
-        let mut end = End::new(outcome, Side::Server, reason).logged(log);
-        end.client_sees =
-            self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, true, outcome));
-        end.stop()
+        let end = End::new(outcome, Side::Server, reason).logged(log);
+        match (server.versions.stack, version) {
+            _ if outcome == Outcome::RequestRejected => end.seen(words::client_is_answered(true)).stop(),
+            // seen with 1.24, and not with 1.19
+            (Stack::Go(go), _) if go < crate::stack::go::WRAPS_VERIFICATION_ERRORS => {
+                end.alerting(Alert::BAD_CERTIFICATE).stop()
+            }
+            (Stack::Go(go), _) if go < Version(1, 24, 0) => end.stop(),
+            (_, None) => end.stop(),
+            (_, Some(Protocol::Tls13)) => end.alerting(Alert::CERTIFICATE_REQUIRED).stop(),
+            _ => end.alerting(Alert::HANDSHAKE_FAILURE).stop(),
+        }
     }
 
     /// The server refuses the client's certificate.
@@ -178,11 +197,12 @@ impl Wire<'_, '_> {
         let (_, server, _) = self.server;
         let auth = &context.client_auth;
         let label = verifier_label(fault, &auth.trust, &auth.checks, &auth.mode);
-        let mut end = End::new(outcome, Side::Server, Why::fault(fault, label))
+        let end = End::new(outcome, Side::Server, Why::fault(fault, label))
             .logged(words::server_refuses(server, fault, outcome));
-        end.client_sees =
-            self.client.and_then(|(_, client, _)| words::client_is_refused(client, server, false, outcome));
-        end.stop()
+        if outcome == Outcome::RequestRejected {
+            return end.seen(words::client_is_answered(false)).stop();
+        }
+        end.alerting(alert::for_fault(server, fault, Purpose::Client)).stop()
     }
 }
 

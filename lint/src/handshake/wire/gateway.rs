@@ -41,13 +41,13 @@ impl Wire<'_, '_> {
                     "requests to /v3 go through etcd's gRPC gateway, which cannot connect to etcd",
                     vec![Label { span: dialer.span, message: "the gateway dials here".to_owned() }],
                 ));
-                let log = end.server_logs.clone().map(|log| format!("rejected connection: {log}"));
                 Err(Stop::End(Box::new(End {
                     outcome: Outcome::RequestRejected,
                     side: Some(Side::Server),
                     why: reasons,
                     client_sees: Some("HTTP 503 {\"error\":\"connection closed\",\"code\":14}".to_owned()),
-                    server_logs: log,
+                    server_logs: end.server_logs.clone(),
+                    alert: None,
                 })))
             }
         }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::tls::Handshake;
 use super::{Authenticated, trusts_nobody, verifier_label};
-use crate::deployment::{ClientTls, NameCheck, ProgramKind, Stack};
+use crate::deployment::{ClientTls, DialerPurpose, NameCheck, ProgramKind, Protocol, Stack};
 use crate::finding::Label;
 use crate::handshake::negotiate::{self, Party};
 use crate::handshake::outcome::{End, Step, Stop, why};
 use crate::handshake::shelf::{Pair, need};
 use crate::handshake::verify::{self, Case, Judgement};
+use crate::handshake::words::alert::{self, Alert};
 use crate::handshake::{Outcome, Side, Why, words};
 use crate::stack::{Anchors, Certificate, Fault, Mistake, Purpose};
 
@@ -33,6 +34,7 @@ impl Handshake<'_, '_> {
             let reason = why(Mistake::UnsuitableKeyUsage, message, vec![label]);
             return Err(End::new(Outcome::HandshakeFails, Side::Client, reason)
                 .seen("ecc cert not for signing")
+                .alerting(Alert::HANDSHAKE_FAILURE)
                 .stop());
         }
         if !*tls.verify.value() {
@@ -55,6 +57,9 @@ impl Handshake<'_, '_> {
             lists: &loaded.lists,
             purpose: Purpose::Server,
             security_level: us.security_level,
+            // a cosocket without a trust bundle sets nothing up
+            stops: self.purpose() == DialerPurpose::Configuration && tls.trust.is_empty(),
+            is_tls13: version == Protocol::Tls13,
             at: self.wire.at,
         })?;
         let refusal = self.client_refusal(shown, &judgement)?;
@@ -86,7 +91,7 @@ impl Handshake<'_, '_> {
         if shown.chain.certificates.is_empty() {
             return Ok(());
         }
-        let Self { tls, loaded, us, .. } = *self;
+        let Self { tls, loaded, us, version, .. } = *self;
         let judgement = self.wire.shelf.judge(&Case {
             verifier: us.program,
             presented: &shown.chain,
@@ -96,6 +101,8 @@ impl Handshake<'_, '_> {
             lists: &loaded.lists,
             purpose: Purpose::Server,
             security_level: 0,
+            stops: false,
+            is_tls13: version == Protocol::Tls13,
             at: self.wire.at,
         })?;
         match self.client_refusal(shown, &judgement)? {
@@ -110,13 +117,14 @@ impl Handshake<'_, '_> {
         if let Some(fault) = &judgement.fault {
             let reason = Why::fault(fault, verifier_label(fault, &tls.trust, &tls.checks, &tls.verify));
             let mut end = End::new(Outcome::HandshakeFails, Side::Client, reason);
-            end.client_sees = words::client_refuses(client, fault);
-            return Ok(Some(end.stop()));
+            end.client_sees =
+                self.name_told_first(shown).or_else(|| words::client_refuses(client, self.purpose(), fault));
+            return Ok(Some(end.alerting(alert::for_fault(client, fault, Purpose::Server)).stop()));
         }
         let (Some(first), Some(reference)) = (shown.chain.certificates.first(), self.reference()) else {
             return Ok(None);
         };
-        let Err(words) = verify::bears_name(client, first, &reference) else {
+        let Err(library) = verify::bears_name(client, first, &reference) else {
             return match self.allowed_name(first) {
                 Some(fault) => {
                     let end = End::new(Outcome::HandshakeFails, Side::Client, Why::fault(&fault, None));
@@ -134,15 +142,26 @@ impl Handshake<'_, '_> {
         }
         let message =
             format!("the client expects {reference}, but {} bears {}", first.shown, first.shown_names());
-        let end =
+        let mut end =
             End::new(Outcome::HandshakeFails, Side::Client, why(Mistake::NameMismatch, message, labels));
-        let words = match client.versions.stack {
-            Stack::Go(version) if version >= crate::stack::go::WRAPS_VERIFICATION_ERRORS => {
-                format!("tls: failed to verify certificate: {words}")
-            }
-            _ => words,
-        };
-        Ok(Some(end.seen(words).stop()))
+        end.client_sees = words::name_mismatch(client, self.purpose(), first, &reference, &library);
+        Ok(Some(end.alerting(alert::for_name(client)).stop()))
+    }
+
+    /// What curl prints of the name, where it looks at that before it looks at the path.
+    fn name_told_first(&self, shown: &Pair) -> Option<String> {
+        let client = self.us.program;
+        if !words::tells_name_first(client) {
+            return None;
+        }
+        let (first, reference) = (shown.chain.certificates.first()?, self.reference()?);
+        let library = verify::bears_name(client, first, &reference).err()?;
+        words::name_mismatch(client, self.purpose(), first, &reference, &library)
+    }
+
+    /// What the client dials for.
+    fn purpose(&self) -> DialerPurpose {
+        self.wire.client.map_or(DialerPurpose::Upstream, |(_, _, dialer)| dialer.purpose)
     }
 
     fn allowed_name(&self, first: &Arc<Certificate>) -> Option<Fault> {

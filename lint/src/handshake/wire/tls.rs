@@ -1,12 +1,13 @@
 //! The handshake's course: the context that the server name chooses, what both sides agree on, both certificates.
 
 use super::{Authenticated, Wire};
-use crate::deployment::{ClientTls, Listener, ListenerTls, Program, Protocol, ServerContext, Stack};
+use crate::deployment::{ClientTls, Listener, ListenerTls, Program, Protocol, ServerContext, Stack, Version};
 use crate::finding::Label;
 use crate::handshake::negotiate::{self, Party};
 use crate::handshake::outcome::{End, Step, Stop, unknown, why};
 use crate::handshake::request::{self, Met};
 use crate::handshake::sides::{LoadedClient, LoadedContext};
+use crate::handshake::words::alert::{Alert, Arrival, Moment, client_hears, server_hears};
 use crate::handshake::{Outcome, Side, Why, apisix};
 use crate::selection::{Nobody, Selected};
 use crate::stack::Mistake;
@@ -61,12 +62,18 @@ impl<'d> Wire<'_, 'd> {
             ciphers: context.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()),
         };
         self.final_dot(server, client)?;
-        let version = negotiate::protocol((us, client_tls), (them, context))?;
-        let shown = negotiate::server_pair(us, them, &served.pairs, version, context.span)?;
+        let version = negotiate::protocol((us, client_tls), (them, context))
+            .map_err(|stop| self.heard(stop, Moment::Hello, None))?;
+        let shown = negotiate::server_pair(us, them, &served.pairs, version, context.span)
+            .map_err(|stop| self.heard(stop, Moment::Hello, Some(version)))?;
         let handshake =
             Handshake { wire: self, tls: client_tls, loaded, context, served: &served, us, them, version };
-        let late = handshake.client_verifies(shown, authenticated)?;
-        let met = match (handshake.client_presents(), late) {
+        let late = handshake
+            .client_verifies(shown, authenticated)
+            .map_err(|stop| self.heard(stop, Moment::Handshake, Some(version)))?;
+        let moment = if version == Protocol::Tls13 { Moment::Done } else { Moment::Handshake };
+        let presented = handshake.client_presents().map_err(|stop| self.heard(stop, moment, Some(version)));
+        let met = match (presented, late) {
             // a TLS 1.3 client is done before the server answers: its own refusal comes first
             (_, Some(refusal)) if version == Protocol::Tls13 => return Err(refusal),
             (Err(stop), _) => return Err(stop),
@@ -94,14 +101,34 @@ impl<'d> Wire<'_, 'd> {
         Ok(())
     }
 
+    /// With what the side that is rejected makes of the alert.
+    fn heard(&self, mut stop: Stop, moment: Moment, version: Option<Protocol>) -> Stop {
+        let (_, server, _) = self.server;
+        let (Stop::End(end), Some((_, client, dialer))) = (&mut stop, self.client) else { return stop };
+        let (Some(alert), Some(side)) = (end.alert, end.side) else { return stop };
+        let sender = match side {
+            Side::Client => client,
+            Side::Server => server,
+        };
+        let arrival = Arrival { alert, sender, moment, version };
+        match side {
+            Side::Client if end.server_logs.is_none() => end.server_logs = server_hears(server, &arrival),
+            Side::Server if end.client_sees.is_none() => {
+                end.client_sees = client_hears(client, dialer.purpose, &arrival);
+            }
+            Side::Client | Side::Server => {}
+        }
+        stop
+    }
+
     fn rejected(&self, context: &ServerContext) -> Stop {
         let label = Label { span: context.span, message: "this server refuses handshakes".to_owned() };
         let message = format!("the server refuses every handshake for {}", self.shown_name());
         let reason = why(Mistake::RejectedHandshake, message, vec![label]);
-        End::new(Outcome::HandshakeFails, Side::Server, reason)
-            .seen("alert unrecognized name")
-            .logged("SSL_do_handshake() failed: unrecognized name")
-            .stop()
+        let end = End::new(Outcome::HandshakeFails, Side::Server, reason)
+            .alerting(Alert::UNRECOGNIZED_NAME)
+            .logged("SSL_do_handshake() failed: unrecognized name");
+        self.heard(end.stop(), Moment::Hello, None)
     }
 
     /// The chosen context's files.
@@ -137,9 +164,16 @@ impl<'d> Wire<'_, 'd> {
             format!("the client sends the server name {name}, whose final dot Go does not take"),
             labels.into_iter().collect(),
         );
-        Err(End::new(Outcome::HandshakeFails, Side::Server, reason)
-            .logged("local error: tls: unexpected message")
-            .stop())
+        // 1.26 calls it by its name; what 1.25 says was not seen
+        let (alert, log) = match server.versions.stack {
+            Stack::Go(version) if version >= Version(1, 26, 0) => {
+                (Some(Alert::DECODE_ERROR), "local error: tls: error decoding message")
+            }
+            Stack::Go(version) if version >= Version(1, 25, 0) => (None, "local error: tls: "),
+            _ => (Some(Alert::UNEXPECTED_MESSAGE), "local error: tls: unexpected message"),
+        };
+        let end = End::new(Outcome::HandshakeFails, Side::Server, reason).alerting(alert).logged(log);
+        Err(self.heard(end.stop(), Moment::Hello, None))
     }
 
     fn shown_name(&self) -> String {

@@ -255,9 +255,7 @@ impl<'g, 'n> Loader<'g, 'n> {
                     rule: missing.rule,
                     message: format!("nginx cannot include {}: {}", path.value, missing.message),
                     labels,
-                    log: Some(format!(
-                        "[emerg] open() \"{full}\" failed (2: No such file or directory){place}"
-                    )),
+                    log: Some(format!("open() \"{full}\" failed (2: No such file or directory){place}")),
                 });
                 self.incomplete(
                     path.span,

@@ -74,7 +74,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
                 rule: missing.rule,
                 message: format!("nginx does not find its configuration: {}", missing.message),
                 labels,
-                log: Some(format!("[emerg] open() \"{}\" failed (2: No such file or directory)", path.value)),
+                log: Some(format!("open() \"{}\" failed (2: No such file or directory)", path.value)),
             });
             return vec![program];
         }
@@ -127,7 +127,7 @@ fn missing_password_files(given: &Given<'_>, config: &NginxConfig) -> Vec<Refusa
             rule: missing.rule,
             message: format!("nginx cannot open the password file {}: {}", path.value, missing.message),
             labels,
-            log: Some(format!("[emerg] open() \"{full}\" failed (2: No such file or directory)")),
+            log: Some(format!("open() \"{full}\" failed (2: No such file or directory)")),
         });
     }
     refusals

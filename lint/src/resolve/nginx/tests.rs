@@ -270,9 +270,7 @@ fn includes_are_followed_and_missing_ones_refused() {
     let logs: Vec<_> = program.refusals.iter().filter_map(|refusal| refusal.log.as_deref()).collect();
     assert_eq!(
         logs,
-        [
-            "[emerg] open() \"/etc/nginx/gone.conf\" failed (2: No such file or directory) in /etc/nginx/nginx.conf:2"
-        ]
+        ["open() \"/etc/nginx/gone.conf\" failed (2: No such file or directory) in /etc/nginx/nginx.conf:2"]
     );
     assert_eq!((notes.incomplete.len(), notes.consumed.len()), (1, 3));
 }
@@ -298,10 +296,7 @@ fn a_mistake_is_refused_with_its_line_and_noted() {
         &[("etc/nginx/nginx.conf", "events {}\nhttp {\n  server {\n    listen 443 ssl\n  }\n}\n")],
         "1.26.3",
     );
-    assert_eq!(
-        program.refusals[0].log.as_deref(),
-        Some("[emerg] unexpected \"}\" in /etc/nginx/nginx.conf:5")
-    );
+    assert_eq!(program.refusals[0].log.as_deref(), Some("unexpected \"}\" in /etc/nginx/nginx.conf:5"));
     assert_eq!(notes.incomplete[0].file, "etc/nginx/nginx.conf");
 }
 
@@ -309,7 +304,7 @@ fn a_mistake_is_refused_with_its_line_and_noted() {
 fn a_missing_password_file_stops_the_start() {
     let program = http("ssl_password_file /none; server { listen 80; } server { listen 81; }");
     let logs: Vec<_> = program.refusals.iter().filter_map(|refusal| refusal.log.as_deref()).collect();
-    assert_eq!(logs, ["[emerg] open() \"/none\" failed (2: No such file or directory)"]);
+    assert_eq!(logs, ["open() \"/none\" failed (2: No such file or directory)"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::source::Text;
 use crate::stack::crl::RevocationList;
-use crate::stack::load::{Certificates, Problem, looks_like};
+use crate::stack::load::{Certificates, EMPTY, Problem, looks_like};
 use crate::stack::openssl::blocks::{self, FirstKey, certificate, damaged};
 use crate::stack::openssl::pem::{Pem, is_trusted_certificate};
 use crate::stack::private_key::PrivateKey;
@@ -21,44 +21,49 @@ pub fn chain(text: &Text) -> Result<Certificates, Problem> {
             Mistake::UnreadableFile,
             text,
             looks_like(text.bytes()),
-            "Failed to load certificate chain from",
+            if text.bytes().is_empty() { EMPTY } else { "Failed to load certificate chain from" },
         )),
         Some(first) => match unfit(first) {
-            Some((mistake, message)) => Err(Problem {
-                mistake,
-                message,
-                words: "Failed to load certificate chain from".to_owned(),
-                span: first.span,
-            }),
+            Some((mistake, message, words)) => {
+                Err(Problem { mistake, message, words: words.to_owned(), span: first.span })
+            }
             None => Ok(certificates),
         },
     }
 }
 
 /// Own certificates that Envoy refuses.
-fn unfit(certificate: &Certificate) -> Option<(Mistake, String)> {
+fn unfit(certificate: &Certificate) -> Option<(Mistake, String, &'static str)> {
+    let words = "Failed to load certificate chain from";
     if matches!(certificate.key.kind, KeyType::Ec(_)) && !certificate.may(KeyUsage::DIGITAL_SIGNATURE) {
         let bits = KeyUsage::names(certificate.key_usage.unwrap_or(0));
         return Some((
             Mistake::UnsuitableKeyUsage,
             format!("holds an EC certificate with the key usage {bits}, but Envoy needs digitalSignature"),
+            words,
         ));
     }
     if let KeyType::Rsa(bits) = certificate.key.kind
         && bits < 2048
     {
-        return Some((Mistake::WeakKey, format!("holds an RSA key of {bits} bits, and Envoy needs 2048")));
+        return Some((
+            Mistake::WeakKey,
+            format!("holds an RSA key of {bits} bits, and Envoy needs 2048"),
+            words,
+        ));
     }
     if certificate.names().is_empty() && certificate.subject.common_names.is_empty() {
         return Some((
             Mistake::MalformedCertificate,
             "holds a certificate with neither a subjectAltName nor a common name".to_owned(),
+            "Invalid TLS context has neither subject CN nor SAN names",
         ));
     }
     if certificate.duplicate_extension.is_some() {
         return Some((
             Mistake::MalformedCertificate,
             "holds a certificate with the same extension twice".to_owned(),
+            words,
         ));
     }
     None
@@ -78,6 +83,7 @@ pub fn anchors(text: &Text) -> Result<Certificates, Problem> {
         }
     }
     if certificates.is_empty() {
+        let words = if text.bytes().is_empty() { EMPTY } else { words };
         return Err(Problem::whole(Mistake::EmptyTrustBundle, text, looks_like(text.bytes()), words));
     }
     Ok(certificates)

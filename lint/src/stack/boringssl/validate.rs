@@ -88,7 +88,7 @@ impl Check<'_> {
         // Observed: with n intermediates sent, n + 1 must be allowed; none needs nothing
         let sent = self.untrusted - 1;
         if let Some(limit) = self.settings.depth.filter(|limit| sent > 0 && sent + 1 > *limit as usize) {
-            let depth = (limit as usize).min(sent);
+            let depth = (limit as usize).clamp(1, sent);
             let message = format!(
                 "max_verify_depth {limit} allows {} intermediates, and {sent} are sent",
                 limit.saturating_sub(1)

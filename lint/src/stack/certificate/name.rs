@@ -38,6 +38,15 @@ impl GeneralName {
         }
     }
 
+    /// The name alone; None for a kind that has no text.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Dns(text) | Self::Email(text) | Self::Uri(text) => Some(text.clone()),
+            Self::Ip(octets) => address(octets).map(|address| address.to_string()),
+            Self::Directory(_) | Self::Other(_) => None,
+        }
+    }
+
     /// Reads a GeneralName.
     pub(super) fn read(element: Element<'_>) -> Self {
         // bytes beyond ASCII stay distinguishable: Latin-1, as nothing compares equal to them anyway

@@ -50,7 +50,7 @@ pub fn syntax_refusal(problem: &nginx::Problem, place: &str) -> Refusal {
         rule: "refused-syntax",
         message: problem.message.clone(),
         labels: vec![Label { span: problem.span, message: String::new() }],
-        log: Some(format!("[emerg] {}{place}", problem.log)),
+        log: Some(format!("{}{place}", problem.log)),
     }
 }
 
@@ -108,7 +108,7 @@ impl<'o> Reader<'o> {
                 rule: "refused-setting",
                 message: "nginx needs an events block; write `events {}`".to_owned(),
                 labels: vec![Label { span, message: String::new() }],
-                log: Some("[emerg] no \"events\" section in configuration".to_owned()),
+                log: Some("no \"events\" section in configuration".to_owned()),
             });
         }
     }
