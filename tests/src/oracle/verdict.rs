@@ -108,6 +108,8 @@ pub fn openssl(said: &str) -> End {
         "error setting",
         "Error setting",
         "Private key does not match",
+        // how 3.5 says it of -CAfile
+        "X509_load_cert_crl_file",
     ];
     if unreadable.iter().any(|mark| said.contains(mark)) || said.contains("key values mismatch") {
         return End::config("client");

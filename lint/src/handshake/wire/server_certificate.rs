@@ -81,7 +81,9 @@ impl Handshake<'_, '_> {
             Some(stop) if matches!(us.program.kind, ProgramKind::Nginx | ProgramKind::Apisix) => {
                 Ok(Some(stop))
             }
-            Some(stop) if us.program.kind == ProgramKind::Curl && judgement.fault.is_none() => Ok(Some(stop)),
+            // curl compares names when it is over, and 8.23 looks at the path then, too
+            Some(stop) if judgement.fault.is_none() && us.program.kind == ProgramKind::Curl => Ok(Some(stop)),
+            Some(stop) if alert::comes_late(us.program) => Ok(Some(stop)),
             Some(stop) => Err(stop),
         }
     }

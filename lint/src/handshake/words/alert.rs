@@ -99,12 +99,7 @@ impl Alert {
 /// The alert with which a side refuses the other's certificate; None where it sends none, or it is not known.
 pub fn for_fault(verifier: &Program, fault: &Fault, purpose: Purpose) -> Option<Alert> {
     match (verifier.versions.stack, purpose) {
-        // it comes too late for an alert: 8.14 still sent one
-        (Stack::OpenSsl { .. }, Purpose::Server)
-            if verifier.kind == ProgramKind::Curl && verifier.versions.program >= Version(8, 15, 0) =>
-        {
-            None
-        }
+        (Stack::OpenSsl { .. }, Purpose::Server) if comes_late(verifier) => None,
         // these look at the result when the handshake is over
         (Stack::OpenSsl { .. }, Purpose::Server)
             if matches!(verifier.kind, ProgramKind::Nginx | ProgramKind::Apisix) =>
@@ -118,6 +113,12 @@ pub fn for_fault(verifier: &Program, fault: &Fault, purpose: Purpose) -> Option<
         (Stack::Go(version), Purpose::Client) => Some(of_go_server(version, fault)),
         (Stack::Go(version), Purpose::Server) => of_go_client(version, fault),
     }
+}
+
+/// Whether a client judges the server's path when the handshake is over, too late for an alert: curl 8.14 does not yet,
+/// 8.23 does.
+pub fn comes_late(client: &Program) -> bool {
+    client.kind == ProgramKind::Curl && client.versions.program >= Version(8, 15, 0)
 }
 
 /// The alert with which a client turns away from a server of another name; None where it sends none.
