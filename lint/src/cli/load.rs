@@ -354,6 +354,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_kernels_folders_are_known_by_where_they_are() {
+        assert!(is_kernels(Path::new("/proc")) && is_kernels(Path::new("/proc/../sys")));
+        assert!(!is_kernels(Path::new("/etc/proc")) && !is_kernels(Path::new("proc")));
+    }
+
+    #[test]
     fn all_files_together_have_a_limit_too() {
         let config = Config::default();
         let mut load = Load {
