@@ -10,7 +10,7 @@ use mtls_identity::certificate::Certificate;
 use mtls_identity::policy::{Absence, Allowed, Decision, Mode, Reason, Request, Standing};
 
 use crate::config::Config;
-use crate::host::{HeaderMap, Host, HostError, Level};
+use crate::host::{Family, HeaderMap, Host, HostError, Level, NGINX_HEADERS};
 use crate::presented;
 
 /// What the gateway is to do with the request.
@@ -53,10 +53,14 @@ impl Guard {
             }
         };
         let headers = fields.headers.as_ref();
+        // exempt or not: a header that is to be removed may be among those that nobody sees
+        if headers.is_some_and(|headers| is_cut(host, headers)) {
+            return self.deny(host, &Reason::TooManyHeaders, None, headers);
+        }
         let asked = self.config.policy.ask(fields.request());
         if let Err(Decision::Exempt(_)) = asked {
             host.count("exempt");
-            return self.pass(host, headers, &[]);
+            return self.pass(host, headers, &self.config.claims, &[]);
         }
         let presented = self.presented(host);
         let standing = presented.as_ref().map(|known| &known.standing);
@@ -130,40 +134,29 @@ impl Guard {
     ) -> Verdict {
         host.count("allow");
         if self.config.policy.forward.is_empty() {
-            return self.pass(host, headers, &[]);
+            return self.pass(host, headers, &self.config.inbound, &[]);
         }
         let forward = self.config.policy.forward.iter();
         let values: Vec<(&str, String)> = forward
             .map(|(name, value)| (name.as_str(), value.value(allowed, known.certificate.as_ref())))
             .collect();
-        self.pass(host, headers, &values)
+        self.pass(host, headers, &self.config.inbound, &values)
     }
 
-    /// Lets the request through with these headers and without any that looks like one of them.
-    fn pass(&self, host: &impl Host, headers: Option<&HeaderMap>, set: &[(&str, String)]) -> Verdict {
-        let changed = self
-            .remove_inbound(host, headers)
+    /// Lets the request through without headers that look like one of these names, and with those that are set.
+    fn pass(
+        &self,
+        host: &impl Host,
+        headers: Option<&HeaderMap>,
+        names: &[String],
+        set: &[(&str, String)],
+    ) -> Verdict {
+        let changed = remove(host, headers, names)
             .and_then(|()| set.iter().try_for_each(|(name, value)| host.set_header(name, value)));
         match changed {
             Ok(()) => Verdict::Continue,
             Err(error) => self.answer(host, &Reason::Absent(Absence::HostError(error.to_string()))),
         }
-    }
-
-    fn remove_inbound(&self, host: &impl Host, headers: Option<&HeaderMap>) -> Result<(), HostError> {
-        let Some(headers) = headers else { return Ok(()) };
-        let same = |found: &[u8], ours: &str| {
-            // servers take x_client_id for x-client-id
-            let folded =
-                found.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() });
-            found.len() == ours.len() && folded.eq(ours.bytes())
-        };
-        for (name, _) in headers.iter() {
-            if self.config.inbound.iter().any(|ours| same(name, ours)) {
-                host.remove_header(name)?;
-            }
-        }
-        Ok(())
     }
 
     fn deny(
@@ -190,10 +183,16 @@ impl Guard {
             return self.answer(host, reason);
         }
         // in audit mode nothing may break, and nothing a client claims may pass as an identity
-        match headers.map_or_else(|| host.headers(), |headers| Ok(headers.clone())) {
-            Ok(headers) => self.pass(host, Some(&headers), &[]),
-            Err(_) => self.pass(host, None, &[]),
+        let claims = &self.config.claims;
+        let asked = if headers.is_none() && !claims.is_empty() { host.headers().ok() } else { None };
+        let headers = headers.or(asked.as_ref());
+        if headers.is_none_or(|headers| is_cut(host, headers)) {
+            // unseen as they are, these names at least
+            for name in claims {
+                let _ = host.remove_header(name.as_bytes());
+            }
         }
+        self.pass(host, headers, claims, &[])
     }
 
     fn answer(&self, host: &impl Host, reason: &Reason) -> Verdict {
@@ -205,6 +204,29 @@ impl Guard {
         }
         Verdict::Answered
     }
+}
+
+/// Whether there may be further headers than these.
+fn is_cut(host: &impl Host, headers: &HeaderMap) -> bool {
+    host.family() == Family::Nginx && headers.count() >= NGINX_HEADERS
+}
+
+/// Removes every header whose name a server might take for one of these.
+fn remove(host: &impl Host, headers: Option<&HeaderMap>, names: &[String]) -> Result<(), HostError> {
+    let Some(headers) = headers else { return Ok(()) };
+    for (name, _) in headers.iter() {
+        if names.iter().any(|ours| is_taken_for(name, ours)) {
+            host.remove_header(name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Servers that make variables of headers take x_client_id and x.client.id for x-client-id.
+fn is_taken_for(found: &[u8], ours: &str) -> bool {
+    let folded = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    found.len() == ours.len()
+        && std::iter::zip(found, ours.bytes()).all(|(found, ours)| folded(*found) == folded(ours))
 }
 
 /// The plainest denial there is.

@@ -204,12 +204,60 @@ fn apisix_vouches_with_success_alone() {
     assert_eq!(ask(&guard, &plain), "no-certificate");
 }
 
+/// A request with so many headers between the first ones and the last ones.
+fn crowded(gateway: Gateway, fillers: usize, last: &[(&str, &str)]) -> Scripted {
+    let fill: Vec<(String, String)> = (0..fillers).map(|at| (format!("f{at}"), "1".to_owned())).collect();
+    let fill = fill.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let headers: Vec<(&str, &str)> = GET.iter().copied().chain(fill).chain(last.iter().copied()).collect();
+    Scripted::new(gateway, AT, &headers).with_certificate(&pem("web"), &digest("web"))
+}
+
+#[test]
+fn a_header_behind_those_that_the_gateway_hands_over_passes_nobody() {
+    let spoofed = [("X_Client", "admin"), ("x-client", "admin")];
+    let exempting = "exempt: [{path: /orders}]\n";
+    for (gateway, from) in [(Gateway::Apisix, "from: apisix"), (Gateway::Kong, "from: kong")] {
+        for more in ["", exempting] {
+            let policy = format!("certificate: {{{from}}}\n{WHO}{more}");
+            let guard = Guard::new(Config::parse(policy.as_bytes()).unwrap());
+            assert_eq!(ask(&guard, &crowded(gateway, 100, &spoofed)), "too-many-headers");
+            let host = crowded(gateway, 90, &spoofed);
+            assert_eq!(ask(&guard, &host), "allow");
+            assert_eq!(host.upstream("X_Client").len(), 0);
+        }
+        // in audit mode nothing breaks; the names as they are configured go, the unseen spelling stays
+        let policy = format!("mode: audit\ncertificate: {{{from}}}\n{WHO}");
+        let guard = Guard::new(Config::parse(policy.as_bytes()).unwrap());
+        let host = crowded(gateway, 100, &[("x-client", "admin"), ("client-cert-chain", ":AAAA:")]);
+        assert_eq!(ask(&guard, &host), "allow");
+        assert_eq!(host.upstream("x-client").len() + host.upstream("client-cert-chain").len(), 0);
+        assert!(host.logged.borrow()[0].contains("would deny reason=too-many-headers"));
+    }
+    // Envoy hands over all of them
+    let host = crowded(Gateway::Envoy, 120, &spoofed);
+    assert_eq!(ask(&guard("from: envoy"), &host), "allow");
+    assert_eq!((host.upstream("x-client"), host.upstream("x_client").len()), (vec!["web".to_owned()], 0));
+}
+
+#[test]
+fn an_unreadable_map_in_audit_mode_takes_the_known_names_along() {
+    for gateway in [Gateway::Envoy, Gateway::Apisix] {
+        let from = if gateway == Gateway::Envoy { "envoy" } else { "apisix" };
+        let config = format!("mode: audit\ncertificate: {{from: {from}}}\n{WHO}");
+        let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+        let headers = [&GET[..], &[("x-client", "admin"), ("client-cert", ":AAAA:")]].concat();
+        let mut host = Scripted::new(gateway, AT, &headers);
+        host.broken = Some(("proxy_get_header_map_pairs", 10));
+        assert_eq!(ask(&guard, &host), "allow");
+        assert_eq!(host.upstream("x-client").len() + host.upstream("client-cert").len(), 0);
+    }
+}
+
 #[test]
 fn kong_vouches_under_its_own_prefix() {
     let guard = guard("from: kong");
-    // Kong answers paths of several segments as Envoy does
     let request = |prefix: &str, verify: &str| {
-        Scripted::new(Gateway::Envoy, AT, &GET)
+        Scripted::new(Gateway::Kong, AT, &GET)
             .with(&format!("{prefix}ssl_client_verify"), verify)
             .with(&format!("{prefix}ssl_client_raw_cert"), pem("web"))
     };
@@ -221,6 +269,30 @@ fn kong_vouches_under_its_own_prefix() {
     ] {
         assert_eq!(ask(&guard, &request(prefix, verify)), answer, "{prefix}{verify}");
     }
+}
+
+#[test]
+fn a_certificate_in_a_header_passes_only_with_the_identity_it_made() {
+    let headers =
+        [&GET[..], &[("client-cert", ":AAAA:"), ("Client_Cert_Chain", ":AAAA:"), ("x.client", "admin")]]
+            .concat();
+    let left = |host: &Scripted| {
+        ["client-cert", "client_cert_chain", "x.client"].map(|name| host.upstream(name).len())
+    };
+    let from = "from: header, trusted-peers: {addresses: [10.0.0.0/8]}";
+    for (more, answer) in [("exempt: [{path: /orders}]\n", "allow"), ("mode: audit\n", "allow")] {
+        let rest = WHO.replace(", client-cert: client-cert", "");
+        let config = format!("certificate: {{{from}}}\n{rest}{more}");
+        let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+        let host = Scripted::new(Gateway::Envoy, AT, &headers).with("source.address", "11.1.2.3:4711");
+        assert_eq!(ask(&guard, &host), answer, "{more}");
+        assert_eq!(left(&host), [0, 0, 0], "{more}");
+    }
+    // a chain beside a certificate that we set is a client's own (RFC 9440 section 2.4)
+    let host = Scripted::new(Gateway::Envoy, AT, &headers).with_certificate(&pem("web"), &digest("web"));
+    assert_eq!(ask(&guard("from: envoy"), &host), "allow");
+    assert_eq!(left(&host), [1, 0, 0]);
+    assert_eq!(host.upstream("client-cert"), [rfc9440("web")]);
 }
 
 #[test]

@@ -188,11 +188,12 @@ fn reparsed(config: &Config) -> Config {
         policy: config.policy.clone(),
         asks: config.asks,
         inbound: config.inbound.clone(),
+        claims: config.claims.clone(),
         scope: config.scope.clone(),
     }
 }
 
 fn folds(found: &[u8], name: &str) -> bool {
-    let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    let folded = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
     found.iter().map(folded).eq(name.as_bytes().iter().map(folded))
 }

@@ -107,6 +107,8 @@ pub enum Absence {
 pub enum Reason {
     /// There is no certificate to judge.
     Absent(Absence),
+    /// The gateway hands over a part of the headers only: what stands in the others, nobody knows.
+    TooManyHeaders,
     /// The path has two readings.
     AmbiguousPath(Ambiguity),
     /// The certificate is denied by its SHA-256.
@@ -461,6 +463,7 @@ impl Reason {
             Reason::Absent(Absence::UntrustedPeer(_)) => "untrusted-peer",
             Reason::Absent(Absence::Malformed(_)) => "malformed-certificate",
             Reason::Absent(Absence::HostError(_)) => "host-error",
+            Reason::TooManyHeaders => "too-many-headers",
             Reason::AmbiguousPath(_) => "ambiguous-path",
             Reason::DeniedFingerprint(_) => "denied-fingerprint",
             Reason::DeniedPublicKey(_) => "denied-public-key",
@@ -481,12 +484,13 @@ impl Reason {
     }
 
     /// Every name that [`Reason::name`] may answer.
-    pub const NAMES: [&str; 21] = [
+    pub const NAMES: [&str; 22] = [
         "no-certificate",
         "unverified-certificate",
         "untrusted-peer",
         "malformed-certificate",
         "host-error",
+        "too-many-headers",
         "ambiguous-path",
         "denied-fingerprint",
         "denied-public-key",
@@ -510,6 +514,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Absent(absence) => write!(f, "{absence}"),
+            Reason::TooManyHeaders => f.write_str(
+                "the request has more headers than the gateway hands over: those behind are unseen",
+            ),
             Reason::AmbiguousPath(why) => write!(f, "{why}"),
             Reason::DeniedFingerprint(digest) => {
                 write!(f, "the certificate with SHA-256 {} is denied", hexadecimal(digest))
