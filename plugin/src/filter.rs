@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use mtls_identity::certificate::Certificate;
-use mtls_identity::policy::{Absence, Allowed, Decision, Mode, Reason, Request, Standing};
+use mtls_identity::policy::{
+    Absence, Allowed, Decision, Mode, Reason, Request, SourceKind, Standing, same_host,
+};
 
 use crate::config::Config;
 use crate::host::{Family, HeaderMap, Host, HostError, Level, NGINX_HEADERS};
-use crate::presented;
+use crate::presented::{self, variable};
 
 /// What the gateway is to do with the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,9 @@ impl Guard {
         // exempt or not: a header that is to be removed may be among those that nobody sees
         if headers.is_some_and(|headers| is_cut(host, headers)) {
             return self.deny(host, &Reason::TooManyHeaders, None, headers);
+        }
+        if fields.misrouted {
+            return self.deny(host, &Reason::AmbiguousHost, None, headers);
         }
         let asked = self.config.policy.ask(fields.request());
         if let Err(Decision::Exempt(_)) = asked {
@@ -244,14 +249,18 @@ struct Fields {
     host: Vec<u8>,
     path: Vec<u8>,
     route: Option<Vec<u8>>,
+    /// The gateway routes by another host than the Host header's.
+    misrouted: bool,
     text: [String; 3],
 }
 
 impl Fields {
     fn read(host: &impl Host, config: &Config) -> Result<Self, HostError> {
         let asks = config.asks;
-        // the whole map costs about as much as two single headers
-        let headers = if asks.headers || (asks.method && asks.host) { Some(host.headers()?) } else { None };
+        let nginx = host.family() == Family::Nginx;
+        // the whole map costs about as much as two single headers; nginx has the host as a variable
+        let map = asks.headers || (asks.method && asks.host && !nginx);
+        let headers = if map { Some(host.headers()?) } else { None };
         let header = |name: &str, wanted: bool| match &headers {
             _ if !wanted => Ok(Vec::new()),
             Some(headers) => Ok(headers.first(name).unwrap_or_default().to_vec()),
@@ -259,18 +268,29 @@ impl Fields {
         };
         let mut fields = Fields {
             method: header(":method", asks.method)?,
-            host: header(":authority", asks.host)?,
-            path: header(":path", true)?,
+            host: header(":authority", asks.host && !nginx)?,
+            path: Vec::new(),
             route: if asks.route { host.property(&["xds", "route_name"])? } else { None },
-            headers,
+            misrouted: false,
+            headers: None,
             text: Default::default(),
         };
-        if asks.host && fields.host.is_empty() {
-            fields.host = match &fields.headers {
-                Some(headers) => headers.first("host").unwrap_or_default().to_vec(),
-                None => host.header("host")?.unwrap_or_default(),
+        fields.path = match nginx_path(host, config, nginx)? {
+            Some(path) => path,
+            None => header(":path", true)?,
+        };
+        if asks.host && nginx {
+            // nginx routes an absolute-form target by its own host, whatever the Host header says
+            let missing = HostError { call: "proxy_get_property", status: 1 };
+            fields.host = variable(host, &config.policy.source, "host")?.ok_or(missing)?;
+            let sent = variable(host, &config.policy.source, "http_host")?.unwrap_or_default();
+            let (routed, sent) = (std::str::from_utf8(&fields.host), std::str::from_utf8(&sent));
+            fields.misrouted = match (routed, sent) {
+                (Ok(routed), Ok(sent)) => !sent.is_empty() && !same_host(routed, sent),
+                _ => true,
             };
         }
+        fields.headers = headers;
         for (place, bytes) in std::iter::zip(&mut fields.text, [&fields.method, &fields.host, &fields.path]) {
             // bytes that are no text match nothing and make a path ambiguous; valid text is not copied
             if std::str::from_utf8(bytes).is_err() {
@@ -289,6 +309,19 @@ impl Fields {
             route: self.route.as_deref().and_then(|route| std::str::from_utf8(route).ok()),
         }
     }
+}
+
+/// The path as the client sent it, where the gateway's `:path` is another: Kong's is decoded.
+fn nginx_path(host: &impl Host, config: &Config, nginx: bool) -> Result<Option<Vec<u8>>, HostError> {
+    match config.policy.source.kind {
+        SourceKind::Kong | SourceKind::Header if nginx => {}
+        _ => return Ok(None),
+    }
+    let path = host.property(&["ngx", "request_uri"])?;
+    if path.is_none() && config.policy.source.kind == SourceKind::Kong {
+        return Err(HostError { call: "proxy_get_property", status: 1 });
+    }
+    Ok(path)
 }
 
 fn one_line(text: &str) -> String {

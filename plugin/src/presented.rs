@@ -8,7 +8,7 @@
 use mtls_identity::certificate::{self, Certificate};
 use mtls_identity::policy::{Absence, HeaderFormat, Source, SourceKind};
 
-use crate::host::{HeaderMap, Host, HostError};
+use crate::host::{Family, HeaderMap, Host, HostError};
 
 /// What tells one certificate from another, and was fetched for that.
 #[derive(Debug)]
@@ -47,8 +47,7 @@ pub fn key(host: &impl Host, source: &Source) -> Result<Key, Absence> {
     match source.kind {
         SourceKind::Envoy => Ok(Key { text: envoy_digest(host)?, carrier: Carrier::EnvoyProperty }),
         SourceKind::EnvoyXfcc => Ok(Key { text: envoy_digest(host)?, carrier: Carrier::EnvoyXfcc }),
-        SourceKind::Apisix => nginx(host, &[]),
-        SourceKind::Kong => nginx(host, &["ngx"]),
+        SourceKind::Apisix | SourceKind::Kong => nginx(host, source),
         SourceKind::Header => header(host, source),
     }
 }
@@ -124,11 +123,20 @@ fn digest(text: &[u8]) -> Option<[u8; 32]> {
     Some(digest)
 }
 
-fn nginx(host: &impl Host, prefix: &[&str]) -> Result<Key, Absence> {
-    let variable = |name: &str| {
-        let path: Vec<&str> = prefix.iter().copied().chain([name]).collect();
-        host.property(&path).map_err(host_error)
-    };
+/// An nginx variable: APISIX has it under its name, Kong under a prefix.
+pub fn variable(host: &impl Host, source: &Source, name: &str) -> Result<Option<Vec<u8>>, HostError> {
+    match source.kind {
+        SourceKind::Kong => host.property(&["ngx", name]),
+        SourceKind::Header => match host.property(&[name]) {
+            Ok(Some(value)) => Ok(Some(value)),
+            _ => host.property(&["ngx", name]),
+        },
+        SourceKind::Apisix | SourceKind::Envoy | SourceKind::EnvoyXfcc => host.property(&[name]),
+    }
+}
+
+fn nginx(host: &impl Host, source: &Source) -> Result<Key, Absence> {
+    let variable = |name: &str| variable(host, source, name).map_err(host_error);
     // also on a resumed session, and for each request: the location may differ from the last one's
     match variable("ssl_client_verify")?.as_deref() {
         Some(b"SUCCESS") => {}
@@ -159,12 +167,12 @@ fn header(host: &impl Host, source: &Source) -> Result<Key, Absence> {
 fn trusted_peer(host: &impl Host, source: &Source) -> Result<(), Absence> {
     let mut seen = String::new();
     if !source.trusted_certificates.is_empty() {
-        let peer = match host.property(&["connection", "sha256_peer_certificate_digest"]) {
-            Ok(Some(text)) => digest(&text),
-            _ => match nginx(host, &[]) {
-                Ok(key) => from_pem(&key.text).ok().map(|peer| peer.certificate.sha256),
-                Err(_) => None,
-            },
+        let peer = match host.family() {
+            Family::Envoy => envoy_digest(host).ok().and_then(|text| digest(&text)),
+            Family::Nginx => {
+                let peer = nginx(host, source).and_then(|key| from_pem(&key.text));
+                peer.ok().map(|peer| peer.certificate.sha256)
+            }
         };
         if peer.is_some_and(|peer| source.trusted_certificates.contains(&peer)) {
             return Ok(());
@@ -177,16 +185,12 @@ fn trusted_peer(host: &impl Host, source: &Source) -> Result<(), Absence> {
         );
     }
     if !source.trusted_addresses.is_empty() {
-        let paths: [&[&str]; 4] = [
-            &["realip_remote_addr"],
-            &["remote_addr"],
-            &["source", "address"],
-            &["ngx", "realip_remote_addr"],
-        ];
-        let address =
-            paths.iter().find_map(|path| host.property(path).ok().flatten().filter(|text| !text.is_empty()));
-        let text = address.unwrap_or_default();
-        let address = std::str::from_utf8(&text).ok().and_then(peer_address);
+        let text = match host.family() {
+            Family::Envoy => host.property(&["source", "address"]),
+            Family::Nginx => variable(host, source, "realip_remote_addr"),
+        };
+        let text = text.ok().flatten().unwrap_or_default();
+        let address = std::str::from_utf8(&text).ok().and_then(|text| peer_address(text, host.family()));
         if address
             .is_some_and(|address| source.trusted_addresses.iter().any(|network| network.contains(address)))
         {
@@ -200,9 +204,16 @@ fn trusted_peer(host: &impl Host, source: &Source) -> Result<(), Absence> {
     Err(Absence::UntrustedPeer(seen))
 }
 
-/// `10.0.0.7`, `10.0.0.7:1234`, `[::1]:1234` or `::1`.
-fn peer_address(text: &str) -> Option<std::net::IpAddr> {
-    text.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
+/// Envoy's `10.0.0.7:1234` or `[::1]:1234`, nginx's `10.0.0.7` or `::1`.
+fn peer_address(text: &str, family: Family) -> Option<std::net::IpAddr> {
+    match family {
+        // no connection comes from port 0: Envoy writes it beside an address that X-Forwarded-For claims
+        Family::Envoy => {
+            let address: std::net::SocketAddr = text.parse().ok()?;
+            (address.port() != 0).then(|| address.ip())
+        }
+        Family::Nginx => text.parse().ok(),
+    }
 }
 
 /// The value of a header that may be there once: of two, nobody knows which the proxy set.

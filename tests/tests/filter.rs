@@ -254,6 +254,62 @@ fn an_unreadable_map_in_audit_mode_takes_the_known_names_along() {
 }
 
 #[test]
+fn the_host_that_nginx_routes_by_is_the_one_that_is_judged() {
+    let rules = "identities: {web: {spiffe: spiffe://example.test/ns/shop/sa/web}}\nrules:\n\
+                 - {host: admin.internal, allow: []}\n- {path: /**, allow: web}\n";
+    for (gateway, from, prefix) in [(Gateway::Apisix, "apisix", ""), (Gateway::Kong, "kong", "ngx.")] {
+        let config = format!("certificate: {{from: {from}}}\n{rules}");
+        let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+        let request = |routed: &str, sent: &str| {
+            Scripted::new(gateway, AT, &GET)
+                .with_certificate(&pem("web"), &digest("web"))
+                .with(&format!("{prefix}host"), routed)
+                .with(&format!("{prefix}http_host"), sent)
+        };
+        for (routed, sent, answer) in [
+            ("shop.test", "shop.test", "allow"),
+            ("shop.test", "Shop.Test:8443", "allow"),
+            ("shop.test", "shop.test.", "allow"),
+            // HTTP/3 has no such header
+            ("shop.test", "", "allow"),
+            ("admin.internal", "admin.internal", "identity-not-allowed-here"),
+            // GET http://admin.internal/x with Host: shop.test, and the other way round
+            ("admin.internal", "shop.test", "ambiguous-host"),
+            ("shop.test", "admin.internal", "ambiguous-host"),
+        ] {
+            assert_eq!(ask(&guard, &request(routed, sent)), answer, "{from}: {routed} {sent}");
+        }
+        let mut without = request("shop.test", "shop.test");
+        without.properties.remove(&format!("{prefix}host"));
+        assert_eq!(ask(&guard, &without), "host-error");
+    }
+}
+
+#[test]
+fn kongs_path_is_the_one_that_the_client_sent() {
+    let config = "certificate: {from: kong}\nidentities: {web: {spiffe: spiffe://example.test/ns/shop/sa/web}}\n\
+                  rules: [{path: /orders, allow: web}]\n";
+    let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+    let request = |sent: &str| {
+        Scripted::new(Gateway::Kong, AT, &GET)
+            .with_certificate(&pem("web"), &digest("web"))
+            .with("ngx.request_uri", sent)
+    };
+    // its :path is /orders for all of them
+    for (sent, answer) in [
+        ("/orders", "allow"),
+        ("/orders?a=b", "allow"),
+        ("/a%2f..%2forders", "ambiguous-path"),
+        ("/other", "no-rule"),
+    ] {
+        assert_eq!(ask(&guard, &request(sent)), answer, "{sent}");
+    }
+    let mut without = request("");
+    without.properties.remove("ngx.request_uri");
+    assert_eq!(ask(&guard, &without), "host-error");
+}
+
+#[test]
 fn kong_vouches_under_its_own_prefix() {
     let guard = guard("from: kong");
     let request = |prefix: &str, verify: &str| {
@@ -268,6 +324,44 @@ fn kong_vouches_under_its_own_prefix() {
         ("", "SUCCESS", "no-certificate"),
     ] {
         assert_eq!(ask(&guard, &request(prefix, verify)), answer, "{prefix}{verify}");
+    }
+}
+
+#[test]
+fn a_peers_address_is_the_connections_and_not_what_a_header_claims() {
+    let guard = guard("from: header, trusted-peers: {addresses: [10.0.0.0/8]}");
+    let base64 = rfc9440("web");
+    let headers = [&GET[..], &[("client-cert", base64.as_str())]].concat();
+    for (gateway, properties, answer) in [
+        (Gateway::Envoy, vec![("source.address", "10.1.2.3:4711")], "allow"),
+        // what Envoy makes of X-Forwarded-For without use_remote_address
+        (Gateway::Envoy, vec![("source.address", "10.1.2.3:0")], "untrusted-peer"),
+        (Gateway::Envoy, vec![("source.address", "10.1.2.3")], "untrusted-peer"),
+        (Gateway::Envoy, vec![("source.address", "[::ffff:10.1.2.3]:4711")], "allow"),
+        (Gateway::Envoy, vec![("realip_remote_addr", "10.1.2.3")], "untrusted-peer"),
+        (Gateway::Apisix, vec![("realip_remote_addr", "10.1.2.3")], "allow"),
+        (Gateway::Apisix, vec![("remote_addr", "10.1.2.3")], "untrusted-peer"),
+        (Gateway::Kong, vec![("ngx.realip_remote_addr", "10.1.2.3")], "allow"),
+        (
+            Gateway::Kong,
+            vec![("source.address", "10.1.2.3:4711"), ("ngx.realip_remote_addr", "11.0.0.1")],
+            "untrusted-peer",
+        ),
+    ] {
+        let mut host = Scripted::new(gateway, AT, &headers);
+        for (name, value) in &properties {
+            host = host.with(name, value);
+        }
+        assert_eq!(ask(&guard, &host), answer, "{gateway:?} {properties:?}");
+    }
+    // a trusted certificate is Kong's under its prefix
+    let trusted = digest("cart").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let guard = self::guard(&format!("from: header, trusted-peers: {{certificates: ['{trusted}']}}"));
+    for (peer, answer) in [("cart", "allow"), ("web", "untrusted-peer")] {
+        for gateway in [Gateway::Envoy, Gateway::Apisix, Gateway::Kong] {
+            let host = Scripted::new(gateway, AT, &headers).with_certificate(&pem(peer), &digest(peer));
+            assert_eq!(ask(&guard, &host), answer, "{gateway:?} {peer}");
+        }
     }
 }
 

@@ -109,6 +109,8 @@ pub enum Reason {
     Absent(Absence),
     /// The gateway hands over a part of the headers only: what stands in the others, nobody knows.
     TooManyHeaders,
+    /// The host has two readings, or is none that a name or an address could be.
+    AmbiguousHost,
     /// The path has two readings.
     AmbiguousPath(Ambiguity),
     /// The certificate is denied by its SHA-256.
@@ -426,6 +428,11 @@ impl Rule {
 #[derive(Debug)]
 struct Host<'a>(Cow<'a, str>);
 
+/// Whether two authorities name one host, ports, case and a final dot apart.
+pub fn same_host(one: &str, other: &str) -> bool {
+    Host::new(one).0 == Host::new(other).0
+}
+
 impl<'a> Host<'a> {
     #[inline]
     fn new(authority: &'a str) -> Self {
@@ -464,6 +471,7 @@ impl Reason {
             Reason::Absent(Absence::Malformed(_)) => "malformed-certificate",
             Reason::Absent(Absence::HostError(_)) => "host-error",
             Reason::TooManyHeaders => "too-many-headers",
+            Reason::AmbiguousHost => "ambiguous-host",
             Reason::AmbiguousPath(_) => "ambiguous-path",
             Reason::DeniedFingerprint(_) => "denied-fingerprint",
             Reason::DeniedPublicKey(_) => "denied-public-key",
@@ -484,13 +492,14 @@ impl Reason {
     }
 
     /// Every name that [`Reason::name`] may answer.
-    pub const NAMES: [&str; 22] = [
+    pub const NAMES: [&str; 23] = [
         "no-certificate",
         "unverified-certificate",
         "untrusted-peer",
         "malformed-certificate",
         "host-error",
         "too-many-headers",
+        "ambiguous-host",
         "ambiguous-path",
         "denied-fingerprint",
         "denied-public-key",
@@ -516,6 +525,9 @@ impl fmt::Display for Reason {
             Reason::Absent(absence) => write!(f, "{absence}"),
             Reason::TooManyHeaders => f.write_str(
                 "the request has more headers than the gateway hands over: those behind are unseen",
+            ),
+            Reason::AmbiguousHost => f.write_str(
+                "the host is no name and no address, or the gateway routes by another than the Host header's",
             ),
             Reason::AmbiguousPath(why) => write!(f, "{why}"),
             Reason::DeniedFingerprint(digest) => {

@@ -162,7 +162,7 @@ mod pattern;
 mod tests;
 mod tree;
 
-pub use self::decide::{Absence, Allowed, Asked, Decision, Evidence, Reason, Request, Standing};
+pub use self::decide::{Absence, Allowed, Asked, Decision, Evidence, Reason, Request, Standing, same_host};
 pub use self::error::{PolicyError, Position, Step, position};
 pub use self::forward::{ForwardValue, escape};
 pub use self::path::{Ambiguity, normalise};
