@@ -73,17 +73,7 @@ pub fn certificate(host: &impl Host, source: &Source, key: &Key) -> Result<Prese
                 .ok_or_else(|| {
                     Absence::HostError("Envoy sets no X-Forwarded-Client-Cert with Cert=".to_owned())
                 })?;
-            let digest = key.digest()?;
-            let elements = xfcc(&value)?;
-            let found = elements.iter().find_map(|element| {
-                let presented = element.presented().ok()?;
-                (presented.certificate.sha256 == digest).then_some(presented)
-            });
-            found.ok_or_else(|| {
-                Absence::Unverified(
-                    "no Cert= of X-Forwarded-Client-Cert is the connection's certificate".to_owned(),
-                )
-            })
+            own_element(&value, key.digest()?)
         }
         Carrier::Pem => from_pem(&key.text),
         Carrier::Header => {
@@ -277,13 +267,17 @@ fn rfc9440(value: &[u8]) -> Result<Certificate, Absence> {
 }
 
 /// What one `Cert=` of an X-Forwarded-Client-Cert header says, with the `Chain=` of its element.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Element {
     certificate: Vec<u8>,
     chain: Option<Vec<u8>>,
 }
 
 impl Element {
+    fn new(certificate: Option<&[u8]>, chain: Option<&[u8]>) -> Option<Self> {
+        Some(Element { certificate: certificate?.to_vec(), chain: chain.map(<[u8]>::to_vec) })
+    }
+
     fn presented(&self) -> Result<Presented, Absence> {
         let mut presented = from_pem(&self.certificate)?;
         if let Some(chain) = &self.chain {
@@ -294,57 +288,81 @@ impl Element {
 }
 
 /// The elements that have a `Cert=`. Elements are parted by commas, their pairs by semicolons, both outside quotes.
+///
+/// A quote opens a value or nothing, and closes it or nothing: of what a client wrote into its names no part counts as
+/// quoted, and no part of the proxy's own element vanishes in a quote that a client opened.
 fn xfcc(value: &[u8]) -> Result<Vec<Element>, Absence> {
+    let malformed = |why: &str| Absence::Malformed(format!("X-Forwarded-Client-Cert {why}"));
     let mut elements = Vec::new();
-    let mut element: Option<Element> = None;
-    let mut chain = None;
-    let mut quoted = false;
-    let mut escaped = false;
-    let mut start = 0usize;
-    // a comma after the last one ends the last element
-    for (at, byte) in value.iter().copied().chain([b',']).enumerate() {
-        let ends = at == value.len();
-        match byte {
-            _ if escaped && !ends => escaped = false,
-            b'\\' if quoted && !ends => escaped = true,
-            b'"' if !ends => quoted = !quoted,
-            b',' | b';' if !quoted || ends => {
-                if quoted {
-                    return Err(Absence::Malformed("X-Forwarded-Client-Cert has an open quote".to_owned()));
+    let (mut certificate, mut chain) = (None, None);
+    let mut rest = value;
+    loop {
+        let name = rest.iter().position(|byte| b"=,;\"".contains(byte)).unwrap_or(rest.len());
+        let (name, after) = rest.split_at_checked(name).unwrap_or_default();
+        let (text, after) = match after.strip_prefix(b"=") {
+            None => (&b""[..], after),
+            Some(value) => match value.strip_prefix(b"\"") {
+                Some(quoted) => closed(quoted).ok_or_else(|| malformed("has an open quote"))?,
+                None => {
+                    let end = value.iter().position(|byte| b",;\"".contains(byte)).unwrap_or(value.len());
+                    value.split_at_checked(end).unwrap_or_default()
                 }
-                let pair = value.get(start..at).unwrap_or_default();
-                start = at.saturating_add(1);
-                if let Some(text) = pair_value(pair, b"cert=") {
-                    if element.is_some() || elements.len() >= MOST {
-                        return Err(Absence::Malformed(
-                            "X-Forwarded-Client-Cert has too many Cert=".to_owned(),
-                        ));
-                    }
-                    element = Some(Element { certificate: text.to_vec(), chain: None });
-                } else if let Some(text) = pair_value(pair, b"chain=") {
-                    chain = Some(text.to_vec());
-                }
-                if byte == b',' {
-                    if let Some(mut whole) = element.take() {
-                        whole.chain = chain.take();
-                        elements.push(whole);
-                    }
-                    chain = None;
-                }
+            },
+        };
+        if !after.is_empty() && !after.starts_with(b",") && !after.starts_with(b";") {
+            return Err(malformed("has a quote where none may stand"));
+        }
+        if name.trim_ascii().eq_ignore_ascii_case(b"cert") && certificate.replace(text).is_some() {
+            return Err(malformed("has too many Cert="));
+        }
+        if name.trim_ascii().eq_ignore_ascii_case(b"chain") {
+            chain = Some(text);
+        }
+        let Some((separator, next)) = after.split_first() else { break };
+        rest = next;
+        if *separator == b',' {
+            elements.extend(Element::new(certificate.take(), chain.take()));
+            if elements.len() > MOST {
+                return Err(malformed("has too many Cert="));
             }
-            _ => {}
         }
     }
+    elements.extend(Element::new(certificate, chain));
     if elements.is_empty() { Err(Absence::NoCertificate) } else { Ok(elements) }
 }
 
-fn pair_value<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let pair = pair.trim_ascii();
-    let (found, value) = pair.split_at_checked(name.len())?;
-    if !found.eq_ignore_ascii_case(name) {
-        return None;
+/// What stands before the closing quote, and what follows it.
+fn closed(quoted: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut escaped = false;
+    let end = quoted.iter().position(|byte| {
+        let closes = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        closes
+    })?;
+    Some((quoted.get(..end)?, quoted.get(end.checked_add(1)?..)?))
+}
+
+/// The certificate of this connection in the X-Forwarded-Client-Cert that Envoy set itself, with its chain.
+///
+/// Whatever else a client or its names put into the header, only this very certificate has its digest: so each `Cert="`
+/// is tried, whatever stands around it, the last first, since Envoy appends.
+fn own_element(value: &[u8], digest: [u8; 32]) -> Result<Presented, Absence> {
+    let text = String::from_utf8_lossy(value);
+    let mut pieces = text.rsplit("Cert=\"").peekable();
+    let mut found = None;
+    for _ in 0..MOST {
+        let (Some(piece), true) = (pieces.next(), pieces.peek().is_some()) else { break };
+        let quoted = |text: &str| text.split('"').next().map(|text| text.as_bytes().to_vec());
+        let chain = piece.split_once("Chain=\"").and_then(|(_, chain)| quoted(chain));
+        let element = Element { certificate: quoted(piece).unwrap_or_default(), chain };
+        found = element.presented().ok().filter(|presented| presented.certificate.sha256 == digest);
+        if found.is_some() {
+            break;
+        }
     }
-    Some(value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
+    found.ok_or_else(|| {
+        Absence::Unverified("no Cert= of X-Forwarded-Client-Cert is the connection's certificate".to_owned())
+    })
 }
 
 /// Percent-decodes; `+` is a plus sign, as base64 needs it.

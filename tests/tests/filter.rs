@@ -139,9 +139,14 @@ fn envoys_xfcc_counts_only_for_the_connections_own_certificate() {
         (vec![format!("{},{}", cert("cart"), cert("web"))], "allow"),
         (vec![format!("{},{}", cert("web"), cert("cart"))], "allow"),
         (vec![cert("cart")], "unverified-certificate"),
-        (vec!["Hash=00;URI=spiffe://example.test/ns/shop/sa/web".to_owned()], "no-certificate"),
+        (vec!["Hash=00;URI=spiffe://example.test/ns/shop/sa/web".to_owned()], "unverified-certificate"),
         (vec![cert("web"), cert("web")], "malformed-certificate"),
-        (vec!["Cert=\"open".to_owned()], "malformed-certificate"),
+        (vec!["Cert=\"open".to_owned()], "unverified-certificate"),
+        // what a client opens or closes before its own element hides nothing, nor do odd names after it
+        (vec![format!("x=\",{}", cert("web"))], "allow"),
+        (vec![format!("Cert=\"\"\";,{};URI=urn:a\",b;DNS=\"", cert("web"))], "allow"),
+        (vec![format!("{};x=\",{};URI=a\"b", cert("web"), cert("cart"))], "allow"),
+        (vec![format!("{};x=\"", cert("cart"))], "unverified-certificate"),
         (vec![], "host-error"),
     ];
     for (values, answer) in table {
@@ -156,7 +161,18 @@ fn envoys_xfcc_counts_only_for_the_connections_own_certificate() {
 fn a_header_counts_only_from_a_trusted_peer() {
     let peers = "trusted-peers: {addresses: [10.0.0.0/8]}";
     let (nginx, xfcc) = (escaped(&pem("web")), format!("Cert=\"{}\"", escaped(&pem("web"))));
-    let injected = format!("{xfcc};URI=x,Cert=\"{}\"", escaped(&pem("cart")));
+    let cart = format!("Cert=\"{}\"", escaped(&pem("cart")));
+    let injected = format!("{xfcc};URI=x,{cart}");
+    // a client of a proxy that appends: its own header opens a quote, its certificate's names close it
+    let subject = "Subject=\"CN=a\\\"b\"";
+    let swallowed = [
+        format!("{xfcc};x=\",Hash=00;{cart};Chain=\"a\";{subject};URI=u"),
+        format!("{xfcc};x=\",Hash=00;{cart};{subject};URI=u\""),
+        format!("{xfcc};x=a\",Hash=00;{cart}"),
+        format!("\"{xfcc};URI=u"),
+        format!("{xfcc};URI=\"u\"v"),
+    ];
+    let subject = format!("Hash=00;{xfcc};{subject};URI=urn:a?b=c");
     let base64 = rfc9440("web");
     let table = [
         ("", vec![("client-cert", base64.as_str())], "10.1.2.3", "allow"),
@@ -169,8 +185,17 @@ fn a_header_counts_only_from_a_trusted_peer() {
         ("header: x-cert, format: escaped-pem, ", vec![("x-cert", nginx.as_str())], "10.1.2.3", "allow"),
         ("format: xfcc, ", vec![("x-forwarded-client-cert", xfcc.as_str())], "10.1.2.3", "allow"),
         ("format: xfcc, ", vec![("x-forwarded-client-cert", &injected)], "10.1.2.3", "malformed-certificate"),
+        ("format: xfcc, ", vec![("x-forwarded-client-cert", &subject)], "10.1.2.3", "allow"),
     ];
-    for (format, extra, peer, answer) in table {
+    let swallowed = swallowed.iter().map(|value| {
+        (
+            "format: xfcc, ",
+            vec![("x-forwarded-client-cert", value.as_str())],
+            "10.1.2.3",
+            "malformed-certificate",
+        )
+    });
+    for (format, extra, peer, answer) in table.into_iter().chain(swallowed) {
         let guard = guard(&format!("from: header, {format}{peers}"));
         let headers = [&GET[..], &extra].concat();
         let host = Scripted::new(Gateway::Apisix, AT, &headers).with("realip_remote_addr", peer);

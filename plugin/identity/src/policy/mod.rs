@@ -261,7 +261,7 @@ pub enum HeaderFormat {
     Rfc9440,
     /// URL-encoded PEM, as nginx's `$ssl_client_escaped_cert`.
     EscapedPem,
-    /// Envoy's X-Forwarded-Client-Cert; the last element counts.
+    /// Envoy's X-Forwarded-Client-Cert; of its elements exactly one has a `Cert=`.
     Xfcc,
 }
 
