@@ -174,7 +174,7 @@ impl Policy {
     /// nobody fetches a certificate for nothing.
     #[inline]
     pub fn ask<'a, 'r>(&'a self, request: Request<'r>) -> Result<Asked<'a, 'r>, Decision<'a>> {
-        let path = match path::normalise(request.path) {
+        let path = match path::normalise(request.path, self.path_parameters) {
             Ok(path) => path,
             Err(why) => return Err(Decision::Deny(Reason::AmbiguousPath(why))),
         };
