@@ -16,8 +16,11 @@ pub struct Config {
     pub policy: Policy,
     /// Which fields of a request the rules look at beside the path.
     pub asks: Asks,
-    /// Headers that a client may not bring, in lower case with hyphens: those set upstream and those removed.
+    /// Headers that a client may not bring, in lower case: those set upstream, those removed, and the chain that
+    /// belongs to a certificate set upstream (RFC 9440 section 2.4).
     pub inbound: Vec<String>,
+    /// Those, and the headers that carry the certificate itself: without an identity nobody vouches for them.
+    pub claims: Vec<String>,
     /// Begins the keys under which workers share what they verified: no other policy's word counts.
     pub scope: String,
 }
@@ -57,15 +60,22 @@ impl Config {
                 .map(|rule| &rule.scope)
                 .chain(policy.exempt.iter().map(|exemption| &exemption.scope))
         };
+        let chain = |name: &String| format!("{name}-chain");
+        let chains = policy.forward.iter().filter(|(_, value)| *value == ForwardValue::ClientCert);
+        let chains = chains.map(|(name, _)| chain(name));
         let names = policy.forward.iter().map(|(name, _)| name).chain(&policy.remove_headers);
-        let inbound: Vec<String> = names.map(|name| name.replace('_', "-")).collect();
+        let inbound: Vec<String> = names.cloned().chain(chains).collect();
+        let mut claims = inbound.clone();
+        if policy.source.kind == SourceKind::Header {
+            claims.extend([policy.source.header.clone(), chain(&policy.source.header)]);
+        }
         let asks = Asks {
             method: scopes().any(|scope| !scope.methods.is_empty()),
             host: scopes().any(|scope| !scope.hosts.is_empty()),
             route: policy.asks_for_route(),
-            headers: !inbound.is_empty(),
+            headers: !claims.is_empty(),
         };
-        Ok(Config { policy, asks, inbound, scope: scope(Sha256::digest(bytes).into()) })
+        Ok(Config { policy, asks, inbound, claims, scope: scope(Sha256::digest(bytes).into()) })
     }
 
     /// Narrows the scope to this filter's place: its name, and its listener's direction and metadata. What a listener

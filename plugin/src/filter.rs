@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use mtls_identity::certificate::Certificate;
-use mtls_identity::policy::{Absence, Allowed, Decision, Mode, Reason, Request, Standing};
+use mtls_identity::policy::{
+    Absence, Allowed, Decision, Mode, Reason, Request, SourceKind, Standing, same_host,
+};
 
 use crate::config::Config;
-use crate::host::{HeaderMap, Host, HostError, Level};
-use crate::presented;
+use crate::host::{Family, HeaderMap, Host, HostError, Level, NGINX_HEADERS};
+use crate::presented::{self, variable};
 
 /// What the gateway is to do with the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,10 +55,17 @@ impl Guard {
             }
         };
         let headers = fields.headers.as_ref();
+        // exempt or not: a header that is to be removed may be among those that nobody sees
+        if headers.is_some_and(|headers| is_cut(host, headers)) {
+            return self.deny(host, &Reason::TooManyHeaders, None, headers);
+        }
+        if fields.misrouted {
+            return self.deny(host, &Reason::AmbiguousHost, None, headers);
+        }
         let asked = self.config.policy.ask(fields.request());
         if let Err(Decision::Exempt(_)) = asked {
             host.count("exempt");
-            return self.pass(host, headers, &[]);
+            return self.pass(host, headers, &self.config.claims, &[]);
         }
         let presented = self.presented(host);
         let standing = presented.as_ref().map(|known| &known.standing);
@@ -130,40 +139,29 @@ impl Guard {
     ) -> Verdict {
         host.count("allow");
         if self.config.policy.forward.is_empty() {
-            return self.pass(host, headers, &[]);
+            return self.pass(host, headers, &self.config.inbound, &[]);
         }
         let forward = self.config.policy.forward.iter();
         let values: Vec<(&str, String)> = forward
             .map(|(name, value)| (name.as_str(), value.value(allowed, known.certificate.as_ref())))
             .collect();
-        self.pass(host, headers, &values)
+        self.pass(host, headers, &self.config.inbound, &values)
     }
 
-    /// Lets the request through with these headers and without any that looks like one of them.
-    fn pass(&self, host: &impl Host, headers: Option<&HeaderMap>, set: &[(&str, String)]) -> Verdict {
-        let changed = self
-            .remove_inbound(host, headers)
+    /// Lets the request through without headers that look like one of these names, and with those that are set.
+    fn pass(
+        &self,
+        host: &impl Host,
+        headers: Option<&HeaderMap>,
+        names: &[String],
+        set: &[(&str, String)],
+    ) -> Verdict {
+        let changed = remove(host, headers, names)
             .and_then(|()| set.iter().try_for_each(|(name, value)| host.set_header(name, value)));
         match changed {
             Ok(()) => Verdict::Continue,
             Err(error) => self.answer(host, &Reason::Absent(Absence::HostError(error.to_string()))),
         }
-    }
-
-    fn remove_inbound(&self, host: &impl Host, headers: Option<&HeaderMap>) -> Result<(), HostError> {
-        let Some(headers) = headers else { return Ok(()) };
-        let same = |found: &[u8], ours: &str| {
-            // servers take x_client_id for x-client-id
-            let folded =
-                found.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() });
-            found.len() == ours.len() && folded.eq(ours.bytes())
-        };
-        for (name, _) in headers.iter() {
-            if self.config.inbound.iter().any(|ours| same(name, ours)) {
-                host.remove_header(name)?;
-            }
-        }
-        Ok(())
     }
 
     fn deny(
@@ -190,10 +188,16 @@ impl Guard {
             return self.answer(host, reason);
         }
         // in audit mode nothing may break, and nothing a client claims may pass as an identity
-        match headers.map_or_else(|| host.headers(), |headers| Ok(headers.clone())) {
-            Ok(headers) => self.pass(host, Some(&headers), &[]),
-            Err(_) => self.pass(host, None, &[]),
+        let claims = &self.config.claims;
+        let asked = if headers.is_none() && !claims.is_empty() { host.headers().ok() } else { None };
+        let headers = headers.or(asked.as_ref());
+        if headers.is_none_or(|headers| is_cut(host, headers)) {
+            // unseen as they are, these names at least
+            for name in claims {
+                let _ = host.remove_header(name.as_bytes());
+            }
         }
+        self.pass(host, headers, claims, &[])
     }
 
     fn answer(&self, host: &impl Host, reason: &Reason) -> Verdict {
@@ -205,6 +209,29 @@ impl Guard {
         }
         Verdict::Answered
     }
+}
+
+/// Whether there may be further headers than these.
+fn is_cut(host: &impl Host, headers: &HeaderMap) -> bool {
+    host.family() == Family::Nginx && headers.count() >= NGINX_HEADERS
+}
+
+/// Removes every header whose name a server might take for one of these.
+fn remove(host: &impl Host, headers: Option<&HeaderMap>, names: &[String]) -> Result<(), HostError> {
+    let Some(headers) = headers else { return Ok(()) };
+    for (name, _) in headers.iter() {
+        if names.iter().any(|ours| is_taken_for(name, ours)) {
+            host.remove_header(name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Servers that make variables of headers take x_client_id and x.client.id for x-client-id.
+fn is_taken_for(found: &[u8], ours: &str) -> bool {
+    let folded = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    found.len() == ours.len()
+        && std::iter::zip(found, ours.bytes()).all(|(found, ours)| folded(*found) == folded(ours))
 }
 
 /// The plainest denial there is.
@@ -222,14 +249,18 @@ struct Fields {
     host: Vec<u8>,
     path: Vec<u8>,
     route: Option<Vec<u8>>,
+    /// The gateway routes by another host than the Host header's.
+    misrouted: bool,
     text: [String; 3],
 }
 
 impl Fields {
     fn read(host: &impl Host, config: &Config) -> Result<Self, HostError> {
         let asks = config.asks;
-        // the whole map costs about as much as two single headers
-        let headers = if asks.headers || (asks.method && asks.host) { Some(host.headers()?) } else { None };
+        let nginx = host.family() == Family::Nginx;
+        // the whole map costs about as much as two single headers; nginx has the host as a variable
+        let map = asks.headers || (asks.method && asks.host && !nginx);
+        let headers = if map { Some(host.headers()?) } else { None };
         let header = |name: &str, wanted: bool| match &headers {
             _ if !wanted => Ok(Vec::new()),
             Some(headers) => Ok(headers.first(name).unwrap_or_default().to_vec()),
@@ -237,18 +268,29 @@ impl Fields {
         };
         let mut fields = Fields {
             method: header(":method", asks.method)?,
-            host: header(":authority", asks.host)?,
-            path: header(":path", true)?,
+            host: header(":authority", asks.host && !nginx)?,
+            path: Vec::new(),
             route: if asks.route { host.property(&["xds", "route_name"])? } else { None },
-            headers,
+            misrouted: false,
+            headers: None,
             text: Default::default(),
         };
-        if asks.host && fields.host.is_empty() {
-            fields.host = match &fields.headers {
-                Some(headers) => headers.first("host").unwrap_or_default().to_vec(),
-                None => host.header("host")?.unwrap_or_default(),
+        fields.path = match nginx_path(host, config, nginx)? {
+            Some(path) => path,
+            None => header(":path", true)?,
+        };
+        if asks.host && nginx {
+            // nginx routes an absolute-form target by its own host, whatever the Host header says
+            let missing = HostError { call: "proxy_get_property", status: 1 };
+            fields.host = variable(host, &config.policy.source, "host")?.ok_or(missing)?;
+            let sent = variable(host, &config.policy.source, "http_host")?.unwrap_or_default();
+            let (routed, sent) = (std::str::from_utf8(&fields.host), std::str::from_utf8(&sent));
+            fields.misrouted = match (routed, sent) {
+                (Ok(routed), Ok(sent)) => !sent.is_empty() && !same_host(routed, sent),
+                _ => true,
             };
         }
+        fields.headers = headers;
         for (place, bytes) in std::iter::zip(&mut fields.text, [&fields.method, &fields.host, &fields.path]) {
             // bytes that are no text match nothing and make a path ambiguous; valid text is not copied
             if std::str::from_utf8(bytes).is_err() {
@@ -267,6 +309,19 @@ impl Fields {
             route: self.route.as_deref().and_then(|route| std::str::from_utf8(route).ok()),
         }
     }
+}
+
+/// The path as the client sent it, where the gateway's `:path` is another: Kong's is decoded.
+fn nginx_path(host: &impl Host, config: &Config, nginx: bool) -> Result<Option<Vec<u8>>, HostError> {
+    match config.policy.source.kind {
+        SourceKind::Kong | SourceKind::Header if nginx => {}
+        _ => return Ok(None),
+    }
+    let path = host.property(&["ngx", "request_uri"])?;
+    if path.is_none() && config.policy.source.kind == SourceKind::Kong {
+        return Err(HostError { call: "proxy_get_property", status: 1 });
+    }
+    Ok(path)
 }
 
 fn one_line(text: &str) -> String {

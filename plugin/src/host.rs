@@ -8,6 +8,8 @@ use rustls_pki_types::UnixTime;
 
 /// The gateway as the filter sees it.
 pub trait Host {
+    /// Which family of gateways this is.
+    fn family(&self) -> Family;
     /// A property; `None` if there is none.
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError>;
     /// The first value of a request header; `None` if there is none.
@@ -37,6 +39,19 @@ pub trait Host {
     /// What was kept under a key.
     fn recall(&self, key: &str) -> Option<Vec<u8>>;
 }
+
+/// Gateways that have habits in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Envoy and what is built on it.
+    Envoy,
+    /// APISIX and Kong: nginx routes, by its variables, and of a request's headers at most
+    /// [`NGINX_HEADERS`] are handed over, silently.
+    Nginx,
+}
+
+/// How many headers a gateway on nginx hands over at most; APISIX adds up to three pseudo-headers.
+pub const NGINX_HEADERS: usize = 100;
 
 /// Levels of the gateway's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +125,12 @@ impl HeaderMap {
             text = value_end.checked_add(1)?;
             Some(pair)
         })
+    }
+
+    /// How many headers there are, by the host's word.
+    pub fn count(&self) -> usize {
+        let count = self.0.first_chunk::<4>().map_or(0, |count| u32::from_le_bytes(*count));
+        usize::try_from(count).unwrap_or(usize::MAX)
     }
 
     /// The first value of a header; names compare without case.
@@ -261,6 +282,10 @@ mod wasm {
     }
 
     impl Host for WasmHost {
+        fn family(&self) -> Family {
+            if cfg!(feature = "metrics") { Family::Envoy } else { Family::Nginx }
+        }
+
         fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError> {
             let mut joined = [0u8; 128];
             let mut length = 0usize;

@@ -8,7 +8,7 @@
 use mtls_identity::certificate::{self, Certificate};
 use mtls_identity::policy::{Absence, HeaderFormat, Source, SourceKind};
 
-use crate::host::{HeaderMap, Host, HostError};
+use crate::host::{Family, HeaderMap, Host, HostError};
 
 /// What tells one certificate from another, and was fetched for that.
 #[derive(Debug)]
@@ -47,8 +47,7 @@ pub fn key(host: &impl Host, source: &Source) -> Result<Key, Absence> {
     match source.kind {
         SourceKind::Envoy => Ok(Key { text: envoy_digest(host)?, carrier: Carrier::EnvoyProperty }),
         SourceKind::EnvoyXfcc => Ok(Key { text: envoy_digest(host)?, carrier: Carrier::EnvoyXfcc }),
-        SourceKind::Apisix => nginx(host, &[]),
-        SourceKind::Kong => nginx(host, &["ngx"]),
+        SourceKind::Apisix | SourceKind::Kong => nginx(host, source),
         SourceKind::Header => header(host, source),
     }
 }
@@ -74,17 +73,7 @@ pub fn certificate(host: &impl Host, source: &Source, key: &Key) -> Result<Prese
                 .ok_or_else(|| {
                     Absence::HostError("Envoy sets no X-Forwarded-Client-Cert with Cert=".to_owned())
                 })?;
-            let digest = key.digest()?;
-            let elements = xfcc(&value)?;
-            let found = elements.iter().find_map(|element| {
-                let presented = element.presented().ok()?;
-                (presented.certificate.sha256 == digest).then_some(presented)
-            });
-            found.ok_or_else(|| {
-                Absence::Unverified(
-                    "no Cert= of X-Forwarded-Client-Cert is the connection's certificate".to_owned(),
-                )
-            })
+            own_element(&value, key.digest()?)
         }
         Carrier::Pem => from_pem(&key.text),
         Carrier::Header => {
@@ -124,11 +113,20 @@ fn digest(text: &[u8]) -> Option<[u8; 32]> {
     Some(digest)
 }
 
-fn nginx(host: &impl Host, prefix: &[&str]) -> Result<Key, Absence> {
-    let variable = |name: &str| {
-        let path: Vec<&str> = prefix.iter().copied().chain([name]).collect();
-        host.property(&path).map_err(host_error)
-    };
+/// An nginx variable: APISIX has it under its name, Kong under a prefix.
+pub fn variable(host: &impl Host, source: &Source, name: &str) -> Result<Option<Vec<u8>>, HostError> {
+    match source.kind {
+        SourceKind::Kong => host.property(&["ngx", name]),
+        SourceKind::Header => match host.property(&[name]) {
+            Ok(Some(value)) => Ok(Some(value)),
+            _ => host.property(&["ngx", name]),
+        },
+        SourceKind::Apisix | SourceKind::Envoy | SourceKind::EnvoyXfcc => host.property(&[name]),
+    }
+}
+
+fn nginx(host: &impl Host, source: &Source) -> Result<Key, Absence> {
+    let variable = |name: &str| variable(host, source, name).map_err(host_error);
     // also on a resumed session, and for each request: the location may differ from the last one's
     match variable("ssl_client_verify")?.as_deref() {
         Some(b"SUCCESS") => {}
@@ -159,12 +157,12 @@ fn header(host: &impl Host, source: &Source) -> Result<Key, Absence> {
 fn trusted_peer(host: &impl Host, source: &Source) -> Result<(), Absence> {
     let mut seen = String::new();
     if !source.trusted_certificates.is_empty() {
-        let peer = match host.property(&["connection", "sha256_peer_certificate_digest"]) {
-            Ok(Some(text)) => digest(&text),
-            _ => match nginx(host, &[]) {
-                Ok(key) => from_pem(&key.text).ok().map(|peer| peer.certificate.sha256),
-                Err(_) => None,
-            },
+        let peer = match host.family() {
+            Family::Envoy => envoy_digest(host).ok().and_then(|text| digest(&text)),
+            Family::Nginx => {
+                let peer = nginx(host, source).and_then(|key| from_pem(&key.text));
+                peer.ok().map(|peer| peer.certificate.sha256)
+            }
         };
         if peer.is_some_and(|peer| source.trusted_certificates.contains(&peer)) {
             return Ok(());
@@ -177,16 +175,12 @@ fn trusted_peer(host: &impl Host, source: &Source) -> Result<(), Absence> {
         );
     }
     if !source.trusted_addresses.is_empty() {
-        let paths: [&[&str]; 4] = [
-            &["realip_remote_addr"],
-            &["remote_addr"],
-            &["source", "address"],
-            &["ngx", "realip_remote_addr"],
-        ];
-        let address =
-            paths.iter().find_map(|path| host.property(path).ok().flatten().filter(|text| !text.is_empty()));
-        let text = address.unwrap_or_default();
-        let address = std::str::from_utf8(&text).ok().and_then(peer_address);
+        let text = match host.family() {
+            Family::Envoy => host.property(&["source", "address"]),
+            Family::Nginx => variable(host, source, "realip_remote_addr"),
+        };
+        let text = text.ok().flatten().unwrap_or_default();
+        let address = std::str::from_utf8(&text).ok().and_then(|text| peer_address(text, host.family()));
         if address
             .is_some_and(|address| source.trusted_addresses.iter().any(|network| network.contains(address)))
         {
@@ -200,9 +194,16 @@ fn trusted_peer(host: &impl Host, source: &Source) -> Result<(), Absence> {
     Err(Absence::UntrustedPeer(seen))
 }
 
-/// `10.0.0.7`, `10.0.0.7:1234`, `[::1]:1234` or `::1`.
-fn peer_address(text: &str) -> Option<std::net::IpAddr> {
-    text.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
+/// Envoy's `10.0.0.7:1234` or `[::1]:1234`, nginx's `10.0.0.7` or `::1`.
+fn peer_address(text: &str, family: Family) -> Option<std::net::IpAddr> {
+    match family {
+        // no connection comes from port 0: Envoy writes it beside an address that X-Forwarded-For claims
+        Family::Envoy => {
+            let address: std::net::SocketAddr = text.parse().ok()?;
+            (address.port() != 0).then(|| address.ip())
+        }
+        Family::Nginx => text.parse().ok(),
+    }
 }
 
 /// The value of a header that may be there once: of two, nobody knows which the proxy set.
@@ -266,13 +267,17 @@ fn rfc9440(value: &[u8]) -> Result<Certificate, Absence> {
 }
 
 /// What one `Cert=` of an X-Forwarded-Client-Cert header says, with the `Chain=` of its element.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Element {
     certificate: Vec<u8>,
     chain: Option<Vec<u8>>,
 }
 
 impl Element {
+    fn new(certificate: Option<&[u8]>, chain: Option<&[u8]>) -> Option<Self> {
+        Some(Element { certificate: certificate?.to_vec(), chain: chain.map(<[u8]>::to_vec) })
+    }
+
     fn presented(&self) -> Result<Presented, Absence> {
         let mut presented = from_pem(&self.certificate)?;
         if let Some(chain) = &self.chain {
@@ -283,57 +288,81 @@ impl Element {
 }
 
 /// The elements that have a `Cert=`. Elements are parted by commas, their pairs by semicolons, both outside quotes.
+///
+/// A quote opens a value or nothing, and closes it or nothing: of what a client wrote into its names no part counts as
+/// quoted, and no part of the proxy's own element vanishes in a quote that a client opened.
 fn xfcc(value: &[u8]) -> Result<Vec<Element>, Absence> {
+    let malformed = |why: &str| Absence::Malformed(format!("X-Forwarded-Client-Cert {why}"));
     let mut elements = Vec::new();
-    let mut element: Option<Element> = None;
-    let mut chain = None;
-    let mut quoted = false;
-    let mut escaped = false;
-    let mut start = 0usize;
-    // a comma after the last one ends the last element
-    for (at, byte) in value.iter().copied().chain([b',']).enumerate() {
-        let ends = at == value.len();
-        match byte {
-            _ if escaped && !ends => escaped = false,
-            b'\\' if quoted && !ends => escaped = true,
-            b'"' if !ends => quoted = !quoted,
-            b',' | b';' if !quoted || ends => {
-                if quoted {
-                    return Err(Absence::Malformed("X-Forwarded-Client-Cert has an open quote".to_owned()));
+    let (mut certificate, mut chain) = (None, None);
+    let mut rest = value;
+    loop {
+        let name = rest.iter().position(|byte| b"=,;\"".contains(byte)).unwrap_or(rest.len());
+        let (name, after) = rest.split_at_checked(name).unwrap_or_default();
+        let (text, after) = match after.strip_prefix(b"=") {
+            None => (&b""[..], after),
+            Some(value) => match value.strip_prefix(b"\"") {
+                Some(quoted) => closed(quoted).ok_or_else(|| malformed("has an open quote"))?,
+                None => {
+                    let end = value.iter().position(|byte| b",;\"".contains(byte)).unwrap_or(value.len());
+                    value.split_at_checked(end).unwrap_or_default()
                 }
-                let pair = value.get(start..at).unwrap_or_default();
-                start = at.saturating_add(1);
-                if let Some(text) = pair_value(pair, b"cert=") {
-                    if element.is_some() || elements.len() >= MOST {
-                        return Err(Absence::Malformed(
-                            "X-Forwarded-Client-Cert has too many Cert=".to_owned(),
-                        ));
-                    }
-                    element = Some(Element { certificate: text.to_vec(), chain: None });
-                } else if let Some(text) = pair_value(pair, b"chain=") {
-                    chain = Some(text.to_vec());
-                }
-                if byte == b',' {
-                    if let Some(mut whole) = element.take() {
-                        whole.chain = chain.take();
-                        elements.push(whole);
-                    }
-                    chain = None;
-                }
+            },
+        };
+        if !after.is_empty() && !after.starts_with(b",") && !after.starts_with(b";") {
+            return Err(malformed("has a quote where none may stand"));
+        }
+        if name.trim_ascii().eq_ignore_ascii_case(b"cert") && certificate.replace(text).is_some() {
+            return Err(malformed("has too many Cert="));
+        }
+        if name.trim_ascii().eq_ignore_ascii_case(b"chain") {
+            chain = Some(text);
+        }
+        let Some((separator, next)) = after.split_first() else { break };
+        rest = next;
+        if *separator == b',' {
+            elements.extend(Element::new(certificate.take(), chain.take()));
+            if elements.len() > MOST {
+                return Err(malformed("has too many Cert="));
             }
-            _ => {}
         }
     }
+    elements.extend(Element::new(certificate, chain));
     if elements.is_empty() { Err(Absence::NoCertificate) } else { Ok(elements) }
 }
 
-fn pair_value<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let pair = pair.trim_ascii();
-    let (found, value) = pair.split_at_checked(name.len())?;
-    if !found.eq_ignore_ascii_case(name) {
-        return None;
+/// What stands before the closing quote, and what follows it.
+fn closed(quoted: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut escaped = false;
+    let end = quoted.iter().position(|byte| {
+        let closes = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        closes
+    })?;
+    Some((quoted.get(..end)?, quoted.get(end.checked_add(1)?..)?))
+}
+
+/// The certificate of this connection in the X-Forwarded-Client-Cert that Envoy set itself, with its chain.
+///
+/// Whatever else a client or its names put into the header, only this very certificate has its digest: so each `Cert="`
+/// is tried, whatever stands around it, the last first, since Envoy appends.
+fn own_element(value: &[u8], digest: [u8; 32]) -> Result<Presented, Absence> {
+    let text = String::from_utf8_lossy(value);
+    let mut pieces = text.rsplit("Cert=\"").peekable();
+    let mut found = None;
+    for _ in 0..MOST {
+        let (Some(piece), true) = (pieces.next(), pieces.peek().is_some()) else { break };
+        let quoted = |text: &str| text.split('"').next().map(|text| text.as_bytes().to_vec());
+        let chain = piece.split_once("Chain=\"").and_then(|(_, chain)| quoted(chain));
+        let element = Element { certificate: quoted(piece).unwrap_or_default(), chain };
+        found = element.presented().ok().filter(|presented| presented.certificate.sha256 == digest);
+        if found.is_some() {
+            break;
+        }
     }
-    Some(value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
+    found.ok_or_else(|| {
+        Absence::Unverified("no Cert= of X-Forwarded-Client-Cert is the connection's certificate".to_owned())
+    })
 }
 
 /// Percent-decodes; `+` is a plus sign, as base64 needs it.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use mtls_guard::host::{HeaderMap, Host, HostError, Level};
+use mtls_guard::host::{Family, HeaderMap, Host, HostError, Level};
 use rustls_pki_types::UnixTime;
 
 /// proxy-wasm's BAD_ARGUMENT.
@@ -18,6 +18,8 @@ pub enum Gateway {
     Envoy,
     /// APISIX 3.18.
     Apisix,
+    /// Kong with ngx_wasm_module.
+    Kong,
 }
 
 /// A gateway with one request in hand, and what the filter did to it.
@@ -55,13 +57,29 @@ impl Scripted {
             Gateway::Envoy => {
                 properties.insert("connection.mtls".to_owned(), vec![0]);
             }
-            Gateway::Apisix => {
-                properties.insert("ssl_client_verify".to_owned(), b"NONE".to_vec());
-                properties.insert("msec".to_owned(), format!("{at}.132").into_bytes());
+            Gateway::Apisix | Gateway::Kong => {
+                let prefix = if gateway == Gateway::Kong { "ngx." } else { "" };
+                let sent =
+                    |name: &str| headers.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
+                let host = sent(":authority").unwrap_or_default();
+                let routed = host.rsplit_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
+                for (name, value) in [
+                    ("ssl_client_verify", "NONE"),
+                    ("msec", &format!("{at}.132")),
+                    ("host", routed.trim_end_matches('.')),
+                    ("http_host", host),
+                    ("request_uri", sent(":path").unwrap_or_default()),
+                ] {
+                    properties.insert(format!("{prefix}{name}"), value.as_bytes().to_vec());
+                }
             }
         }
-        let headers =
-            headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        // nginx has the host as a header
+        let named = |name: &str| match (gateway, name) {
+            (Gateway::Apisix, ":authority") => b"host".to_vec(),
+            _ => name.as_bytes().to_vec(),
+        };
+        let headers = headers.iter().map(|(name, value)| (named(name), value.as_bytes().to_vec()));
         Scripted {
             gateway,
             properties,
@@ -97,6 +115,9 @@ impl Scripted {
                 )
                 .with("connection.peer_certificate", pem),
             Gateway::Apisix => self.with("ssl_client_verify", "SUCCESS").with("ssl_client_raw_cert", pem),
+            Gateway::Kong => {
+                self.with("ngx.ssl_client_verify", "SUCCESS").with("ngx.ssl_client_raw_cert", pem)
+            }
         }
     }
 
@@ -105,6 +126,17 @@ impl Scripted {
         let headers = self.headers.borrow();
         let same = headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
         same.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    /// The headers that the gateway hands over: nginx's modules stop after a hundred and say nothing.
+    fn handed_over(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let headers = self.headers.borrow();
+        let pseudo = |pseudo: bool| headers.iter().filter(move |(name, _)| name.starts_with(b":") == pseudo);
+        match self.gateway {
+            Gateway::Envoy => headers.clone(),
+            Gateway::Apisix => pseudo(false).take(100).chain(pseudo(true)).cloned().collect(),
+            Gateway::Kong => pseudo(true).chain(pseudo(false)).take(100).cloned().collect(),
+        }
     }
 
     fn called(&self, call: &'static str) -> Result<(), HostError> {
@@ -117,13 +149,17 @@ impl Scripted {
 }
 
 impl Host for Scripted {
+    fn family(&self) -> Family {
+        if self.gateway == Gateway::Envoy { Family::Envoy } else { Family::Nginx }
+    }
+
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError> {
         self.called("proxy_get_property")?;
         if path.is_empty() {
             return Err(HostError { call: "proxy_get_property", status: BAD_ARGUMENT });
         }
         let key = match self.gateway {
-            Gateway::Envoy => path.join("."),
+            Gateway::Envoy | Gateway::Kong => path.join("."),
             // one segment is the name of an nginx variable, whatever its case; several are nothing
             Gateway::Apisix => match path {
                 [name] => name.to_ascii_lowercase(),
@@ -135,14 +171,14 @@ impl Host for Scripted {
 
     fn header(&self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
         self.called("proxy_get_header_map_value")?;
-        let headers = self.headers.borrow();
+        let headers = self.handed_over();
         let mut found = headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
         Ok(found.next().map(|(_, value)| value.clone()))
     }
 
     fn headers(&self) -> Result<HeaderMap, HostError> {
         self.called("proxy_get_header_map_pairs")?;
-        Ok(HeaderMap::from_pairs(&self.headers.borrow()))
+        Ok(HeaderMap::from_pairs(&self.handed_over()))
     }
 
     fn set_header(&self, name: &str, value: &str) -> Result<(), HostError> {
@@ -184,9 +220,9 @@ impl Host for Scripted {
         self.called("now")?;
         let seconds = match self.gateway {
             Gateway::Envoy => Some(self.at),
-            Gateway::Apisix => self
+            Gateway::Apisix | Gateway::Kong => self
                 .properties
-                .get("msec")
+                .get(if self.gateway == Gateway::Kong { "ngx.msec" } else { "msec" })
                 .and_then(|text| std::str::from_utf8(text).ok()?.split('.').next()?.parse().ok()),
         };
         let seconds =

@@ -139,9 +139,14 @@ fn envoys_xfcc_counts_only_for_the_connections_own_certificate() {
         (vec![format!("{},{}", cert("cart"), cert("web"))], "allow"),
         (vec![format!("{},{}", cert("web"), cert("cart"))], "allow"),
         (vec![cert("cart")], "unverified-certificate"),
-        (vec!["Hash=00;URI=spiffe://example.test/ns/shop/sa/web".to_owned()], "no-certificate"),
+        (vec!["Hash=00;URI=spiffe://example.test/ns/shop/sa/web".to_owned()], "unverified-certificate"),
         (vec![cert("web"), cert("web")], "malformed-certificate"),
-        (vec!["Cert=\"open".to_owned()], "malformed-certificate"),
+        (vec!["Cert=\"open".to_owned()], "unverified-certificate"),
+        // what a client opens or closes before its own element hides nothing, nor do odd names after it
+        (vec![format!("x=\",{}", cert("web"))], "allow"),
+        (vec![format!("Cert=\"\"\";,{};URI=urn:a\",b;DNS=\"", cert("web"))], "allow"),
+        (vec![format!("{};x=\",{};URI=a\"b", cert("web"), cert("cart"))], "allow"),
+        (vec![format!("{};x=\"", cert("cart"))], "unverified-certificate"),
         (vec![], "host-error"),
     ];
     for (values, answer) in table {
@@ -156,7 +161,18 @@ fn envoys_xfcc_counts_only_for_the_connections_own_certificate() {
 fn a_header_counts_only_from_a_trusted_peer() {
     let peers = "trusted-peers: {addresses: [10.0.0.0/8]}";
     let (nginx, xfcc) = (escaped(&pem("web")), format!("Cert=\"{}\"", escaped(&pem("web"))));
-    let injected = format!("{xfcc};URI=x,Cert=\"{}\"", escaped(&pem("cart")));
+    let cart = format!("Cert=\"{}\"", escaped(&pem("cart")));
+    let injected = format!("{xfcc};URI=x,{cart}");
+    // a client of a proxy that appends: its own header opens a quote, its certificate's names close it
+    let subject = "Subject=\"CN=a\\\"b\"";
+    let swallowed = [
+        format!("{xfcc};x=\",Hash=00;{cart};Chain=\"a\";{subject};URI=u"),
+        format!("{xfcc};x=\",Hash=00;{cart};{subject};URI=u\""),
+        format!("{xfcc};x=a\",Hash=00;{cart}"),
+        format!("\"{xfcc};URI=u"),
+        format!("{xfcc};URI=\"u\"v"),
+    ];
+    let subject = format!("Hash=00;{xfcc};{subject};URI=urn:a?b=c");
     let base64 = rfc9440("web");
     let table = [
         ("", vec![("client-cert", base64.as_str())], "10.1.2.3", "allow"),
@@ -169,8 +185,17 @@ fn a_header_counts_only_from_a_trusted_peer() {
         ("header: x-cert, format: escaped-pem, ", vec![("x-cert", nginx.as_str())], "10.1.2.3", "allow"),
         ("format: xfcc, ", vec![("x-forwarded-client-cert", xfcc.as_str())], "10.1.2.3", "allow"),
         ("format: xfcc, ", vec![("x-forwarded-client-cert", &injected)], "10.1.2.3", "malformed-certificate"),
+        ("format: xfcc, ", vec![("x-forwarded-client-cert", &subject)], "10.1.2.3", "allow"),
     ];
-    for (format, extra, peer, answer) in table {
+    let swallowed = swallowed.iter().map(|value| {
+        (
+            "format: xfcc, ",
+            vec![("x-forwarded-client-cert", value.as_str())],
+            "10.1.2.3",
+            "malformed-certificate",
+        )
+    });
+    for (format, extra, peer, answer) in table.into_iter().chain(swallowed) {
         let guard = guard(&format!("from: header, {format}{peers}"));
         let headers = [&GET[..], &extra].concat();
         let host = Scripted::new(Gateway::Apisix, AT, &headers).with("realip_remote_addr", peer);
@@ -204,12 +229,116 @@ fn apisix_vouches_with_success_alone() {
     assert_eq!(ask(&guard, &plain), "no-certificate");
 }
 
+/// A request with so many headers between the first ones and the last ones.
+fn crowded(gateway: Gateway, fillers: usize, last: &[(&str, &str)]) -> Scripted {
+    let fill: Vec<(String, String)> = (0..fillers).map(|at| (format!("f{at}"), "1".to_owned())).collect();
+    let fill = fill.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let headers: Vec<(&str, &str)> = GET.iter().copied().chain(fill).chain(last.iter().copied()).collect();
+    Scripted::new(gateway, AT, &headers).with_certificate(&pem("web"), &digest("web"))
+}
+
+#[test]
+fn a_header_behind_those_that_the_gateway_hands_over_passes_nobody() {
+    let spoofed = [("X_Client", "admin"), ("x-client", "admin")];
+    let exempting = "exempt: [{path: /orders}]\n";
+    for (gateway, from) in [(Gateway::Apisix, "from: apisix"), (Gateway::Kong, "from: kong")] {
+        for more in ["", exempting] {
+            let policy = format!("certificate: {{{from}}}\n{WHO}{more}");
+            let guard = Guard::new(Config::parse(policy.as_bytes()).unwrap());
+            assert_eq!(ask(&guard, &crowded(gateway, 100, &spoofed)), "too-many-headers");
+            let host = crowded(gateway, 90, &spoofed);
+            assert_eq!(ask(&guard, &host), "allow");
+            assert_eq!(host.upstream("X_Client").len(), 0);
+        }
+        // in audit mode nothing breaks; the names as they are configured go, the unseen spelling stays
+        let policy = format!("mode: audit\ncertificate: {{{from}}}\n{WHO}");
+        let guard = Guard::new(Config::parse(policy.as_bytes()).unwrap());
+        let host = crowded(gateway, 100, &[("x-client", "admin"), ("client-cert-chain", ":AAAA:")]);
+        assert_eq!(ask(&guard, &host), "allow");
+        assert_eq!(host.upstream("x-client").len() + host.upstream("client-cert-chain").len(), 0);
+        assert!(host.logged.borrow()[0].contains("would deny reason=too-many-headers"));
+    }
+    // Envoy hands over all of them
+    let host = crowded(Gateway::Envoy, 120, &spoofed);
+    assert_eq!(ask(&guard("from: envoy"), &host), "allow");
+    assert_eq!((host.upstream("x-client"), host.upstream("x_client").len()), (vec!["web".to_owned()], 0));
+}
+
+#[test]
+fn an_unreadable_map_in_audit_mode_takes_the_known_names_along() {
+    for gateway in [Gateway::Envoy, Gateway::Apisix] {
+        let from = if gateway == Gateway::Envoy { "envoy" } else { "apisix" };
+        let config = format!("mode: audit\ncertificate: {{from: {from}}}\n{WHO}");
+        let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+        let headers = [&GET[..], &[("x-client", "admin"), ("client-cert", ":AAAA:")]].concat();
+        let mut host = Scripted::new(gateway, AT, &headers);
+        host.broken = Some(("proxy_get_header_map_pairs", 10));
+        assert_eq!(ask(&guard, &host), "allow");
+        assert_eq!(host.upstream("x-client").len() + host.upstream("client-cert").len(), 0);
+    }
+}
+
+#[test]
+fn the_host_that_nginx_routes_by_is_the_one_that_is_judged() {
+    let rules = "identities: {web: {spiffe: spiffe://example.test/ns/shop/sa/web}}\nrules:\n\
+                 - {host: admin.internal, allow: []}\n- {path: /**, allow: web}\n";
+    for (gateway, from, prefix) in [(Gateway::Apisix, "apisix", ""), (Gateway::Kong, "kong", "ngx.")] {
+        let config = format!("certificate: {{from: {from}}}\n{rules}");
+        let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+        let request = |routed: &str, sent: &str| {
+            Scripted::new(gateway, AT, &GET)
+                .with_certificate(&pem("web"), &digest("web"))
+                .with(&format!("{prefix}host"), routed)
+                .with(&format!("{prefix}http_host"), sent)
+        };
+        for (routed, sent, answer) in [
+            ("shop.test", "shop.test", "allow"),
+            ("shop.test", "Shop.Test:8443", "allow"),
+            ("shop.test", "shop.test.", "allow"),
+            // HTTP/3 has no such header
+            ("shop.test", "", "allow"),
+            ("admin.internal", "admin.internal", "identity-not-allowed-here"),
+            // GET http://admin.internal/x with Host: shop.test, and the other way round
+            ("admin.internal", "shop.test", "ambiguous-host"),
+            ("shop.test", "admin.internal", "ambiguous-host"),
+        ] {
+            assert_eq!(ask(&guard, &request(routed, sent)), answer, "{from}: {routed} {sent}");
+        }
+        let mut without = request("shop.test", "shop.test");
+        without.properties.remove(&format!("{prefix}host"));
+        assert_eq!(ask(&guard, &without), "host-error");
+    }
+}
+
+#[test]
+fn kongs_path_is_the_one_that_the_client_sent() {
+    let config = "certificate: {from: kong}\nidentities: {web: {spiffe: spiffe://example.test/ns/shop/sa/web}}\n\
+                  rules: [{path: /orders, allow: web}]\n";
+    let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+    let request = |sent: &str| {
+        Scripted::new(Gateway::Kong, AT, &GET)
+            .with_certificate(&pem("web"), &digest("web"))
+            .with("ngx.request_uri", sent)
+    };
+    // its :path is /orders for all of them
+    for (sent, answer) in [
+        ("/orders", "allow"),
+        ("/orders?a=b", "allow"),
+        ("/a%2f..%2forders", "ambiguous-path"),
+        ("/other", "no-rule"),
+    ] {
+        assert_eq!(ask(&guard, &request(sent)), answer, "{sent}");
+    }
+    let mut without = request("");
+    without.properties.remove("ngx.request_uri");
+    assert_eq!(ask(&guard, &without), "host-error");
+}
+
 #[test]
 fn kong_vouches_under_its_own_prefix() {
     let guard = guard("from: kong");
-    // Kong answers paths of several segments as Envoy does
     let request = |prefix: &str, verify: &str| {
-        Scripted::new(Gateway::Envoy, AT, &GET)
+        Scripted::new(Gateway::Kong, AT, &GET)
             .with(&format!("{prefix}ssl_client_verify"), verify)
             .with(&format!("{prefix}ssl_client_raw_cert"), pem("web"))
     };
@@ -221,6 +350,68 @@ fn kong_vouches_under_its_own_prefix() {
     ] {
         assert_eq!(ask(&guard, &request(prefix, verify)), answer, "{prefix}{verify}");
     }
+}
+
+#[test]
+fn a_peers_address_is_the_connections_and_not_what_a_header_claims() {
+    let guard = guard("from: header, trusted-peers: {addresses: [10.0.0.0/8]}");
+    let base64 = rfc9440("web");
+    let headers = [&GET[..], &[("client-cert", base64.as_str())]].concat();
+    for (gateway, properties, answer) in [
+        (Gateway::Envoy, vec![("source.address", "10.1.2.3:4711")], "allow"),
+        // what Envoy makes of X-Forwarded-For without use_remote_address
+        (Gateway::Envoy, vec![("source.address", "10.1.2.3:0")], "untrusted-peer"),
+        (Gateway::Envoy, vec![("source.address", "10.1.2.3")], "untrusted-peer"),
+        (Gateway::Envoy, vec![("source.address", "[::ffff:10.1.2.3]:4711")], "allow"),
+        (Gateway::Envoy, vec![("realip_remote_addr", "10.1.2.3")], "untrusted-peer"),
+        (Gateway::Apisix, vec![("realip_remote_addr", "10.1.2.3")], "allow"),
+        (Gateway::Apisix, vec![("remote_addr", "10.1.2.3")], "untrusted-peer"),
+        (Gateway::Kong, vec![("ngx.realip_remote_addr", "10.1.2.3")], "allow"),
+        (
+            Gateway::Kong,
+            vec![("source.address", "10.1.2.3:4711"), ("ngx.realip_remote_addr", "11.0.0.1")],
+            "untrusted-peer",
+        ),
+    ] {
+        let mut host = Scripted::new(gateway, AT, &headers);
+        for (name, value) in &properties {
+            host = host.with(name, value);
+        }
+        assert_eq!(ask(&guard, &host), answer, "{gateway:?} {properties:?}");
+    }
+    // a trusted certificate is Kong's under its prefix
+    let trusted = digest("cart").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let guard = self::guard(&format!("from: header, trusted-peers: {{certificates: ['{trusted}']}}"));
+    for (peer, answer) in [("cart", "allow"), ("web", "untrusted-peer")] {
+        for gateway in [Gateway::Envoy, Gateway::Apisix, Gateway::Kong] {
+            let host = Scripted::new(gateway, AT, &headers).with_certificate(&pem(peer), &digest(peer));
+            assert_eq!(ask(&guard, &host), answer, "{gateway:?} {peer}");
+        }
+    }
+}
+
+#[test]
+fn a_certificate_in_a_header_passes_only_with_the_identity_it_made() {
+    let headers =
+        [&GET[..], &[("client-cert", ":AAAA:"), ("Client_Cert_Chain", ":AAAA:"), ("x.client", "admin")]]
+            .concat();
+    let left = |host: &Scripted| {
+        ["client-cert", "client_cert_chain", "x.client"].map(|name| host.upstream(name).len())
+    };
+    let from = "from: header, trusted-peers: {addresses: [10.0.0.0/8]}";
+    for (more, answer) in [("exempt: [{path: /orders}]\n", "allow"), ("mode: audit\n", "allow")] {
+        let rest = WHO.replace(", client-cert: client-cert", "");
+        let config = format!("certificate: {{{from}}}\n{rest}{more}");
+        let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+        let host = Scripted::new(Gateway::Envoy, AT, &headers).with("source.address", "11.1.2.3:4711");
+        assert_eq!(ask(&guard, &host), answer, "{more}");
+        assert_eq!(left(&host), [0, 0, 0], "{more}");
+    }
+    // a chain beside a certificate that we set is a client's own (RFC 9440 section 2.4)
+    let host = Scripted::new(Gateway::Envoy, AT, &headers).with_certificate(&pem("web"), &digest("web"));
+    assert_eq!(ask(&guard("from: envoy"), &host), "allow");
+    assert_eq!(left(&host), [1, 0, 0]);
+    assert_eq!(host.upstream("client-cert"), [rfc9440("web")]);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use super::document;
 use super::{
     ANY_IDENTITY, Denial, Denials, DeniedSerial, Exemption, Fingerprint, ForwardValue, HeaderFormat,
-    IdentityPattern, Mode, Policy, PolicyError, Rule, Scope, Source, SourceKind, Step, TrustAnchor,
-    Verification,
+    IdentityPattern, Mode, PathParameters, Policy, PolicyError, Rule, Scope, Source, SourceKind, Step,
+    TrustAnchor, Verification,
 };
 use crate::certificate;
 use crate::signature;
@@ -114,8 +114,14 @@ impl Build<'_> {
                 self.word(&[key("mode")], &word, &[("enforce", Mode::Enforce), ("audit", Mode::Audit)])?
             }
         };
+        let words = [("deny", PathParameters::Deny), ("allow", PathParameters::Allow)];
+        let path_parameters = match document.path_parameters {
+            None => PathParameters::default(),
+            Some(word) => self.word(&[key("path-parameters")], &word, &words)?,
+        };
         Ok(Policy {
             mode,
+            path_parameters,
             deny: self.denials(document.deny)?,
             exempt: exempt.collect::<Result<Vec<_>, _>>()?,
             denial: self.denial(document.denial)?,

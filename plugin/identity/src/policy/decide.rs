@@ -107,6 +107,10 @@ pub enum Absence {
 pub enum Reason {
     /// There is no certificate to judge.
     Absent(Absence),
+    /// The gateway hands over a part of the headers only: what stands in the others, nobody knows.
+    TooManyHeaders,
+    /// The host has two readings, or is none that a name or an address could be.
+    AmbiguousHost,
     /// The path has two readings.
     AmbiguousPath(Ambiguity),
     /// The certificate is denied by its SHA-256.
@@ -170,7 +174,7 @@ impl Policy {
     /// nobody fetches a certificate for nothing.
     #[inline]
     pub fn ask<'a, 'r>(&'a self, request: Request<'r>) -> Result<Asked<'a, 'r>, Decision<'a>> {
-        let path = match path::normalise(request.path) {
+        let path = match path::normalise(request.path, self.path_parameters) {
             Ok(path) => path,
             Err(why) => return Err(Decision::Deny(Reason::AmbiguousPath(why))),
         };
@@ -424,6 +428,11 @@ impl Rule {
 #[derive(Debug)]
 struct Host<'a>(Cow<'a, str>);
 
+/// Whether two authorities name one host, ports, case and a final dot apart.
+pub fn same_host(one: &str, other: &str) -> bool {
+    Host::new(one).0 == Host::new(other).0
+}
+
 impl<'a> Host<'a> {
     #[inline]
     fn new(authority: &'a str) -> Self {
@@ -461,6 +470,8 @@ impl Reason {
             Reason::Absent(Absence::UntrustedPeer(_)) => "untrusted-peer",
             Reason::Absent(Absence::Malformed(_)) => "malformed-certificate",
             Reason::Absent(Absence::HostError(_)) => "host-error",
+            Reason::TooManyHeaders => "too-many-headers",
+            Reason::AmbiguousHost => "ambiguous-host",
             Reason::AmbiguousPath(_) => "ambiguous-path",
             Reason::DeniedFingerprint(_) => "denied-fingerprint",
             Reason::DeniedPublicKey(_) => "denied-public-key",
@@ -481,12 +492,14 @@ impl Reason {
     }
 
     /// Every name that [`Reason::name`] may answer.
-    pub const NAMES: [&str; 21] = [
+    pub const NAMES: [&str; 23] = [
         "no-certificate",
         "unverified-certificate",
         "untrusted-peer",
         "malformed-certificate",
         "host-error",
+        "too-many-headers",
+        "ambiguous-host",
         "ambiguous-path",
         "denied-fingerprint",
         "denied-public-key",
@@ -510,6 +523,12 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Absent(absence) => write!(f, "{absence}"),
+            Reason::TooManyHeaders => f.write_str(
+                "the request has more headers than the gateway hands over: those behind are unseen",
+            ),
+            Reason::AmbiguousHost => f.write_str(
+                "the host is no name and no address, or the gateway routes by another than the Host header's",
+            ),
             Reason::AmbiguousPath(why) => write!(f, "{why}"),
             Reason::DeniedFingerprint(digest) => {
                 write!(f, "the certificate with SHA-256 {} is denied", hexadecimal(digest))

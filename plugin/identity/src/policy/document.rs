@@ -17,6 +17,7 @@ pub(super) struct Document {
     pub identities: Vec<(String, Identity)>,
     pub rules: Vec<Rule>,
     pub exempt: Vec<Exemption>,
+    pub path_parameters: Option<String>,
     pub denial: Option<Denial>,
     pub forward: Vec<(String, String)>,
     pub remove_headers: Vec<String>,
@@ -105,7 +106,7 @@ pub(super) struct Method(pub String);
 pub(super) struct Duration(pub u64);
 
 impl Document {
-    const KEYS: [&str; 12] = [
+    const KEYS: [&str; 13] = [
         "version",
         "mode",
         "certificate",
@@ -115,6 +116,7 @@ impl Document {
         "identities",
         "rules",
         "exempt",
+        "path-parameters",
         "denial",
         "forward",
         "remove-headers",
@@ -146,6 +148,7 @@ impl Document {
                 .into_iter()
                 .map(Exemption::read)
                 .collect::<Result<_, PolicyError>>()?,
+            path_parameters: root.text("path-parameters")?,
             denial: root.mapping("denial", &Denial::KEYS)?.map(Denial::read).transpose()?,
             forward: root.named_texts("forward")?,
             remove_headers: root.texts("remove-headers")?,

@@ -82,6 +82,8 @@
 //!   body: "denied\n"
 //!   headers: {cache-control: no-store}
 //!
+//! path-parameters: deny            # or allow: a path may have a semicolon
+//!
 //! forward:                         # headers of an allowed request; a client's own copies are always removed
 //!   x-client-identity: identity
 //!   x-client-name: name
@@ -144,8 +146,18 @@
 //! `serial`, `certificate-sha256`, `subject`, `issuer`, `client-cert` (RFC 9440). Values are percent-encoded.
 //!
 //! ## Paths
-//! Rules see the path without query, escapes of unreserved characters decoded. A path with two readings (`..`, `//`,
-//! `%2F`, backslashes, …) is denied as `ambiguous-path`, exemptions included. Hosts are compared without port.
+//! Rules see the path without query, in normal form: `/jobs/all%3Apurge` is `/jobs/all:purge`, `/a[0]` is
+//! `/a%5B0%5D`; an asterisk of the path's own is written `%2A`. Upper and lower case differ, and `/orders/` is not
+//! `/orders` (`/orders/**` is about both). A path with two readings (`..`, `//`, `%2F`, backslashes, bytes that are no
+//! UTF-8, …) is denied as `ambiguous-path`, exemptions included.
+//!
+//! So is one with a semicolon (`/a;v=1/b`, also as `%3B`): some servers cut path parameters off before they look for
+//! what is meant, so that `/admin;x/keys` would be `/admin/keys` to them and not to the policy. Where no server behind
+//! the gateway does, `path-parameters: allow` takes them for a part of the name; `..;` stays denied.
+//!
+//! Hosts are compared without port and final dot. The filter judges the method, host and path of the request itself:
+//! where an application is told others by a header (X-HTTP-Method-Override, X-Original-URL, X-Forwarded-Host), remove
+//! that header (`remove-headers`) or let the gateway do so.
 //!
 //! ## The order of the questions
 //! Ambiguous path, exemption, is there a verified certificate, is it denied, dates, usage, identity, rule. Each answer has a
@@ -162,10 +174,10 @@ mod pattern;
 mod tests;
 mod tree;
 
-pub use self::decide::{Absence, Allowed, Asked, Decision, Evidence, Reason, Request, Standing};
+pub use self::decide::{Absence, Allowed, Asked, Decision, Evidence, Reason, Request, Standing, same_host};
 pub use self::error::{PolicyError, Position, Step, position};
 pub use self::forward::{ForwardValue, escape};
-pub use self::path::{Ambiguity, normalise};
+pub use self::path::{Ambiguity, PathParameters, normalise};
 pub use self::pattern::{
     DistinguishedName, EmailPattern, Fingerprint, HostPattern, Network, PathPattern, PlainUri, Serial,
     SpiffePattern,
@@ -193,6 +205,8 @@ pub struct Policy {
     pub exempt: Vec<Exemption>,
     /// Who may do what; the first rule about a request decides.
     pub rules: Vec<Rule>,
+    /// Whether a path may have parameters.
+    pub path_parameters: PathParameters,
     /// What a denied client gets.
     pub denial: Denial,
     /// Which headers carry what upstream; names in lower case.
@@ -261,7 +275,7 @@ pub enum HeaderFormat {
     Rfc9440,
     /// URL-encoded PEM, as nginx's `$ssl_client_escaped_cert`.
     EscapedPem,
-    /// Envoy's X-Forwarded-Client-Cert; the last element counts.
+    /// Envoy's X-Forwarded-Client-Cert; of its elements exactly one has a `Cert=`.
     Xfcc,
 }
 

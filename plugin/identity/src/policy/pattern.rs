@@ -312,10 +312,12 @@ impl FromStr for PathPattern {
                     identity::shown(segment)
                 ));
             }
-            let whole = format!("/{segment}");
-            match super::path::normalise(&whole) {
+            // an asterisk of the path's own is written as an escape
+            let whole = format!("/{}", segment.replace("%2A", "*"));
+            match super::path::normalise(&whole, super::PathParameters::Allow) {
                 Ok(normal) if normal == whole => {}
                 Ok(normal) => {
+                    let normal = normal.replace('*', "%2A");
                     return Err(format!(
                         "paths are matched in normal form: write {} for {}",
                         normal.trim_start_matches('/'),
@@ -324,7 +326,7 @@ impl FromStr for PathPattern {
                 }
                 Err(why) => return Err(format!("{} could never match: {why}", identity::shown(text))),
             }
-            pattern.segments.push(Segment::Exactly((*segment).to_owned()));
+            pattern.segments.push(Segment::Exactly(whole.trim_start_matches('/').to_owned()));
             pattern.literal.push_str(&whole);
         }
         if segments.iter().rev().skip(1).any(|segment| segment.is_empty())
@@ -561,13 +563,18 @@ mod tests {
             ("/orders/*/items/**", "/orders/7/itemsx", false),
             ("/", "/", true),
             ("/", "/x", false),
+            ("/jobs/all:purge", "/jobs/all:purge", true),
+            ("/a%2Ab/**", "/a*b", true),
+            ("/a%5Bb", "/a%5Bb", true),
+            ("/a;b", "/a;b", true),
         ];
         for (pattern, path, expected) in table {
             assert_eq!(pattern.parse::<PathPattern>().unwrap().matches(path), expected, "{pattern} {path}");
         }
-        for bad in
-            ["orders", "/a/**/b", "/a*", "/a//b", "/a/../b", "/%61", "/a/{}", "/a?b", "/a//**", "/{a*}"]
-        {
+        for bad in [
+            "orders", "/a/**/b", "/a*", "/a//b", "/a/../b", "/%61", "/a/{}", "/a?b", "/a//**", "/{a*}",
+            "/a%3Ab", "/a[b",
+        ] {
             assert!(bad.parse::<PathPattern>().is_err(), "{bad}");
         }
     }
