@@ -6,12 +6,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the functions around the tests are tests too")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use mtls_lint::config::Config;
+use mtls_lint::explain::causes;
+use mtls_lint::handshake::Prediction;
 use mtls_lint::source::Sources;
 use mtls_lint::{Options, assume::Assume, lint_with, render, rules};
 
@@ -24,6 +26,7 @@ const COMMAND: &str = "command.txt";
 fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/rules");
     let mut wrong = Vec::new();
+    let mut unexplained = BTreeSet::new();
     let mut cases = 0;
     for folder in folders(&root) {
         let rule = name(&folder);
@@ -56,6 +59,7 @@ fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
             if found != wanted || !report.incomplete.is_empty() {
                 wrong.push(format!("{rule}/{}: {found:?} {:?}", name(&case), report.incomplete));
             }
+            unexplained.extend(report.connections.iter().filter_map(|it| not_explained(&it.prediction)));
             if expected.is_some() {
                 let style = render::terminal::Style { color: false, width: 110 };
                 let text = render::terminal::check(&report, style);
@@ -74,6 +78,21 @@ fn a_bad_fixture_fires_exactly_its_rule_and_a_good_one_fires_nothing() {
     assert!(lacking.is_empty(), "rules without a folder in fixtures/rules: {lacking:?}");
     assert!(cases > 0);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(unexplained.is_empty(), "{unexplained:#?}");
+}
+
+/// What a side prints is a line that `explain` knows, and one side's leads to what is to blame.
+fn not_explained(prediction: &Prediction) -> Option<String> {
+    let lines: Vec<&String> =
+        [&prediction.client_sees, &prediction.server_logs].into_iter().flatten().collect();
+    let causes: Vec<Vec<&str>> =
+        lines.iter().map(|line| causes(line).iter().map(|cause| cause.rule.id).collect()).collect();
+    let blamed = prediction.why.iter().any(|why| causes.concat().contains(&why.rule));
+    let known = causes.iter().all(|ids| !ids.is_empty());
+    (!lines.is_empty() && !(blamed && known)).then(|| {
+        let rules: Vec<&str> = prediction.why.iter().map(|why| why.rule).collect();
+        format!("{lines:?} of {rules:?} lead to {causes:?}")
+    })
 }
 
 #[test]

@@ -22,6 +22,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `spec.commonName: Too long: may not be longer than 64`
+    /// - `Too long: may not be longer than 64`, `Too long: may not be more than 64 bytes`
     ///
     /// ## Reference
     ///

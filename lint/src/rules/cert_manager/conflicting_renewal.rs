@@ -18,7 +18,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `renewBefore and renewBeforePercentage are mutually exclusive and cannot both be set`
+    /// - `renewBefore and renewBeforePercentage are mutually exclusive`
     ///
     /// ## Reference
     ///

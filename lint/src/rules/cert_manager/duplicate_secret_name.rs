@@ -17,8 +17,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - cert-manager: `IncorrectCertificate: Secret was issued for "…"`
-    /// - condition `Ready: False`
+    /// - cert-manager: `IncorrectCertificate`, `Secret was issued for "…"`,
+    ///   `two conflicting Certificates pointing to the same secret`
+    /// - the Certificate never becomes ready
     ///
     /// ## Reference
     ///

@@ -19,8 +19,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `certificate duration must be greater than 1h0m0s`
-    /// - `certificate renewBefore must be greater than 5m0s`
+    /// - `certificate duration must be greater than …`
+    /// - `certificate renewBefore must be greater than …`
     ///
     /// ## Reference
     ///

@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `spec.ipAddresses[0]: Invalid value: invalid IP address`
+    /// - `spec.ipAddresses[…]: Invalid value: …: invalid IP address`
     /// - `invalid email address: make sure the supplied value only contains the email address itself`
     ///
     /// ## Reference

@@ -19,8 +19,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `time: unknown unit "d" in duration "90d"`
-    /// - `time: missing unit in duration "90"`
+    /// - `time: unknown unit "…" in duration "…"`
+    /// - `time: missing unit in duration "…"`
     ///
     /// ## Reference
     ///

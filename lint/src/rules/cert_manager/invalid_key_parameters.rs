@@ -21,8 +21,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `spec.privateKey.size: Invalid value: 1024: must be between 2048 and 8192 for rsa keyAlgorithm`
-    /// - `Unsupported value: "rsa": supported values: "RSA", "ECDSA", "Ed25519"`
+    /// - `spec.privateKey.size: Invalid value: …: must be between 2048 and 8192 for rsa keyAlgorithm`
+    /// - `spec.privateKey.size: Unsupported value: …: supported values: …`
+    /// - `Unsupported value: "…": supported values: "RSA", "ECDSA", "Ed25519"`
     ///
     /// ## Reference
     ///

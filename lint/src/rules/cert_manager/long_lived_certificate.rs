@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Safari: `“…” certificate is not standards compliant`
+    /// - Safari: `certificate is not standards compliant`
     ///
     /// ## Reference
     ///

@@ -23,8 +23,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `spec.usages[1]: Invalid value: unknown keyusage`
-    /// - `Unsupported value: "clientAuth": supported values: "signing", "digital signature", …`
+    /// - `spec.usages[…]: Invalid value: … unknown keyusage`
+    /// - `unknown keyusage`
+    /// - `Unsupported value: "…": supported values: "signing", "digital signature", …`
     ///
     /// ## Reference
     ///

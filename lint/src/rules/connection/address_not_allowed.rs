@@ -15,7 +15,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - the client: 403
+    /// - the client: `HTTP 403`
     /// - APISIX: `access forbidden by rule`
     ///
     /// ## Reference

@@ -30,6 +30,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `CommonName of client sending a request against gateway will be ignored and not used as expected`
+    /// - grpc-proxy: `cert has non empty Common Name`
     ///
     /// ## Reference
     ///

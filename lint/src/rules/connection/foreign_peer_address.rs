@@ -15,8 +15,10 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - etcd: `rejected connection from "10.2.0.58:44986" (tls: "10.2.0.58" does not match any of DNSNames [...])`
-    /// - etcd, as logged by its versions from 3.5 on: `tls: "…" does not match any of DNSNames […]`
+    /// - etcd: `rejected connection … tls: "…" does not match any of DNSNames […]`
+    /// - etcd, as logged by its versions from 3.5 on: `tls: "…" does not match any of DNSNames […]`,
+    ///   `tls: "…" does not match any of IPAddresses […]`
+    /// - the other side: `remote error: tls: bad certificate`
     ///
     /// ## Reference
     ///

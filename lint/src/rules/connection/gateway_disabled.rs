@@ -14,8 +14,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - the caller: HTTP 404
-    /// - APISIX: `gRPC gateway is not enabled in etcd cluster`
+    /// - the caller: `HTTP 404`
+    /// - APISIX: `gRPC gateway is not enabled in etcd cluster`, `failed to read etcd dir`
     ///
     /// ## Reference
     ///

@@ -16,6 +16,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: 421 `Misdirected Request`
+    /// - nginx's own log: `client attempted to request the server name different from the one that was negotiated`
     /// - APISIX: 400, `client certificate verified with SNI …, but the host is …`
     ///
     /// ## Reference

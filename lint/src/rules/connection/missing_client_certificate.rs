@@ -18,16 +18,21 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: 400 `No required SSL certificate was sent`
+    /// - nginx's own log: `client sent no required SSL certificate while reading client request headers`
     /// - etcd: `tls: client didn't provide a certificate`
-    /// - the client: `alert certificate required`, `alert bad certificate`
-    /// - the client of a Go server: `remote error: tls: certificate required`
-    /// - Envoy: `PEER_DID_NOT_RETURN_A_CERTIFICATE`
-    /// - nginx and APISIX as clients: `SSL alert number 116`, in TLS 1.2 `SSL alert number 40` or `SSL alert number
-    ///   42`
-    /// - APISIX, of etcd: `no healthy etcd endpoint available, next retry after … s`
+    /// - the client: `alert certificate required`, `alert bad certificate`, `alert handshake failure`
+    /// - the client of a Go server: `remote error: tls: certificate required`, in TLS 1.2
+    ///   `remote error: tls: bad certificate`
+    /// - Envoy, APISIX: `peer did not return a certificate`
+    /// - APISIX, of the request: `client certificate was not present`
+    /// - nginx and APISIX as clients: `SSL alert number 116`, in TLS 1.2 `SSL alert number 40` or `SSL alert number 42`
+    /// - APISIX, of etcd: `no healthy etcd endpoint available, next retry after …`,
+    ///   `has no healthy etcd endpoint available`, `request etcd endpoint … error, closed`,
+    ///   `failed to load the configuration: … closed`
     /// - etcd: `rejected connection on client endpoint`
-    /// - etcdctl: `context deadline exceeded`, `failed to write client preface: … connection reset by peer`, `broken pipe`
-    /// - the alert: `certificate_required`; Envoy: `SSLV3_ALERT_HANDSHAKE_FAILURE`
+    /// - etcdctl: `context deadline exceeded`, `failed to write client preface: … connection reset by peer`,
+    ///   `broken pipe`
+    /// - the alert: `certificate_required`; Envoy: `SSLV3_ALERT_…`
     ///
     /// ## Reference
     ///

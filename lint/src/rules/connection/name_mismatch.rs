@@ -18,16 +18,21 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Go: `x509: certificate is valid for …, not …`
-    /// - curl: `SSL: no alternative certificate subject name matches target host name`
+    /// - Go: `x509: certificate is valid for …, not …`,
+    ///   `x509: certificate is not valid for any names, but wanted to match …`
+    /// - curl: `SSL: no alternative certificate subject name matches target …`,
+    ///   `SSL: certificate subject name … does not match target …`,
+    ///   `SSL: unable to obtain common name from peer certificate`
     /// - nginx: `upstream SSL certificate does not match "…"`
-    /// - APISIX: `certificate host mismatch`
-    /// - Go: `x509: certificate relies on legacy Common Name field, use SANs instead`
+    /// - APISIX: `certificate host mismatch`, and of etcd then `has no healthy etcd endpoint available`
+    /// - Go: `x509: certificate relies on legacy Common Name field, use SANs instead`,
+    ///   `relies on legacy Common Name field`
     /// - Go: `x509: cannot validate certificate for … because it doesn't contain any IP SANs`
-    /// - Envoy: `verify SAN list`
+    /// - Envoy: `verify SAN list`, `CERTIFICATE_VERIFY_FAILED:verify cert failed: SAN matcher, certificate SANs are …`
     /// - OpenSSL: `(62:hostname mismatch)`, `host name mismatch`
     /// - lua: `lua ssl certificate does not match host …`
     /// - APISIX, of an address or nothing in `etcd.tls.sni`: `SSL_set_tlsext_host_name failed`
+    /// - the server, as an alert: Go `remote error: tls: bad certificate`, Envoy `alert certificate unknown`
     ///
     /// ## Reference
     ///

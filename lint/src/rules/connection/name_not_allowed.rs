@@ -18,8 +18,9 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - etcd: `client certificate authentication failed`
-    /// - Envoy: `CERTIFICATE_VERIFY_FAILED: verify SAN list`
-    /// - Envoy: `verify SAN list`
+    /// - Envoy: `CERTIFICATE_VERIFY_FAILED:verify cert failed: SAN matcher, certificate SANs are …`, `verify SAN list`
+    /// - Envoy: `…_VERIFY_FAILED`
+    /// - the other side, as an alert: Go `remote error: tls: bad certificate`, Envoy `alert certificate unknown`
     ///
     /// ## Reference
     ///

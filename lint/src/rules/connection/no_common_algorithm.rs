@@ -16,7 +16,10 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `no shared cipher`, `no suitable signature algorithm`
-    /// - the client: `alert handshake failure`
+    /// - Go: `tls: no cipher suite supported by both client and server`,
+    ///   `tls: peer doesn't support any of the certificate's signature algorithms`
+    /// - the client: `alert handshake failure:SSL alert number 40`, Go `remote error: tls: handshake failure`
+    /// - the client: `alert handshake failure`; Envoy: `HANDSHAKE_FAILURE_ON_CLIENT_HELLO`
     /// - Envoy: `BAD_ECC_CERT`
     /// - nginx, of Envoy's certificate in TLS 1.2: `wrong curve`
     ///

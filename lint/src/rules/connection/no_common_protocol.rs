@@ -16,8 +16,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `alert protocol version`, `unsupported protocol`
-    /// - Go: `tls: client offered only unsupported versions`
+    /// - `alert protocol version`, `unsupported protocol`, `SSL alert number 70`
+    /// - Go: `tls: client offered only unsupported versions`, `remote error: tls: protocol version not supported`
     /// - Envoy: `NO_SUPPORTED_VERSIONS_ENABLED`
     /// - Envoy: `TLSV1_ALERT_PROTOCOL_VERSION`
     /// - curl and nginx, of no version that is left: `no protocols available`

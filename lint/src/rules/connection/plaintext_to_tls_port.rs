@@ -15,7 +15,10 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: 400 `The plain HTTP request was sent to HTTPS port`
+    /// - nginx's own log: `client sent plain HTTP request to HTTPS port`
+    /// - a Go server's answer: `Client sent an HTTP request to an HTTPS server`
     /// - Go: `tls: first record does not look like a TLS handshake`
+    /// - APISIX, of etcd: `request etcd endpoint … error, closed`, `failed to load the configuration: … closed`
     ///
     /// ## Reference
     ///

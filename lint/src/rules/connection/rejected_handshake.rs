@@ -14,7 +14,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - the client: `alert unrecognized name`
+    /// - the client: `unrecognized name`, `SSL alert number 112`
+    /// - nginx, as a client: `peer closed connection in SSL handshake`
     ///
     /// ## Reference
     ///

@@ -14,9 +14,10 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - curl: `wrong version number`
+    /// - curl, Envoy: `wrong version number`
     /// - nginx: `SSL_do_handshake() failed (SSL: … wrong version number)`
     /// - Go: `http: server gave HTTP response to HTTPS client`
+    /// - APISIX, of etcd: `unexpected eof while reading`
     ///
     /// ## Reference
     ///

@@ -15,6 +15,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `connection refused`
+    /// - APISIX, of etcd: `the etcd cluster needs at least 50% and above healthy nodes`
     ///
     /// ## Reference
     ///

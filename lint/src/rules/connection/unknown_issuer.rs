@@ -19,16 +19,22 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `client SSL certificate verify error: (21:unable to verify the first certificate)`,
-    ///   `upstream SSL certificate verify error: (20:unable to get local issuer certificate)`
-    /// - etcd, etcdctl: `x509: certificate signed by unknown authority`
+    ///   `upstream SSL certificate verify error: (21:unable to verify the first certificate)`,
+    ///   `SSL certificate verify error: (20:unable to get local issuer certificate)`
+    /// - APISIX: `client certificate verification is not passed: FAILED:unable to verify the first certificate`
+    /// - etcd, etcdctl: `x509: certificate signed by unknown authority`, `signed by unknown authority`
     /// - curl: `SSL certificate problem: unable to get local issuer certificate`
-    /// - Envoy: `verify cert failed: X509_verify_cert: certificate verification error at depth 0: unable to get local issuer certificate`
-    /// - the peer of a Go program: `remote error: tls: bad certificate`
+    /// - OpenSSL: `self-signed certificate in certificate chain`, `unable to verify the first certificate`
+    /// - Envoy: `certificate verification error at depth 0: unable to get local issuer certificate`
+    /// - the peer of a Go program: `remote error: tls: bad certificate`,
+    ///   `remote error: tls: unknown certificate authority`
+    /// - the peer of others, as an alert: `alert unknown ca`, `alert certificate unknown`, `certificate unknown`,
+    ///   `SSL alert number 48`, `SSL alert number 46`
     /// - the client of nginx, in the body of the answer 400: `The SSL certificate error`
-    /// - Envoy: `SSLV3_ALERT_CERTIFICATE_UNKNOWN`, `TLSV1_ALERT_UNKNOWN_CA`
-    /// - Java: `Path does not chain with any of the trust anchors`
-    /// - Envoy: `TLS error: …:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED`
-    /// - the alert: `bad_certificate`
+    /// - Java: `Path does not chain with any of the trust anchors`,
+    ///   `unable to find valid certification path to requested target`
+    /// - OpenSSL and BoringSSL, without the reason: `…_VERIFY_FAILED`
+    /// - the alert: `bad_certificate`, `remote error: tls: unknown certificate`
     /// - a Go server whose client, with OpenSSL and TLS 1.3, refuses it: `local error: tls: bad record MAC`; Envoy then:
     ///   `BAD_PACKET_LENGTH`
     /// - etcdctl: `context deadline exceeded`

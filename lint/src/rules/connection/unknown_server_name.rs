@@ -17,11 +17,13 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - APISIX: `failed to match any SSL certificate by SNI: …`, `failed to find SNI`
-    /// - the client: `alert internal error`, `alert unrecognized name`
-    /// - OpenSSL: `tlsv1 unrecognized name:SSL alert number 112`, `sslv3 alert handshake failure:SSL alert number 40`
-    /// - APISIX: `failed to find any SSL certificate by SNI`
+    /// - the client: `alert internal error`, `unrecognized name`, `SSL alert number 80`, Go
+    ///   `remote error: tls: internal error`
+    /// - OpenSSL: `tlsv1 unrecognized name:SSL alert number 112`, `alert handshake failure:SSL alert number 40`
+    /// - APISIX: `failed to find any SSL certificate by SNI`, `SSL routines::callback failed`
     /// - Envoy: `no matching filter chain found`
-    /// - Go, of a server name with a final dot: `local error: tls: unexpected message`
+    /// - a server name with a final dot: Go `local error: tls: unexpected message`, its client
+    ///   `alert unexpected message`
     ///
     /// ## Reference
     ///

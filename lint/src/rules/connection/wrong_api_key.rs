@@ -14,7 +14,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - the client: 401 `{"description":"wrong apikey"}`
+    /// - the client: `HTTP 401`, `wrong apikey`, `missing apikey`
+    /// - APISIX: `failed to check token: wrong apikey`, `failed to check token: missing apikey`
     ///
     /// ## Reference
     ///

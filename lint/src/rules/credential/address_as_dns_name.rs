@@ -26,8 +26,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Go: `x509: cannot validate certificate for 10.0.0.5 because it doesn't contain any IP SANs`
-    /// - curl: `SSL: no alternative certificate subject name matches target host name '10.0.0.5'`
+    /// - Go: `x509: cannot validate certificate for … because it doesn't contain any IP SANs`
+    /// - curl: `SSL: no alternative certificate subject name matches target …`
     ///
     /// ## Reference
     ///

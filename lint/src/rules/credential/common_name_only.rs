@@ -26,7 +26,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Go: `x509: certificate relies on legacy Common Name field, use SANs instead`
+    /// - Go: `x509: certificate relies on legacy Common Name field, use SANs instead`,
+    ///   `relies on legacy Common Name field`
     /// - Envoy: `SAN matcher, certificate SANs are []`
     /// - Chromium: `NET::ERR_CERT_COMMON_NAME_INVALID`
     ///

@@ -15,10 +15,16 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `PEM_read_bio_PrivateKey() failed … bad password read`
+    /// - nginx: `PEM_read_bio_PrivateKey() failed … bad password read`,
+    ///   `cannot load certificate key "…": PEM_read_bio_PrivateKey() … problems getting password`
+    /// - OpenSSL: `problems getting password`
     /// - Go: `tls: failed to parse private key`
     /// - Envoy: `BAD_PASSWORD_READ`
     /// - Envoy: `Failed to load private key from …`
+    /// - curl: `unable to set private key file`
+    /// - APISIX: `failed to set upstream: PEM_read_bio_PrivateKey() failed`,
+    ///   `error loading private key (processing error)`, `failed to parse key: PEM_read_bio_PrivateKey() failed`
+    /// - `PEM_read_bio_PrivateKey()`
     ///
     /// ## Reference
     ///

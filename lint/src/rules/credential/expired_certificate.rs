@@ -17,10 +17,16 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `client SSL certificate verify error: (10:certificate has expired)`
-    /// - Go: `x509: certificate has expired or is not yet valid`
-    /// - curl: `SSL certificate problem: certificate has expired`
+    /// - nginx: `client SSL certificate verify error: (10:certificate has expired)`,
+    ///   `upstream SSL certificate verify error: (10:certificate has expired)`
+    /// - Go: `x509: certificate has expired or is not yet valid`,
+    ///   `x509: certificate has expired or is not yet valid: current time … is after …`
+    /// - APISIX: `client certificate verification is not passed: FAILED:certificate has expired`
+    /// - OpenSSL, curl: `certificate has expired`; APISIX in TLS 1.2, at the client:
+    ///   `SSL certificate verification failed`
     /// - Envoy: `certificate verification error at depth …: certificate has expired`
+    /// - the other side, as an alert: `certificate expired`, `SSL alert number 45`, Go
+    ///   `remote error: tls: expired certificate`
     /// - the client of nginx, in the body of the answer 400: `The SSL certificate error`
     ///
     /// ## Reference

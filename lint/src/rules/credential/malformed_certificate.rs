@@ -18,6 +18,9 @@ rule! {
     ///
     /// - Go: `x509: malformed certificate`, `certificate contains duplicate extensions`
     /// - nginx: `PEM_read_bio_X509() failed`, `asn1 encoding routines`
+    /// - OpenSSL before 3.6, of an extension that stands twice: `X509 V3 routines::invalid certificate`
+    /// - Envoy, of its own: `Invalid TLS context has neither subject CN nor SAN names`
+    /// - the other side, as an alert: `alert decode error`, Go `remote error: tls: error decoding message`
     ///
     /// ## Reference
     ///

@@ -19,10 +19,13 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `SSL_CTX_use_PrivateKey("…") failed (SSL: … key values mismatch)`
-    /// - Go: `tls: private key does not match public key`
-    /// - Envoy: `KEY_VALUES_MISMATCH`
-    /// - curl: `unable to set private key file`
-    /// - APISIX: `key and cert don't match`, `failed to handle cert-key pair[1]`
+    /// - OpenSSL, BoringSSL: `key values mismatch`
+    /// - Go: `tls: private key does not match public key`, `tls: private key type does not match public key type`
+    /// - Envoy: `Failed to load private key from … key values mismatch`
+    /// - curl: `unable to set private key file`, `Private key does not match the certificate public key`
+    /// - APISIX: `key and cert don't match`, `failed to handle cert-key pair`,
+    ///   `failed to set PEM priv key: SSL_use_PrivateKey() failed`,
+    ///   `SSL_use_PrivateKey() failed (… key values mismatch)`, `tls set client private key failed`
     ///
     /// ## Reference
     ///

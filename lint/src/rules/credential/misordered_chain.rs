@@ -21,7 +21,8 @@ rule! {
     ///
     /// - nginx: `SSL_CTX_use_PrivateKey("…") failed (SSL: … key values mismatch)`
     /// - Go: `tls: private key does not match public key`
-    /// - Envoy: `KEY_VALUES_MISMATCH`
+    /// - Envoy: `Failed to load certificate chain from …`, `KEY_VALUES_MISMATCH`
+    /// - APISIX: `failed to set PEM priv key: SSL_use_PrivateKey() failed`
     ///
     /// ## Reference
     ///

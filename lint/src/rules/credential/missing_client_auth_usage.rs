@@ -25,10 +25,13 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `client SSL certificate verify error: (26:unsuitable certificate purpose)`
-    /// - Go: `x509: certificate specifies an incompatible key usage`
-    /// - etcd's gateway: HTTP 503 `{"error":"connection closed","code":14}`
+    /// - OpenSSL: `unsuitable certificate purpose`, `unsupported certificate purpose` before 3
+    /// - APISIX: `client certificate verification is not passed: FAILED:unsuitable certificate purpose`
+    /// - Go: `x509: certificate specifies an incompatible key usage`, `incompatible key usage`
+    /// - etcd's gateway: HTTP 503 `"error":"connection closed"`, `"code":14,"message":"connection closed"`
     /// - Envoy: `unsupported certificate purpose`
-    /// - the client of a Go server: `transport: authentication handshake failed: remote error: tls: bad certificate`
+    /// - the client of a Go server: `remote error: tls: bad certificate`
+    /// - the client of others, as an alert: `unsupported certificate`, `SSL alert number 43`
     /// - etcdctl: `failed to write client preface`
     ///
     /// ## Reference

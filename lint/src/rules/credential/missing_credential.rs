@@ -14,8 +14,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `no "ssl_certificate" is defined for the "listen ... ssl" directive`
+    /// - nginx: `no "ssl_certificate" is defined for the "listen … ssl" directive`
     /// - etcd: `TLS key/cert (--cert-file, --key-file) must be provided`
+    /// - APISIX: `missing ssl cert for https admin`
     ///
     /// ## Reference
     ///

@@ -25,8 +25,10 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - curl: `SSL certificate problem: unsuitable certificate purpose`
-    /// - Go: `x509: certificate specifies an incompatible key usage`
+    /// - OpenSSL: `unsuitable certificate purpose`, `unsupported certificate purpose` before 3
+    /// - Go: `x509: certificate specifies an incompatible key usage`, `incompatible key usage`
     /// - nginx: `upstream SSL certificate verify error: (26:unsuitable certificate purpose)`
+    /// - the server, as an alert: `unsupported certificate`
     /// - rustls: `RequiredEKUNotFound`
     ///
     /// ## Reference

@@ -16,6 +16,7 @@ rule! {
     ///
     /// - nginx: `no "ssl_certificate" is defined`
     /// - Envoy: `No TLS certificates found for server context`
+    /// - Go: `tls: no certificates configured`
     ///
     /// ## Reference
     ///

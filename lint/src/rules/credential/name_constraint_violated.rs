@@ -19,6 +19,7 @@ rule! {
     /// - nginx: `(47:permitted subtree violation)`, `(48:excluded subtree violation)`
     /// - Go: `x509: a root or intermediate certificate is not authorized to sign for this name`
     /// - OpenSSL: `permitted subtree violation`, `excluded subtree violation`
+    /// - the other side, as an alert: `certificate unknown`
     ///
     /// ## Reference
     ///

@@ -17,9 +17,11 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `client SSL certificate verify error: (9:certificate is not yet valid)`
-    /// - Go: `x509: certificate has expired or is not yet valid`
+    /// - Go: `x509: certificate has expired or is not yet valid`,
+    ///   `x509: certificate has expired or is not yet valid: current time … is before …`
     /// - curl: `SSL certificate problem: certificate is not yet valid`
     /// - OpenSSL: `certificate is not yet valid`
+    /// - Envoy: `certificate verification error at depth …: certificate is not yet valid`
     ///
     /// ## Reference
     ///

@@ -16,6 +16,7 @@ rule! {
     ///
     /// - nginx: `(34:unhandled critical extension)`
     /// - Go: `x509: unhandled critical extension`
+    /// - the other side, as an alert: `certificate unknown`
     ///
     /// ## Reference
     ///

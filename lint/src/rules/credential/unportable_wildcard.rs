@@ -18,8 +18,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Go: `x509: certificate is valid for s*.example.test, not srv.example.test`
-    /// - nginx: `upstream SSL certificate does not match "srv.test"`
+    /// - Go: `x509: certificate is valid for …, not …`
+    /// - nginx: `upstream SSL certificate does not match "…"`
     ///
     /// ## Reference
     ///

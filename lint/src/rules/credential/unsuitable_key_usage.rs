@@ -17,9 +17,12 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `client SSL certificate verify error: (26:unsuitable certificate purpose)`, `(32:key usage does not include certificate signing)`, `no shared cipher`
-    /// - Envoy: `KEY_USAGE_BIT_INCORRECT`
+    /// - nginx: `client SSL certificate verify error: (26:unsuitable certificate purpose)`,
+    ///   `(32:key usage does not include certificate signing)`, `no shared cipher`
+    /// - Envoy: `KEY_USAGE_BIT_INCORRECT`; the other side then: `alert illegal parameter`, Go
+    ///   `remote error: tls: illegal parameter`
     /// - OpenSSL, as the client of an EC certificate in TLS 1.2: `ecc cert not for signing`, `bad ecc cert`
+    /// - the other side, as an alert: `unsupported certificate`
     ///
     /// ## Reference
     ///

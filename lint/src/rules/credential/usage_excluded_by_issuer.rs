@@ -27,7 +27,8 @@ rule! {
     ///
     /// - nginx: `client SSL certificate verify error: (26:unsuitable certificate purpose)`
     /// - Go: `x509: certificate specifies an incompatible key usage`
-    /// - Envoy: `certificate verification error at depth 1: unsupported certificate purpose`
+    /// - Envoy: `certificate verification error at depth 1: unsupported certificate purpose`,
+    ///   `depth 1: unsupported certificate purpose`
     ///
     /// ## Reference
     ///

@@ -16,9 +16,12 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `SSL_CTX_use_certificate:ee key too small`, `(66:EE certificate key too weak)`, `(67:CA certificate key too weak)`
+    /// - nginx: `SSL_CTX_use_certificate("…") failed (SSL: … ee key too small)`, `(66:EE certificate key too weak)`,
+    ///   `(67:CA certificate key too weak)`
+    /// - OpenSSL: `ee key too small`, `EE certificate key too weak`, `CA certificate key too weak`
+    /// - APISIX: `SSL_use_certificate() failed (… ee key too small)`,
+    ///   `failed to set PEM cert: SSL_use_certificate() failed`
     /// - Envoy: refuses its own RSA keys under 2048 bits at start
-    /// - OpenSSL: `CA certificate key too weak`
     /// - nginx, of an intermediate in the file: `ca key too small`
     ///
     /// ## Reference

@@ -19,6 +19,7 @@ rule! {
     /// - nginx: `(68:CA signature digest algorithm too weak)`, `ca md too weak`
     /// - Go: `x509: cannot verify signature: insecure algorithm SHA1-RSA`
     /// - Envoy: `DIGEST_AND_KEY_TYPE_NOT_SUPPORTED`
+    /// - APISIX: `failed to set PEM cert: SSL_use_certificate() failed`
     ///
     /// ## Reference
     ///

@@ -18,7 +18,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// Nothing; the counter `ssl.fail_verify_error` stays at 0.
+    /// Nothing; Envoy's counter of failed verifications stays at 0.
     ///
     /// ## Reference
     ///

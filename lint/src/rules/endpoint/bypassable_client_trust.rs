@@ -28,7 +28,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// Nothing: the request is answered, `$ssl_client_verify` is `SUCCESS`.
+    /// Nothing: the request is answered, as one with a verified certificate.
     ///
     /// ## Reference
     ///

@@ -16,7 +16,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - etcd: `tls: failed to verify certificate: x509: certificate signed by unknown authority`
+    /// - `x509: certificate signed by unknown authority`, for every client
     ///
     /// ## Reference
     ///

@@ -18,7 +18,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - the controller: `400 No required SSL certificate was sent`
+    /// - the controller: 400 with `No required SSL certificate was sent`
     ///
     /// ## Reference
     ///

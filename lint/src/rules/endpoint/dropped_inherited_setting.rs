@@ -25,7 +25,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// Nothing: that is the point. `openssl s_client -tls1_2` shows that the older version is still spoken.
+    /// Nothing: that is the point. A handshake of s_client with the older version still succeeds.
     ///
     /// ## Reference
     ///

@@ -15,7 +15,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `[emerg] "…" directive is duplicate in …`
+    /// - nginx: `"…" directive is duplicate in …`
     ///
     /// ## Reference
     ///

@@ -26,8 +26,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `failed to match any SSL certificate by SNI: admin.example.com`
-    /// - the client: `tlsv1 alert internal error`
+    /// - APISIX: `failed to match any SSL certificate by SNI: …`
+    /// - the client: `alert internal error`
     ///
     /// ## Reference
     ///

@@ -37,7 +37,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `request etcd endpoint 'https://etcd:2379/version' error, certificate verify failed`
+    /// - `request etcd endpoint … error, certificate verify failed`
     /// - `all etcd nodes are unavailable`
     ///
     /// ## Reference

@@ -29,7 +29,7 @@ rule! {
     ///
     /// - nginx: `no shared cipher`
     /// - etcd: `tls: no cipher suite supported by both client and server`
-    /// - the client: `sslv3 alert handshake failure`
+    /// - the client: `alert handshake failure`
     ///
     /// ## Reference
     ///

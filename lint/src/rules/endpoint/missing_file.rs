@@ -14,10 +14,15 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `cannot load certificate "…": BIO_new_file() failed (… No such file or directory …)`
+    /// - nginx: `cannot load certificate "…": BIO_new_file() failed (… No such file or directory …)`,
+    ///   `cannot load certificate key "…": BIO_new_file() failed (… No such file or directory …)`
+    /// - OpenSSL: `BIO_new_file() failed`
     /// - etcd: `open …: no such file or directory`
     /// - Envoy: `Invalid path: …`
-    /// - Envoy, of a certificate: `incomplete certificate`
+    /// - Envoy, of a pair: `Failed to load incomplete certificate from`, `incomplete certificate`,
+    ///   `Failed to load incomplete private key from path`
+    /// - APISIX: `certificate path … doesn't exist`
+    /// - curl: `error setting certificate file`, `error adding trust anchors from file`
     ///
     /// ## Reference
     ///

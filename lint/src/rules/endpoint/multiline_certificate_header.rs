@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - upstream: `400 Bad Request`, `invalid header value`, `client sent invalid header line`
+    /// - upstream: `invalid header value`, `client sent invalid header line`
     ///
     /// ## Reference
     ///

@@ -26,8 +26,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// Nothing: that is the point. With a narrower list, strangers get `403 Forbidden` and nginx logs
-    /// `access forbidden by rule`.
+    /// Nothing: that is the point. With a narrower list, strangers get 403 and nginx logs `access forbidden by rule`.
     ///
     /// ## Reference
     ///

@@ -27,7 +27,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// Nothing at the server. A client that dials `https://` sees `wrong version number`.
+    /// Nothing at the server. A client that dials it with https sees `wrong version number`.
     ///
     /// ## Reference
     ///

@@ -27,11 +27,16 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `failed to check item data of [ssls] err:property "cert" validation failed: string too short, expected at least 128, got 22`
-    /// - `failed to check item data of [routes] err:property "upstream" validation failed: …`
-    /// - later, for each client: `failed to match any SSL certificate by SNI: …`
-    /// - `missing valid end flag in file /usr/local/apisix/conf/apisix.yaml`
+    /// - `failed to check item data of [ssls] err:…`, `failed to check item data of […] err:…`
+    /// - `property "cert" validation failed: string too short, expected at least 128`,
+    ///   `property "key" validation failed: string too short, expected at least 64`
+    /// - `property "upstream" validation failed: …`, `then clause did not match`,
+    ///   `expect array to have at least 1 items`, `additional properties forbidden, found …`, `matches none of the enum`
+    /// - the Admin API, 400: `invalid configuration: …`
+    /// - later, for each client, what `host-without-certificate` has
+    /// - `missing valid end flag in file`
     /// - APISIX: `mismatched number of certs and keys`
+    /// - APISIX, of a host to rewrite to that is not given: `attempt to concatenate local 'sni' (a nil value)`
     ///
     /// ## Reference
     ///

@@ -15,17 +15,26 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Envoy: `error initializing configuration '/etc/envoy/envoy.yaml': …`
+    /// - Envoy: `error initializing configuration '…'`
+    /// - Envoy: `Protobuf message (type … reason INVALID_ARGUMENT …) has unknown fields`,
+    ///   `Proto constraint validation failed`, `route: unknown cluster '…'`,
+    ///   `malformed IP address: …. Consider setting resolver_name`, `Failed to load incomplete private key from path`
     /// - Envoy, discovery files: `Filesystem config update rejected: …`
-    /// - nginx: `[emerg] …`
+    /// - nginx: `[emerg] …`, `SSL_CTX_set_cipher_list("…") failed`, `invalid value "…" in`
+    /// - APISIX: `failed to merge, path[…] expect: …, but got: …`, `expect: …, but got: …`,
+    ///   `missing ssl cert for https admin`, `missing ssl cert_key for https admin`,
+    ///   `failed to read local yaml config of apisix: invalid deployment`, `invalid http host: …, err: not matched`,
+    ///   `got malformed version message`
     /// - etcd: `--advertise-client-urls is required when --listen-client-urls is set explicitly`
     /// - etcd: `expected IP in URL for binding (…)`, `URL must not contain a path: …`
-    /// - etcd: `flag provided but not defined: -…`, `'true' is not a valid flag`
+    /// - etcd: `flag provided but not defined: -…`, `'true' is not a valid flag`, `unexpected TLS cipher suite "…"`
     /// - etcd: `conflicting environment variable … is shadowed by corresponding command-line flag`
     /// - etcd: `cannot unmarshal string into Go struct field … of type []string`
     /// - etcd: `AllowedCN and AllowedHostname are mutually exclusive`
-    /// - etcd, of `cipher-suites` without the one that HTTP/2 demands: `etcdmain: accept tcp …: use of closed network connection`
-    /// - Envoy: `Unexpected SDS secret (expecting …)`, `SdsSecretConfigValidationError.Name: value length must be at least 1`
+    /// - etcd, of `cipher-suites` without the one that HTTP/2 demands:
+    ///   `etcdmain: accept tcp …: use of closed network connection`
+    /// - Envoy: `Unexpected SDS secret (expecting …)`,
+    ///   `SdsSecretConfigValidationError.Name: value length must be at least 1`
     ///
     /// ## Reference
     ///

@@ -14,7 +14,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `[emerg] unexpected "}" in …`, `directive "…" is not terminated by ";"`
+    /// - nginx: `[emerg] unexpected "}" in …`, `directive "…" is not terminated by ";"`,
+    ///   `unexpected end of file, expecting "}"`, `unknown directive "…"`
     ///
     /// ## Reference
     ///

@@ -27,6 +27,7 @@ rule! {
     ///   authentication failed"`
     /// - the client: `HTTP 503 {"error":"connection closed","code":14}`
     /// - etcd: `rejected connection … remote error: tls: bad certificate`
+    /// - APISIX: `got malformed key-put message: … connection closed`, `invalid response code: 503`
     ///
     /// ## Reference
     ///

@@ -29,8 +29,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `upstream SSL certificate verify error: (20:unable to get local issuer certificate) while SSL handshaking to upstream`
-    /// - the upstream: `client sent no required SSL certificate while reading client request headers`
+    /// - `SSL certificate verify error: (20:unable to get local issuer certificate)`
+    /// - the upstream: `client sent no required SSL certificate`
     ///
     /// ## Reference
     ///

@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// Nothing: that is the point. nginx's `$ssl_client_verify` is `NONE`.
+    /// Nothing: that is the point. nginx passes on that nothing was verified.
     ///
     /// ## Reference
     ///

@@ -27,8 +27,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - the client: `x509: certificate is valid for etcd.example.com, not etcd`
-    /// - etcd: `rejected connection … remote error: tls: bad certificate`
+    /// - the client: `x509: certificate is valid for …, not …`
+    /// - etcd: `remote error: tls: bad certificate`
     ///
     /// ## Reference
     ///

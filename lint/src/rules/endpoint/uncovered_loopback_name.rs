@@ -22,8 +22,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - etcdctl: `x509: certificate is valid for 10.0.0.5, not 127.0.0.1`
-    /// - etcd: `rejected connection … remote error: tls: bad certificate`
+    /// - etcdctl: `x509: certificate is valid for …, not 127.0.0.1`, `x509: certificate is valid for …, not localhost`
+    /// - etcd: `remote error: tls: bad certificate`
     ///
     /// ## Reference
     ///

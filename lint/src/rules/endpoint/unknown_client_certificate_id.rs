@@ -32,8 +32,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `failed to get ssl cert: ssl id [9] not exits`
+    /// - `failed to get ssl cert: ssl id […] not exits`, `not exits`
     /// - `failed to get ssl cert: ssl type should be 'client'`
+    /// - the Admin API: `failed to fetch ssl info by ssl id […], response code: 404`, `wrong ssl type`
     ///
     /// ## Reference
     ///

@@ -23,8 +23,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx, of a scheme only: `server name "https://shop.example.com" has suspicious symbols`
-    /// - APISIX: `failed to match any SSL certificate by SNI: shop.example.com`
+    /// - nginx, of a scheme only: `server name "…" has suspicious symbols`
+    /// - APISIX: `failed to match any SSL certificate by SNI: …`
     ///
     /// ## Reference
     ///

@@ -16,12 +16,21 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `PEM_read_bio_X509_AUX() failed`, `bad base64 decode`
-    /// - Go: `tls: failed to find any PEM data in certificate input`
-    /// - APISIX: `Permission denied`
+    /// - nginx: `PEM_read_bio_X509_AUX() failed`, `PEM_read_bio_X509() failed`, `bad base64 decode`, `no start line`
+    /// - nginx, of a key: `PEM_read_bio_PrivateKey() failed … No supported data to decode`
+    /// - curl: `could not load PEM client certificate from …`, `error setting certificate file`,
+    ///   `error adding trust anchors from file`
+    /// - Go: `tls: failed to find any PEM data`, `tls: failed to find any PEM data in … input`,
+    ///   `tls: failed to find certificate PEM data in certificate input`
+    /// - nginx: `cannot load certificate … BIO_new_file() failed … Permission denied`
+    /// - APISIX, etcd: `Permission denied`
     /// - Envoy: `Failed to load certificate chain from …`, `Failed to load private key from …`
-    /// - APISIX: `failed to parse cert`, `failed to parse key: PEM_read_bio_PrivateKey() failed`
+    /// - APISIX: `failed to parse cert`, `failed to parse key: PEM_read_bio_PrivateKey() failed`,
+    ///   `failed to decrypt previous encrypted key`, `failed to set upstream: PEM_read_bio_`,
+    ///   `error loading private key`, `error loading certificate`, `error loading CA locations`,
+    ///   `tls set client certificate failed`
     /// - OpenSSL, of END and BEGIN on one line: `bad end line`
+    /// - `PEM_read_bio_PrivateKey()`
     ///
     /// ## Reference
     ///

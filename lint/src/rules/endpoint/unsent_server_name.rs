@@ -22,9 +22,13 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `upstream SSL certificate does not match "backend" while SSL handshaking to upstream`
-    /// - `SSL_do_handshake() failed (SSL: … tlsv1 unrecognized name:SSL alert number 112)`
-    /// - APISIX as the server: `failed to find SNI: please check if the client requests via IP or uses an outdated protocol`
+    /// - `upstream SSL certificate does not match "…" while SSL handshaking to upstream`
+    /// - `SSL_do_handshake() failed (SSL: … unrecognized name:SSL alert number 112)`
+    /// - `SSL_do_handshake() failed (SSL: … alert handshake failure:SSL alert number 40)`
+    /// - `SSL alert number 40 … while SSL handshaking to upstream`
+    /// - APISIX as the server:
+    ///   `failed to find SNI: please check if the client requests via IP or uses an outdated protocol`
+    /// - `peer closed connection in SSL handshake … while SSL handshaking to upstream`
     ///
     /// ## Reference
     ///

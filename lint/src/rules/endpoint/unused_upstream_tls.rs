@@ -27,7 +27,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - a TLS server as upstream: `400 The plain HTTP request was sent to HTTPS port`
+    /// - a TLS server as upstream: `The plain HTTP request was sent to HTTPS port`
     ///
     /// ## Reference
     ///

@@ -25,7 +25,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// Nothing: that is the point. With verification on and the CA unknown:
-    /// `tls: failed to verify certificate: x509: certificate signed by unknown authority`
+    /// `x509: certificate signed by unknown authority`
     ///
     /// ## Reference
     ///

@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// Nothing: `/certs` of the admin interface shows the old certificate.
+    /// Nothing: the page /certs of the admin interface shows the old certificate.
     ///
     /// ## Reference
     ///

@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `rejected connection … tls: "10.244.0.7" does not match any of DNSNames ["*.etcd.tls.svc.cluster.local"]`
+    /// - `rejected connection … tls: "…" does not match any of DNSNames ["*.….svc.cluster.local"]`
     ///
     /// ## Reference
     ///

@@ -28,7 +28,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `Warning: unknown field "spec.listeners[0].tls.frontendValidation"`
+    /// - `unknown field "spec.listeners[…].tls.frontendValidation"`
     ///
     /// ## Reference
     ///

@@ -21,7 +21,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - with `-v=3`: `Server "shop.example.com" is already configured for mutual authentication (Ingress "edge/admin")`
+    /// - at verbosity 3: `Server "…" is already configured for mutual authentication (Ingress "…")`
     ///
     /// ## Reference
     ///

@@ -21,7 +21,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - a client that does not match: `403` with `client certificate unauthorized`
+    /// - a client that does not match: 403 with `client certificate unauthorized`
     ///
     /// ## Reference
     ///

@@ -22,7 +22,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - with `-v=3`: `Secret "edge/shop-tls" has no 'ca.crt' key, mutual authentication disabled for Ingress "edge/shop"`
+    /// - at verbosity 3: `Secret "…" has no 'ca.crt' key, mutual authentication disabled for Ingress "…"`
     /// - without a key pair: `error obtaining certificate: local SSL certificate … was not found`
     ///
     /// ## Reference

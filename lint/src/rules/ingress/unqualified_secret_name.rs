@@ -21,7 +21,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - the controller: `invalid format (namespace/name) found in 'clients-ca'`
+    /// - the controller: `invalid format (namespace/name) found in '…'`
     ///
     /// ## Reference
     ///

@@ -21,8 +21,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `defaultMode: Invalid value: 600: must be a number between 0 and 0777 (octal), both inclusive`
-    /// - `Permissions 0620 for "…" are too open`
+    /// - `defaultMode: Invalid value: …: must be a number between 0 and 0777 (octal), both inclusive`
+    /// - `Permissions … for "…" are too open`
     ///
     /// ## Reference
     ///

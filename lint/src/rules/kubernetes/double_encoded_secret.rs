@@ -16,7 +16,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `PEM_read_bio_X509_AUX() failed (SSL: error:0480006C:PEM routines::no start line)`
+    /// - nginx: `PEM_read_bio_X509_AUX() failed (SSL: … no start line)`
     /// - Go: `tls: failed to find any PEM data in certificate input`
     ///
     /// ## Reference

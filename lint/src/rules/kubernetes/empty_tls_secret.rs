@@ -15,7 +15,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `cannot load certificate "…": PEM_read_bio_X509_AUX() failed (SSL: … no start line)`
+    /// - nginx: `PEM_read_bio_X509_AUX() failed (SSL: … no start line)`
     /// - Go: `tls: failed to find any PEM data in certificate input`
     ///
     /// ## Reference

@@ -18,6 +18,7 @@ rule! {
     /// - OpenSSL: `invalid CA certificate`
     /// - Go: `x509: certificate is not authorized to sign other certificates`
     /// - cert-manager: `signing certificate is not a CA`
+    /// - nginx, whose Secret is never made: `BIO_new_file() failed`
     ///
     /// ## Reference
     ///

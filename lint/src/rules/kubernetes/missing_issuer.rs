@@ -17,9 +17,10 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `Referenced "Issuer" not found: issuer.cert-manager.io "…" not found`
+    /// - `Referenced "Issuer" not found: issuer.cert-manager.io "…" not found`, `Referenced "ClusterIssuer" not found`
     /// - `Error getting keypair for CA issuer: secret "…" not found`
-    /// - `must be one of Issuer or ClusterIssuer (did you forget to set spec.issuerRef.kind.group?)`
+    /// - `must be one of Issuer or ClusterIssuer (did you forget to set spec.issuerRef.…group?)`
+    /// - nginx, whose Secret is never made: `BIO_new_file() failed`
     ///
     /// ## Reference
     ///

@@ -16,7 +16,10 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
+    /// - nginx: `cannot load certificate "…": BIO_new_file() failed (… No such file or directory …)`
     /// - `No such file or directory`, although the folder is mounted
+    /// - kubelet: `references non-existent secret key`, `references non-existent config key`,
+    ///   `couldn't find key … in Secret`
     /// - APISIX's ingress controller: `missing cert field`, `missing key field`
     ///
     /// ## Reference

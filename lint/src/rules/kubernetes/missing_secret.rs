@@ -16,6 +16,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `MountVolume.SetUp failed for volume … : secret "…" not found`
+    /// - nginx, where the volume is optional: `cannot load certificate "…": BIO_new_file() failed`
     ///
     /// ## Reference
     ///

@@ -15,7 +15,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `spec.containers[0].volumeMounts[0].name: Not found`
+    /// - `spec.containers[…].volumeMounts[…].name: Not found`
+    /// - nginx, where it starts all the same: `cannot load certificate "…": BIO_new_file() failed`
     ///
     /// ## Reference
     ///

@@ -26,9 +26,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `Readiness probe failed: Get "https://…:2379/health": remote error: tls: certificate required`
+    /// - kubelet: `probe failed: Get "https://…": remote error: tls: certificate required`
     /// - etcd: `tls: client didn't provide a certificate`
-    /// - nginx: `400 No required SSL certificate was sent`
+    /// - nginx: `No required SSL certificate was sent`
     /// - nothing, once `listen-metrics-urls` has an address without TLS for the probe
     ///
     /// ## Reference

@@ -20,7 +20,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `no matches for kind "Certificate" in version "certmanager.k8s.io/v1alpha1"`
+    /// - `no matches for kind "Certificate" in version "certmanager.k8s.io/…"`
     ///
     /// ## Reference
     ///

@@ -22,7 +22,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `data[tls.crt]: Required value`
+    /// - `data[tls.crt]: Required value`, `data[tls.key]: Required value`
     /// - APISIX's ingress controller: `missing cert field`, `missing key field`
     ///
     /// ## Reference

@@ -22,7 +22,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0`
+    /// - `cannot be handled as a Secret: illegal base64 data at input byte`
     ///
     /// ## Reference
     ///

@@ -18,8 +18,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `open /etc/tls/tls.crt: no such file or directory`
-    /// - `cannot load certificate "/etc/tls/tls.crt": BIO_new_file() failed`
+    /// - `open …: no such file or directory`
+    /// - `cannot load certificate "…": BIO_new_file() failed`
     ///
     /// ## Reference
     ///

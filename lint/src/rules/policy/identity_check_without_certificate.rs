@@ -17,7 +17,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// With `action: ALLOW`, every request is answered 403 with `RBAC: access denied`; with `DENY`, nothing.
+    /// With an action that allows, every request is answered 403 with `RBAC: access denied`; with one that denies,
+    /// nothing.
     ///
     /// ## Reference
     ///

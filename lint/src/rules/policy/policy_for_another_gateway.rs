@@ -18,7 +18,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// The filter's line for each request: denied, `no-certificate`.
+    /// The filter's line for each request: `mtls-guard: deny reason=no-certificate`.
     ///
     /// ## Reference
     ///

@@ -30,7 +30,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// The filter's own line, which names the key and the position: `rules[2].path: …`.
+    /// The filter's own line, `mtls-guard: the configuration is refused: …`, which names the key and the position.
     ///
     /// ## Reference
     ///

@@ -29,7 +29,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - the filter: `unknown-identity`, with the names that the client has
+    /// - the filter: `mtls-guard: deny reason=unknown-identity`, with the names that the client has
     ///
     /// ## Reference
     ///

@@ -25,8 +25,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Envoy: `CERTIFICATE_VERIFY_FAILED`
-    /// - the client: `tlsv1 alert unknown ca`
+    /// - Envoy: `…_VERIFY_FAILED`
+    /// - the client: `alert unknown ca`
     ///
     /// ## Reference
     ///

@@ -21,7 +21,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// The filter's line: denied, `no-certificate` or `unverified-certificate`; with `verification: listener`, nothing.
+    /// The filter's line: `mtls-guard: deny reason=no-certificate` or `mtls-guard: deny reason=unverified-certificate`;
+    /// where it relies on the listener, nothing.
     ///
     /// ## Reference
     ///

@@ -27,8 +27,10 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Go: `x509: certificate signed by unknown authority (possibly because of "crypto/rsa: verification error" while trying to verify candidate authority certificate "…")`
+    /// - Go: `x509: certificate signed by unknown authority (possibly because of … while trying to verify candidate
+    ///   authority certificate …)`
     /// - OpenSSL: `certificate signature failure`
+    /// - Java: `Path does not chain with any of the trust anchors`
     ///
     /// ## Reference
     ///

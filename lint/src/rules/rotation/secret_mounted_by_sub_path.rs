@@ -24,7 +24,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - `certificate has expired`, although `kubectl get secret` shows a new one
+    /// - `certificate has expired`, although the cluster's Secret is a new one
     ///
     /// ## Reference
     ///

@@ -19,6 +19,8 @@ rule! {
     /// - nginx: `no certificate or crl found`
     /// - etcd: `x509: certificate signed by unknown authority`, for every client
     /// - Envoy: `Failed to load trusted CA certificates from …`, `file … is empty`
+    /// - curl: `error setting certificate file`, `error adding trust anchors from file`
+    /// - APISIX: `error loading CA locations`
     ///
     /// ## Reference
     ///

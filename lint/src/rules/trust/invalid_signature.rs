@@ -15,7 +15,9 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `(7:certificate signature failure)`
-    /// - curl: `alert decrypt error`
+    /// - Envoy: `certificate verification error at depth …: certificate signature failure`
+    /// - the other side, as an alert: `alert decrypt error`, `SSL alert number 51`, Go
+    ///   `remote error: tls: error decrypting message`
     ///
     /// ## Reference
     ///

@@ -16,10 +16,13 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - OpenSSL: `invalid CA certificate` (24, 79), `unsuitable certificate purpose` (26)
-    /// - Go: `x509: certificate is not authorized to sign other certificates`
+    /// - nginx: `SSL certificate verify error: (79:invalid CA certificate)`
+    /// - Go: `x509: certificate is not authorized to sign other certificates`,
+    ///   `not authorized to sign other certificates`
     /// - OpenSSL, strict: `CA cert does not include key usage extension`
     /// - OpenSSL: `key usage does not include certificate signing`
     /// - Go: `x509: certificate signed by unknown authority (… parent certificate cannot sign this kind of certificate)`
+    /// - Go: `parent certificate cannot sign this kind of certificate`
     ///
     /// ## Reference
     ///

@@ -17,8 +17,11 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `(7:certificate signature failure)`, `(21:unable to verify the first certificate)`
-    /// - Go: `x509: certificate signed by unknown authority (possibly because of "crypto/rsa: verification error" while trying to verify candidate authority certificate …)`
-    /// - Go: `x509: ECDSA verification failure`
+    /// - Go: `x509: certificate signed by unknown authority (possibly because of … while trying to verify candidate
+    ///   authority certificate …)`
+    /// - Go: `x509: ECDSA verification failure`, `crypto/rsa: verification error`
+    /// - Envoy: `certificate verification error at depth …: certificate signature failure`
+    /// - the other side, as an alert: `alert decrypt error`, Go `remote error: tls: error decrypting message`
     ///
     /// ## Reference
     ///

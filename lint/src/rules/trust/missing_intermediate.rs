@@ -17,9 +17,10 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `(21:unable to verify the first certificate)`
-    /// - curl: `unable to get local issuer certificate`
+    /// - curl, Envoy: `unable to get local issuer certificate`
     /// - Go: `x509: certificate signed by unknown authority`
     /// - OpenSSL: `unable to verify the first certificate`
+    /// - the other side, as an alert: `alert unknown ca`, Go `remote error: tls: unknown certificate authority`
     ///
     /// ## Reference
     ///

@@ -16,7 +16,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `client SSL certificate verify error: (2:unable to get issuer certificate)`
+    /// - nginx: `SSL certificate verify error: (2:unable to get issuer certificate)`
+    /// - OpenSSL: `unable to get issuer certificate`
     ///
     /// ## Reference
     ///

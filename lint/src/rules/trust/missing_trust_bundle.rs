@@ -16,9 +16,13 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - APISIX: `certificate verify failed`, `20: unable to get local issuer certificate`
+    /// - APISIX, of etcd: `request etcd endpoint … error, certificate verify failed`, `all etcd nodes are unavailable`,
+    ///   `the etcd cluster needs at least 50% and above healthy nodes`
+    /// - lua: `lua ssl certificate verify error: (20: unable to get local issuer certificate)`
+    /// - APISIX: `… verify failed`, `20: unable to get local issuer certificate`, `18: self-signed certificate`,
+    ///   `self-signed certificate in certificate chain`
     /// - curl: `unable to get local issuer certificate`
-    /// - APISIX, of etcd: `all etcd nodes are unavailable`
+    /// - the server, as an alert: `alert unknown ca`
     ///
     /// ## Reference
     ///

@@ -16,7 +16,8 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Envoy: `cert hash and spki`, `CERTIFICATE_VERIFY_FAILED`
+    /// - Envoy: `verify cert failed: cert hash and spki`, `cert hash and spki`, `…_VERIFY_FAILED`
+    /// - the other side, as an alert: `bad certificate hash value`
     ///
     /// ## Reference
     ///

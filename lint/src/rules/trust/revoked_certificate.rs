@@ -17,6 +17,7 @@ rule! {
     /// - nginx: `(23:certificate revoked)`
     /// - etcd: `transport: certificate serial … revoked`
     /// - Envoy: `certificate revocation check against provided CRLs failed: certificate revoked`
+    /// - the other side, as an alert: `SSL alert number 44`, Go `remote error: tls: revoked certificate`
     ///
     /// ## Reference
     ///

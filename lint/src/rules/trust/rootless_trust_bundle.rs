@@ -26,8 +26,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `client SSL certificate verify error: (2:unable to get issuer certificate)`, and the client gets
-    ///   `400 The SSL certificate error`
+    /// - nginx: `client SSL certificate verify error: (2:unable to get issuer certificate)`, and the client gets 400
     /// - `upstream SSL certificate verify error: (2:unable to get issuer certificate)`
     ///
     /// ## Reference

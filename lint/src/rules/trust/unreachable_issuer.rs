@@ -28,7 +28,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `client SSL certificate verify error: (22:certificate chain too long)` or
-    ///   `(20:unable to get local issuer certificate)`, and the client gets `400 The SSL certificate error`
+    ///   `(20:unable to get local issuer certificate)`, and the client gets 400
     ///
     /// ## Reference
     ///

@@ -17,7 +17,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `(18:self-signed certificate)`
-    /// - curl: `self-signed certificate`
+    /// - OpenSSL, curl: `self-signed certificate`, before OpenSSL 3 `self signed certificate`
     /// - Go: `x509: certificate signed by unknown authority`
     ///
     /// ## Reference

@@ -17,8 +17,10 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `(3:unable to get certificate CRL)`, `(12:CRL has expired)`, `(11:CRL is not yet valid)`
-    /// - etcd: `asn1: syntax error: sequence truncated`, `x509: malformed crl`
-    /// - Envoy: `certificate revocation check against provided CRLs failed: …`
+    /// - etcd: `asn1: syntax error: sequence truncated`, `x509: malformed crl`, `open …crl…: no such file or directory`,
+    ///   `open …crl…: no such file`
+    /// - Envoy: `certificate revocation check against provided CRLs failed: …`, `Failed to load CRL from …`
+    /// - curl: `error loading CRL file`
     ///
     /// ## Reference
     ///

@@ -15,7 +15,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `no ssl_client_certificate for ssl_verify_client`, `no proxy_ssl_trusted_certificate for proxy_ssl_verify`
+    /// - nginx: `no ssl_client_certificate for ssl_verify_client`,
+    ///   `no proxy_ssl_trusted_certificate for proxy_ssl_verify`, `no grpc_ssl_trusted_certificate for grpc_ssl_verify`,
+    ///   `no uwsgi_ssl_trusted_certificate for uwsgi_ssl_verify`
     /// - nginx: `no ssl_client_certificate or ssl_trusted_certificate for ssl_verify_client`
     ///
     /// ## Reference

@@ -16,10 +16,13 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `upstream SSL certificate verify error: (20:unable to get local issuer certificate)`, `(2:unable to get issuer certificate)`
+    /// - nginx: `SSL certificate verify error: (20:unable to get local issuer certificate)`,
+    ///   `SSL certificate verify error: (2:unable to get issuer certificate)`
+    /// - OpenSSL: `unable to get issuer certificate`
     /// - Envoy: `depth 1: unable to get local issuer certificate`
-    /// - APISIX: `client certificate verification is not passed: FAILED:…`
+    /// - APISIX: `client certificate verification is not passed: FAILED:…`, in the handshake `… verify failed`
     /// - the client of nginx, in the body of the answer 400: `The SSL certificate error`
+    /// - the client of APISIX, as an alert: `alert unknown ca`
     ///
     /// ## Reference
     ///
