@@ -240,6 +240,7 @@ mod tests {
             },
             protocols: Setting::Default { value: Protocols::default(), parent: HERE },
             ciphers: None,
+            algorithms: crate::deployment::Algorithms::default(),
             rejects_handshake: false,
             refusals: Vec::new(),
             span: HERE,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Credential, PathChecks, Protocols, Refusal, Setting, Trust};
+use super::{Algorithms, Credential, PathChecks, Protocols, Refusal, Setting, Trust};
 use crate::source::{Located, Span};
 
 /// A socket that accepts connections.
@@ -106,6 +106,8 @@ pub struct ServerContext {
     pub protocols: Setting<Protocols>,
     /// Cipher list as written, if it is.
     pub ciphers: Option<Located<String>>,
+    /// Groups and signature algorithms, as written.
+    pub algorithms: Algorithms,
     /// nginx's `ssl_reject_handshake`.
     pub rejects_handshake: bool,
     /// Configuration refused that concerns this context only.

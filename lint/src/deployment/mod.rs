@@ -32,7 +32,7 @@ pub use lookup::{Lookup, Missing};
 pub use manifests::{ControlPlane, ManifestFacts, NamedSecret, NginxIngress};
 pub use planned::{PlannedCertificate, PlannedIssuer, PlannedKey};
 pub use program::{Configuration, Program, ProgramKind, Refusal};
-pub use protocol::{Protocol, Protocols};
+pub use protocol::{Algorithms, Protocol, Protocols};
 pub use setting::Setting;
 pub use trust::{NameCheck, PathChecks, StringMatcher, Trust, TrustLoader};
 pub use version::{KnownFrom, Stack, Version, Versions};

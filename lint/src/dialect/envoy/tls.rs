@@ -4,7 +4,7 @@ use base64::Engine;
 
 use super::ConfigSource;
 use super::proto::Message;
-use crate::deployment::{NameCheck, Protocol, StringMatcher};
+use crate::deployment::{Algorithms, NameCheck, Protocol, StringMatcher};
 use crate::source::{Located, Span, Text};
 
 /// Where bytes come from.
@@ -137,8 +137,8 @@ pub struct TlsParams {
     pub maximum: Option<Located<Protocol>>,
     /// `cipher_suites`.
     pub cipher_suites: Vec<Located<String>>,
-    /// `ecdh_curves`.
-    pub ecdh_curves: Vec<Located<String>>,
+    /// `ecdh_curves`, `signature_algorithms`, `compliance_policies`.
+    pub algorithms: Algorithms,
 }
 
 /// `CommonTlsContext`.
@@ -171,6 +171,8 @@ pub struct DownstreamTls {
     pub require_client_certificate: Option<Located<bool>>,
     /// `disable_stateless_session_resumption` and `disable_stateful_session_resumption` are both true.
     pub never_resumes: bool,
+    /// `full_scan_certs_on_sni_mismatch`: where no certificate bears the name, all are looked at.
+    pub scans_certificates: bool,
     /// Where it is written.
     pub span: Span,
 }
@@ -304,6 +306,7 @@ pub(super) fn read_downstream(message: Message<'_>) -> DownstreamTls {
         require_client_certificate: message.boolean("require_client_certificate"),
         never_resumes: is_true("disable_stateless_session_resumption")
             && is_true("disable_stateful_session_resumption"),
+        scans_certificates: is_true("full_scan_certs_on_sni_mismatch"),
         span: message.span(),
     }
 }
@@ -514,6 +517,10 @@ fn read_params(message: Message<'_>) -> TlsParams {
         minimum: version("tls_minimum_protocol_version"),
         maximum: version("tls_maximum_protocol_version"),
         cipher_suites: message.strings("cipher_suites"),
-        ecdh_curves: message.strings("ecdh_curves"),
+        algorithms: Algorithms {
+            groups: message.strings("ecdh_curves"),
+            signatures: message.strings("signature_algorithms"),
+            policy: message.strings("compliance_policies").into_iter().next(),
+        },
     }
 }

@@ -79,6 +79,7 @@ impl Loader<'_, '_, '_> {
             reference: names.reference,
             checks,
             ciphers: secret::ciphers(common),
+            algorithms: common.params.algorithms.clone(),
             names_from_request: names.from_request,
             ..ClientTls::new(verify, protocols, tls.span)
         }

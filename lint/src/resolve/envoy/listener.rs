@@ -134,6 +134,12 @@ impl Loader<'_, '_, '_> {
         if let Some(custom) = custom {
             read.listener.unseen.push(format!("the validator {} judges client certificates", custom.value));
         }
+        if tls.scans_certificates && credentials.len() > 1 {
+            read.listener.unseen.push(
+                "full_scan_certs_on_sni_mismatch chooses among certificates in a way that is not read"
+                    .to_owned(),
+            );
+        }
         if common.custom_handshaker.is_some() {
             read.listener.unseen.push("a custom handshaker does TLS".to_owned());
         }
@@ -162,6 +168,7 @@ impl Loader<'_, '_, '_> {
             },
             protocols: secret::protocols(common, least, Protocol::Tls13),
             ciphers: secret::ciphers(common),
+            algorithms: common.params.algorithms.clone(),
             rejects_handshake: false,
             refusals: followed.local,
             span: tls.span,

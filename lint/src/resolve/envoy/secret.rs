@@ -374,6 +374,10 @@ pub(super) fn client_auth_mode(context: Option<&Effective>, required: bool) -> C
 /// The versions that `tls_params` leave: from the lesser of the defaults to the greater.
 pub(super) fn protocols(common: &CommonTls, least: Protocol, most: Protocol) -> Setting<Protocols> {
     const ALL: [Protocol; 4] = [Protocol::Tls10, Protocol::Tls11, Protocol::Tls12, Protocol::Tls13];
+    // ssl_compliance_policy_fips_202205 sets versions too, and is applied last (seen with 1.40.0)
+    if let Some(policy) = &common.params.algorithms.policy {
+        return Setting::Given(Located::new(Protocols::modern(), policy.span));
+    }
     let minimum = common.params.minimum.as_ref();
     let maximum = common.params.maximum.as_ref();
     let from = minimum.map_or(least, |written| written.value);
