@@ -90,7 +90,18 @@ pub enum Selection {
         default: Option<usize>,
         /// A filter chain serves connections without TLS on the same port.
         plaintext: bool,
+        /// Filter chains that hand TLS on unread, by the names for which they do.
+        passages: Vec<Passage>,
     },
+}
+
+/// Names whose connections end elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Patterns of the SNI.
+    pub names: Vec<Located<String>>,
+    /// Where they go; completes "undetermined because …".
+    pub why: String,
 }
 
 /// A server's TLS settings for some names.

@@ -26,7 +26,8 @@ pub use dialer::{
     ClientTls, Dialer, DialerPurpose, PathPattern, RouteMatch, Speaks, Target, UnfitCredential,
 };
 pub use listener::{
-    Bind, ClientAuth, ClientAuthMode, Gate, Listener, ListenerPurpose, ListenerTls, Selection, ServerContext,
+    Bind, ClientAuth, ClientAuthMode, Gate, Listener, ListenerPurpose, ListenerTls, Passage, Selection,
+    ServerContext,
 };
 pub use lookup::{Lookup, Missing};
 pub use manifests::{ControlPlane, ManifestFacts, NamedSecret, NginxIngress};
