@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use crate::deployment::{Connection, Deployment, Lookup, Program};
+use crate::deployment::{ClientAuthMode, Connection, Deployment, Lookup, Program};
 use crate::finding::{Finding, Incomplete, Suppressed};
 use crate::handshake::Prediction;
 use crate::resolve::Linked;
@@ -48,6 +48,8 @@ pub struct ConnectionReport {
     pub port: u16,
     /// The SNI sent, if any.
     pub server_name: Option<String>,
+    /// The server verifies certificates that come, and lets in clients without one.
+    pub optional_client: bool,
     /// How it ends.
     pub prediction: Prediction,
 }
@@ -145,7 +147,17 @@ fn describe(
             }
             name => name.clone(),
         });
+    let listener = match connection.server {
+        Lookup::Found((program, listener)) => {
+            deployment.programs.get(program).and_then(|program| program.listeners.get(listener))
+        }
+        Lookup::Missing(_) | Lookup::Unseen(_) => None,
+    };
+    let mut contexts =
+        listener.and_then(|listener| listener.tls.as_ref()).into_iter().flat_map(|tls| &tls.contexts);
     ConnectionReport {
+        optional_client: contexts
+            .any(|context| *context.client_auth.mode.value() == ClientAuthMode::Optional),
         client,
         server,
         url: tidied(&connection.url),

@@ -2,7 +2,7 @@
 
 use regex_lite::{Regex, RegexBuilder};
 
-use crate::deployment::{ListenerTls, Selection, ServerContext};
+use crate::deployment::{ListenerTls, Passage, Selection, ServerContext};
 
 /// What a server name chooses among the contexts of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,9 @@ impl ListenerTls {
                     None => Selected::Nobody(Nobody::NoServerName),
                 }
             }
-            Selection::Envoy { default, .. } => envoy(&self.contexts, server_name.as_deref(), *default),
+            Selection::Envoy { default, passages, .. } => {
+                envoy(&self.contexts, passages, server_name.as_deref(), *default)
+            }
         }
     }
 }
@@ -167,7 +169,12 @@ fn apisix_name(written: &str) -> String {
 
 /// Envoy: the exact name, the longest `*.name`, the chains without names, the default filter chain
 /// (<https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener_components.proto>).
-fn envoy(contexts: &[ServerContext], server_name: Option<&str>, default: Option<usize>) -> Selected {
+fn envoy(
+    contexts: &[ServerContext],
+    passages: &[Passage],
+    server_name: Option<&str>,
+    default: Option<usize>,
+) -> Selected {
     let mut best: Option<(usize, usize)> = None;
     for (index, context) in contexts.iter().enumerate() {
         if Some(index) == default {
@@ -185,6 +192,16 @@ fn envoy(contexts: &[ServerContext], server_name: Option<&str>, default: Option<
             best = Some((index, fits));
         }
     }
+    let name = server_name.unwrap_or_default();
+    let elsewhere = passages.iter().filter_map(|passage| {
+        let fits = passage.names.iter().filter_map(|pattern| envoy_match(&pattern.value, name)).max()?;
+        Some((fits, passage))
+    });
+    if let Some((fits, passage)) = elsewhere.max_by_key(|(fits, _)| *fits)
+        && best.is_none_or(|(_, length)| fits > length)
+    {
+        return Selected::Undetermined(passage.why.clone());
+    }
     match best.map(|(index, _)| index).or(default) {
         Some(index) => Selected::Context(index),
         None => Selected::Nobody(Nobody::NoMatch),
@@ -193,15 +210,17 @@ fn envoy(contexts: &[ServerContext], server_name: Option<&str>, default: Option<
 
 /// How well an Envoy server name fits; the greater the better.
 fn envoy_match(pattern: &str, name: &str) -> Option<usize> {
-    let pattern = pattern.to_ascii_lowercase();
     if name.is_empty() {
         None
-    } else if pattern == name {
+    } else if pattern.eq_ignore_ascii_case(name) {
         Some(usize::MAX)
     } else {
         // "*.example.com" is every name below example.com; ".example.com" is its older spelling
         let parent = pattern.strip_prefix("*.").or_else(|| pattern.strip_prefix('.'))?;
-        is_below(name, parent).then_some(parent.len().saturating_add(1))
+        let front = name.len().checked_sub(parent.len())?;
+        let (below, own) = (name.get(..front)?, name.get(front..)?);
+        (!parent.is_empty() && own.eq_ignore_ascii_case(parent) && below.len() > 1 && below.ends_with('.'))
+            .then_some(parent.len().saturating_add(1))
     }
 }
 
@@ -240,6 +259,7 @@ mod tests {
             },
             protocols: Setting::Default { value: Protocols::default(), parent: HERE },
             ciphers: None,
+            algorithms: crate::deployment::Algorithms::default(),
             rejects_handshake: false,
             refusals: Vec::new(),
             span: HERE,
@@ -391,7 +411,7 @@ mod tests {
     #[test]
     fn envoy_resets_what_no_filter_chain_matches() {
         check(
-            Selection::Envoy { default: None, plaintext: false },
+            Selection::Envoy { default: None, plaintext: false, passages: Vec::new() },
             &[&["*.example.test"], &["srv.example.test"], &["*.a.example.test"]],
             &[
                 (Some("srv.example.test"), Selected::Context(1)),
@@ -406,7 +426,7 @@ mod tests {
     #[test]
     fn envoy_takes_the_chain_without_names_before_the_default_chain() {
         check(
-            Selection::Envoy { default: Some(0), plaintext: false },
+            Selection::Envoy { default: Some(0), plaintext: false, passages: Vec::new() },
             &[&[], &["srv"], &[]],
             &[
                 (Some("x"), Selected::Context(2)),
@@ -415,7 +435,7 @@ mod tests {
             ],
         );
         check(
-            Selection::Envoy { default: Some(0), plaintext: false },
+            Selection::Envoy { default: Some(0), plaintext: false, passages: Vec::new() },
             &[&[], &["srv"]],
             &[(None, Selected::Context(0))],
         );

@@ -1,6 +1,6 @@
 //! Places to which a program dials, for which requests, and what it asks of servers.
 
-use super::{Credential, PathChecks, Protocols, Refusal, Request, Setting, Trust};
+use super::{Algorithms, Credential, PathChecks, Protocols, Refusal, Request, Setting, Trust};
 use crate::source::{Located, Span};
 
 /// A place to which a program dials.
@@ -111,6 +111,8 @@ pub struct ClientTls {
     pub protocols: Setting<Protocols>,
     /// Cipher list as written, if it is.
     pub ciphers: Option<Located<String>>,
+    /// Groups and signature algorithms, as written.
+    pub algorithms: Algorithms,
     /// Only the end-entity certificate is sent, whatever the file holds (`openssl s_client -cert`).
     pub sends_end_entity_only: bool,
     /// A failed verification is printed and ignored (`openssl s_client` without `-verify_return_error`).
@@ -139,6 +141,7 @@ impl ClientTls {
             checks: PathChecks::default(),
             protocols,
             ciphers: None,
+            algorithms: Algorithms::default(),
             sends_end_entity_only: false,
             tolerates_failure: false,
             names_from_request: false,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Credential, PathChecks, Protocols, Refusal, Setting, Trust};
+use super::{Algorithms, Credential, PathChecks, Protocols, Refusal, Setting, Trust};
 use crate::source::{Located, Span};
 
 /// A socket that accepts connections.
@@ -90,7 +90,18 @@ pub enum Selection {
         default: Option<usize>,
         /// A filter chain serves connections without TLS on the same port.
         plaintext: bool,
+        /// Filter chains that hand TLS on unread, by the names for which they do.
+        passages: Vec<Passage>,
     },
+}
+
+/// Names whose connections end elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Patterns of the SNI.
+    pub names: Vec<Located<String>>,
+    /// Where they go; completes "undetermined because …".
+    pub why: String,
 }
 
 /// A server's TLS settings for some names.
@@ -106,6 +117,8 @@ pub struct ServerContext {
     pub protocols: Setting<Protocols>,
     /// Cipher list as written, if it is.
     pub ciphers: Option<Located<String>>,
+    /// Groups and signature algorithms, as written.
+    pub algorithms: Algorithms,
     /// nginx's `ssl_reject_handshake`.
     pub rejects_handshake: bool,
     /// Configuration refused that concerns this context only.

@@ -26,13 +26,14 @@ pub use dialer::{
     ClientTls, Dialer, DialerPurpose, PathPattern, RouteMatch, Speaks, Target, UnfitCredential,
 };
 pub use listener::{
-    Bind, ClientAuth, ClientAuthMode, Gate, Listener, ListenerPurpose, ListenerTls, Selection, ServerContext,
+    Bind, ClientAuth, ClientAuthMode, Gate, Listener, ListenerPurpose, ListenerTls, Passage, Selection,
+    ServerContext,
 };
 pub use lookup::{Lookup, Missing};
 pub use manifests::{ControlPlane, ManifestFacts, NamedSecret, NginxIngress};
 pub use planned::{PlannedCertificate, PlannedIssuer, PlannedKey};
 pub use program::{Configuration, Program, ProgramKind, Refusal};
-pub use protocol::{Protocol, Protocols};
+pub use protocol::{Algorithms, Protocol, Protocols};
 pub use setting::Setting;
 pub use trust::{NameCheck, PathChecks, StringMatcher, Trust, TrustLoader};
 pub use version::{KnownFrom, Stack, Version, Versions};

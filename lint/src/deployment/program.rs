@@ -73,6 +73,8 @@ pub struct Program {
     pub refusals: Vec<Refusal>,
     /// What could not be seen of its configuration; completes "undetermined because …".
     pub unseen: Vec<String>,
+    /// Why it may listen in more places; completes "undetermined because …".
+    pub hidden_listeners: Option<String>,
     /// What its configuration says beyond TLS endpoints, for the rules of its vendor.
     pub configuration: Configuration,
 }
@@ -94,6 +96,7 @@ impl Program {
             answers: Vec::new(),
             refusals: Vec::new(),
             unseen: Vec::new(),
+            hidden_listeners: None,
             configuration: Configuration::Unseen,
         }
     }

@@ -1,4 +1,6 @@
-//! TLS versions.
+//! TLS versions and algorithms.
+
+use crate::source::Located;
 
 /// TLS versions spoken.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,4 +29,15 @@ pub enum Protocol {
     Tls12,
     /// TLS 1.3.
     Tls13,
+}
+
+/// What a side settles beside versions and cipher suites, as written; what is empty is the library's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Algorithms {
+    /// Groups for the exchange of keys.
+    pub groups: Vec<Located<String>>,
+    /// Signature algorithms.
+    pub signatures: Vec<Located<String>>,
+    /// A policy that takes the place of all lists (FIPS_202205).
+    pub policy: Option<Located<String>>,
 }

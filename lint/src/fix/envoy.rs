@@ -12,6 +12,10 @@ pub fn require_client_certificate(site: &Site<'_>) -> Option<Fix> {
     let edit = site.in_yaml(site.span, |path| {
         let context = enclosing(path, "common_tls_context")?;
         let key = spelled(context, "require_client_certificate", "requireClientCertificate");
+        // whoever wrote false may mean it
+        if context.get(key).is_some() {
+            return None;
+        }
         yaml::set(site.bytes(site.span), context, key, "true", "true")
     })?;
     fix("write require_client_certificate: true", [edit])
@@ -92,14 +96,11 @@ pub fn tighten_pattern(site: &Site<'_>) -> Option<Fix> {
 /// The name that is sent is compared as well.
 pub fn compare_name(site: &Site<'_>) -> Option<Fix> {
     let bytes = site.bytes(site.span);
-    let host = site.written(site.label(1)?)?;
-    if host.parse::<std::net::IpAddr>().is_ok() {
-        return None;
-    }
+    let is_name = |host: &str| host.parse::<std::net::IpAddr>().is_err();
     site.in_yaml(site.span, |path| {
         let validation = enclosing(path, "trusted_ca")?;
         let context = enclosing(path, "common_tls_context")?;
-        if context.get("sni").and_then(Node::as_str) == Some(host) {
+        if let Some(host) = context.get("sni").and_then(Node::as_str).filter(|name| is_name(name)) {
             let block = format!("\n- {{san_type: DNS, matcher: {{exact: {host}}}}}");
             let flow = if bytes.get(validation.span().start as usize) == Some(&b'{')
                 && validation
@@ -115,6 +116,9 @@ pub fn compare_name(site: &Site<'_>) -> Option<Fix> {
             return fix(format!("compare the certificate with {host}"), [edit]);
         }
         // the name is that of the request: so is what is compared
+        if !is_name(site.written(site.label(1)?)?) {
+            return None;
+        }
         let cluster = enclosing(path, "typed_extension_protocol_options")?;
         let options = cluster.get("typed_extension_protocol_options")?;
         let by_request = options.entries().find_map(|(_, options)| {

@@ -1,12 +1,17 @@
 //! Protocol version, and which certificates are usable in it.
 
+mod envoy;
+
+pub use envoy::SHARE;
+
 use super::outcome::{End, Step, Stop, why};
 use super::shelf::Pair;
 use super::words::alert::Alert;
 use super::{Outcome, Side};
-use crate::deployment::{ClientTls, Program, Protocol, ServerContext, Stack, Version};
+use crate::deployment::{Algorithms, ClientTls, Program, Protocol, ServerContext, Stack, Version};
 use crate::finding::Label;
-use crate::source::Span;
+use crate::source::{Located, Span};
+use crate::stack::boringssl::algorithms::{self, Admits};
 use crate::stack::certificate::{KeyType, KeyUsage};
 use crate::stack::openssl::ciphers::{self, Authentication};
 use crate::stack::{Certificate, Mistake};
@@ -19,7 +24,9 @@ pub struct Party<'a> {
     /// OpenSSL's security level.
     pub security_level: u8,
     /// Cipher list as written.
-    pub ciphers: Option<&'a str>,
+    pub ciphers: Option<&'a Located<String>>,
+    /// Groups and signature algorithms as written.
+    pub algorithms: &'a Algorithms,
 }
 
 impl Party<'_> {
@@ -41,13 +48,45 @@ impl Party<'_> {
                 "tls: peer doesn't support any of the certificate's signature algorithms"
             }
             (Stack::Go(_), "no shared cipher") => "tls: no cipher suite supported by both client and server",
-            (Stack::BoringSsl, "no shared cipher") => "NO_SHARED_CIPHER",
+            (Stack::BoringSsl, "no shared cipher") => envoy::NO_SHARED_CIPHER,
+            (Stack::BoringSsl, "no suitable signature algorithm") => envoy::NO_COMMON_SIGNATURE_ALGORITHMS,
             _ => openssl,
         }
     }
 
     fn is_go(&self) -> bool {
         matches!(self.program.versions.stack, Stack::Go(_))
+    }
+
+    fn cipher_list(&self) -> Option<&str> {
+        self.ciphers.map(|list| list.value.as_str())
+    }
+
+    /// The configuration says something about algorithms.
+    fn settles(&self) -> bool {
+        self.ciphers.is_some() || *self.algorithms != Algorithms::default()
+    }
+
+    fn admits(&self) -> Admits {
+        if self.is_envoy() {
+            Admits::envoy(self.algorithms, self.cipher_list(), self.program.versions.program)
+        } else {
+            Admits::other(self.cipher_list())
+        }
+    }
+
+    /// Where its algorithms are settled, for labels.
+    pub fn settings(&self, side: &str) -> Vec<Label> {
+        let lists = self.algorithms.groups.first().into_iter().chain(self.algorithms.signatures.first());
+        self.ciphers
+            .into_iter()
+            .chain(lists)
+            .chain(&self.algorithms.policy)
+            .map(|written| Label {
+                span: written.span,
+                message: format!("the {side}'s algorithms are set here"),
+            })
+            .collect()
     }
 }
 
@@ -76,9 +115,27 @@ pub fn protocol(
     };
     let usable: Vec<Protocol> = offered.iter().copied().filter(|version| !hidden(*version)).collect();
     if usable.is_empty() {
-        let message = format!("the client's own settings leave it no protocol version: {}", list(offered));
+        let left = if offered.is_empty() && client.is_envoy() {
+            "its lowest is above its highest, and where one is not set it is TLS 1.2".to_owned()
+        } else {
+            list(offered)
+        };
+        let message = format!("the client's own settings leave it no protocol version: {left}");
         let end = End::new(Outcome::HandshakeFails, Side::Client, reason(message));
-        return Err(end.seen("no protocols available").stop());
+        let words = if client.is_envoy() { envoy::NO_SUPPORTED_VERSIONS } else { "no protocols available" };
+        return Err(end.seen(words).stop());
+    }
+    if server.is_envoy() && spoken.is_empty() {
+        let message =
+            "the server's own settings leave it no protocol version: its lowest, TLS 1.2 where none is set, is above its highest"
+                .to_owned();
+        let end = End::new(Outcome::HandshakeFails, Side::Server, reason(message));
+        return Err(end.logged(envoy::NO_SUPPORTED_VERSIONS).stop());
+    }
+    if client.is_envoy() && usable.iter().all(|version| old(*version)) && envoy::has_no_old_suite(client) {
+        let message = format!("{}, and none of its cipher suites is that old", labels_of(&usable));
+        let end = End::new(Outcome::HandshakeFails, Side::Client, reason(message));
+        return Err(end.seen(envoy::NO_CIPHERS_AVAILABLE).stop());
     }
     let common = usable.iter().copied().filter(|version| spoken.contains(version)).max();
     let Some(version) = common.filter(|version| *version != Protocol::Ssl3) else {
@@ -106,10 +163,13 @@ pub fn protocol(
             let end = End::new(Outcome::HandshakeFails, Side::Server, reason(message));
             return Err(end.alerting(Alert::INTERNAL_ERROR).logged("no suitable signature algorithm").stop());
         }
-        if server.is_envoy() {
-            let message = format!("Envoy's default cipher suites have none for {name}");
+        if server.is_envoy() && envoy::has_no_old_suite(server) {
+            let message = match server.ciphers {
+                None => format!("Envoy's default cipher suites have none for {name}"),
+                Some(list) => format!("the cipher suites {} have none for {name}", list.value),
+            };
             return Err(End::new(Outcome::HandshakeFails, Side::Server, reason(message))
-                .logged("NO_SHARED_CIPHER")
+                .logged(envoy::NO_SHARED_CIPHER)
                 .alerting(Alert::HANDSHAKE_FAILURE)
                 .stop());
         }
@@ -124,21 +184,20 @@ pub fn protocol(
     Ok(version)
 }
 
-fn shown(version: Protocol) -> &'static str {
-    match version {
-        Protocol::Ssl3 => "SSL 3",
-        Protocol::Tls10 => "TLS 1.0",
-        Protocol::Tls11 => "TLS 1.1",
-        Protocol::Tls12 => "TLS 1.2",
-        Protocol::Tls13 => "TLS 1.3",
-    }
+/// `the client offers TLS 1.0, TLS 1.1`.
+fn labels_of(versions: &[Protocol]) -> String {
+    format!("the client offers {}", list(versions))
 }
 
-fn list(versions: &[Protocol]) -> String {
-    if versions.is_empty() {
-        return "nothing".to_owned();
-    }
-    versions.iter().map(|version| shown(*version)).collect::<Vec<_>>().join(", ")
+/// The client's hello, as far as it chooses a certificate.
+#[derive(Debug, Clone, Copy)]
+pub struct Hello<'a> {
+    /// The server name, if it sends one.
+    pub server_name: Option<&'a str>,
+    /// It offers TLS 1.3, whether or not the server speaks it.
+    pub offers_tls13: bool,
+    /// What both speak.
+    pub version: Protocol,
 }
 
 /// Which of the server's certificates it shows to this client.
@@ -149,9 +208,14 @@ pub fn server_pair<'p>(
     client: Party<'_>,
     server: Party<'_>,
     pairs: &'p [Pair],
-    version: Protocol,
+    hello: Hello<'_>,
     span: Span,
 ) -> Step<&'p Pair> {
+    let version = hello.version;
+    if server.is_envoy() && pairs.len() > 1 {
+        let pair = envoy::chosen(client, server, pairs, hello)?;
+        return usable(client, server, pair, version).map(|()| pair);
+    }
     let mut refused: Option<Stop> = None;
     // one slot for each kind of key: the last one loaded stays (SSL_CTX_use_certificate)
     let mut slots: Vec<&Pair> = Vec::new();
@@ -222,8 +286,8 @@ fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) 
             if party.is_openssl().is_none() {
                 continue;
             }
-            let allowed =
-                ciphers::authentication(party.ciphers).unwrap_or(Authentication { ecdsa: false, rsa: false });
+            let allowed = ciphers::authentication(party.cipher_list())
+                .unwrap_or(Authentication { ecdsa: false, rsa: false });
             let fits = match first.key.kind {
                 KeyType::Rsa(_) => allowed.rsa,
                 KeyType::Ec(_) | KeyType::Ed25519 => allowed.ecdsa,
@@ -232,7 +296,7 @@ fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) 
             if !fits {
                 let message = format!(
                     "the cipher list {} has no suite for {}, which has the key {}",
-                    party.ciphers.unwrap_or_default(),
+                    party.cipher_list().unwrap_or_default(),
                     first.shown,
                     first.key.kind
                 );
@@ -240,26 +304,7 @@ fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) 
             }
         }
     }
-    if client.is_envoy() {
-        // Envoy's curves are X25519 and P-256, its signature algorithms P-256, P-384 and RSA (observed)
-        let side = match first.key.kind {
-            KeyType::Ec(256) | KeyType::Rsa(_) => None,
-            KeyType::Ec(384) if tls13 => None,
-            KeyType::Ec(_) if !tls13 && server.is_go() => Some((Side::Client, "BAD_ECC_CERT")),
-            _ if tls13 => Some((Side::Server, "no suitable signature algorithm")),
-            _ => Some((Side::Server, "no shared cipher")),
-        };
-        if let Some((side, log)) = side {
-            let message = format!(
-                "{} has the key {}, which an upstream context of Envoy does not take in {}",
-                first.shown,
-                first.key.kind,
-                shown(version)
-            );
-            return Err(fail(side, Mistake::NoCommonAlgorithm, message, log));
-        }
-    }
-    Ok(())
+    envoy::agreed(client, server, first, version)
 }
 
 /// digitalSignature is allowed. X509_get_key_usage has none where the extensions cannot be read.
@@ -281,8 +326,10 @@ pub fn openssl_client_refuses(client: Party<'_>, certificate: &Certificate, vers
 pub enum NotSent {
     /// The client has none, or leaves it out; what is to blame.
     Nothing(String),
-    /// The handshake ends at this side.
-    Fails(Side, String),
+    /// It cannot be told.
+    Unknown(String),
+    /// The handshake ends at this side; why, and its words.
+    Fails(Side, String, &'static str),
 }
 
 /// Whether a client can present this certificate to this server.
@@ -305,28 +352,39 @@ pub fn presents(
             certificate.shown
         )));
     }
-    if server.is_envoy() {
-        let taken = match key {
-            KeyType::Rsa(_) | KeyType::Ec(256 | 384) => true,
-            KeyType::Ec(521) => !tls13,
-            KeyType::Ec(_) | KeyType::Ed25519 | KeyType::Other => false,
-        };
-        if !taken {
-            return Err(NotSent::Nothing(format!(
-                "{} has the key {key}, for which Envoy offers no signature algorithm in {}, so the client sends no certificate",
-                certificate.shown,
-                shown(version)
-            )));
+    if client.is_envoy() || server.is_envoy() {
+        let named = !matches!(key, KeyType::Ec(0) | KeyType::Other);
+        match algorithms::shared_signature(&client.admits(), &server.admits(), key, version) {
+            Some(true) if named => {}
+            None => return Err(NotSent::Unknown(envoy::NOT_COMPARED.to_owned())),
+            // BoringSSL's client does not go on without the certificate that it was given
+            Some(false) if client.is_envoy() && named => {
+                let message = format!(
+                    "{} has the key {key}, for which the two sides have no signature algorithm in common in {}",
+                    certificate.shown,
+                    shown(version)
+                );
+                return Err(NotSent::Fails(Side::Client, message, envoy::NO_COMMON_SIGNATURE_ALGORITHMS));
+            }
+            Some(_) if server.is_envoy() => {
+                return Err(NotSent::Nothing(format!(
+                    "{} has the key {key}, for which Envoy offers no signature algorithm in {}, so the client sends no certificate",
+                    certificate.shown,
+                    shown(version)
+                )));
+            }
+            Some(_) => {}
         }
     }
     // an OpenSSL server holds the client's curve against the curves the client listed (tls1_check_cert_param)
-    if client.is_envoy() && server.is_openssl().is_some() && !tls13 && matches!(key, KeyType::Ec(384 | 521)) {
+    if client.is_envoy() && server.is_openssl().is_some() && !tls13 && !client.admits().lists_curve(key) {
         return Err(NotSent::Fails(
             Side::Server,
             format!(
                 "{} has the key {key}, a curve that Envoy does not list in TLS 1.2: wrong curve",
                 certificate.shown
             ),
+            "wrong curve",
         ));
     }
     Ok(())

@@ -148,7 +148,14 @@ fn details(out: &mut String, connection: &ConnectionReport, style: Style) {
     if one_way {
         let halves = [
             (prediction.server_authenticated, "the client does not verify the server's certificate"),
-            (prediction.client_authenticated, "the server authenticates no client"),
+            (
+                prediction.client_authenticated,
+                if connection.optional_client {
+                    "clients may come to the server without a certificate"
+                } else {
+                    "the server authenticates no client"
+                },
+            ),
         ];
         let missing = halves.iter().filter(|(known, _)| *known == Some(false)).map(|(_, words)| *words);
         let _ = writeln!(out, "  not mutual TLS: {}", missing.collect::<Vec<_>>().join(", "));

@@ -75,6 +75,10 @@ pub(super) fn in_message(text: &str) -> Vec<Range<usize>> {
         let length: usize =
             before.chars().rev().take(256).take_while(|letter| !delimits(letter)).map(char::len_utf8).sum();
         let user = before.get(at - length..).unwrap_or_default();
+        // neither is an address in a certificate
+        if user.starts_with("email:") {
+            continue;
+        }
         // a name alone is no secret
         found.extend(user.find(':').map(|colon| at - length + colon + 1..at));
     }

@@ -8,9 +8,10 @@ use super::kubernetes::{Cluster, Route};
 use super::machine::Files;
 use super::routing;
 use crate::deployment::{
-    Bind, Connection, Dialer, DialerPurpose, Gate, ListenerPurpose, Lookup, Missing, Program, ProgramId,
-    Request, Speaks, Target,
+    Bind, Configuration, Connection, Dialer, DialerPurpose, Gate, ListenerPurpose, Lookup, Missing, Program,
+    ProgramId, Request, Speaks, Target,
 };
+use crate::dialect::envoy::NetworkFilterKind;
 use crate::finding::Label;
 use crate::syntax::url::bracketed;
 
@@ -247,7 +248,7 @@ impl<'a> Switchboard<'a> {
         Some(Connection {
             client: None,
             server: Lookup::Found((id, index)),
-            url: format!("https://{}:{port}", bracketed(&host)),
+            url: format!("{}://{}:{port}", scheme(program, index), bracketed(&host)),
             port,
             request: None,
             server_label: None,
@@ -356,7 +357,8 @@ impl<'a> Switchboard<'a> {
             .iter()
             .filter(|program| places.iter().any(|place| place.machine == program.machine))
             .collect();
-        let unseen = known.iter().flat_map(|program| &program.unseen).next();
+        let unseen =
+            known.iter().flat_map(|program| program.unseen.iter().chain(&program.hidden_listeners)).next();
         let files = self.world.machines.get(from.machine).map(|machine| &machine.files);
         match (unseen, files) {
             (Some(why), _) => Lookup::Unseen(why.clone()),
@@ -596,4 +598,14 @@ pub fn hosts_file(world: &World<'_>) -> BTreeMap<String, Vec<IpAddr>> {
         }
     }
     hosts
+}
+
+/// What is shown before the address of a listener that speaks TLS: `tls` where nothing within it is HTTP.
+fn scheme(program: &Program, listener: usize) -> &'static str {
+    let Configuration::Envoy(config) = &program.configuration else { return "https" };
+    let Some(listener) = config.listeners.get(listener) else { return "https" };
+    let kinds = || listener.chains().flat_map(|chain| &chain.filters).map(|filter| &filter.kind);
+    let hands_on = kinds().any(|kind| matches!(kind, NetworkFilterKind::TcpProxy(_)));
+    let speaks_http = kinds().any(|kind| matches!(kind, NetworkFilterKind::Http(_)));
+    if hands_on && !speaks_http { "tls" } else { "https" }
 }

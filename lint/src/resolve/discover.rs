@@ -171,6 +171,12 @@ fn yaml_file(
             Meaning::Apisix => programs.push(ProgramKind::Apisix),
             Meaning::ApisixObjects => found.apisix_objects.add(&Values::new(NO_ENVIRONMENT), root),
             Meaning::Etcd => programs.push(ProgramKind::Etcd),
+            Meaning::Other if envoy::is_dump(root) => incomplete(
+                notes,
+                sources,
+                text,
+                "these are resources as a running Envoy lists them, which are not read; give its bootstrap",
+            ),
             Meaning::Other => {}
         }
     });

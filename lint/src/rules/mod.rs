@@ -525,7 +525,9 @@ const BREAKS: &str = "breaks ";
 
 /// Whether a label says what to do rather than what is there.
 fn is_advice(message: &str) -> bool {
-    ["write ", "add ", "keep ", "leave ", "give ", "put "].iter().any(|verb| message.starts_with(verb))
+    ["write ", "add ", "keep ", "leave ", "give ", "put ", "move "]
+        .iter()
+        .any(|verb| message.starts_with(verb))
 }
 
 impl Rule {

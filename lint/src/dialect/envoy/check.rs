@@ -45,6 +45,7 @@ pub fn check(root: Node<'_>, message: &str) -> Vec<Problem> {
     walk.problems
 }
 
+const COMMON_TLS: &str = "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext";
 /// protobuf's own limit of nesting.
 const DEPTH: usize = 100;
 /// Enough to tell what is wrong; a file of another kind would yield thousands.
@@ -71,6 +72,7 @@ impl Walk {
             _ => return self.malformed(node, &format!("message {name}"), "an object"),
         }
         let Some(of) = schema::message(name) else { return };
+        self.merge_key(node, name);
         let mut seen: Vec<(u8, &'static str, Span)> = Vec::new();
         for (key, value) in node.entries() {
             let Some(written) = key.as_str() else { continue };
@@ -387,6 +389,17 @@ impl Walk {
             ("envoy.config.cluster.v3.Cluster", "hosts") => {
                 Some("write load_assignment with endpoints and lb_endpoints".to_owned())
             }
+            (_, "filter_chain_match") => Some("move filter_chain_match to the filter chain".to_owned()),
+            (_, "transport_socket") => Some(format!(
+                "move transport_socket to the {}",
+                if self.path.iter().any(|part| part.starts_with("clusters")) { "cluster" } else { "filter chain" }
+            )),
+            (_, "validation_context" | "tls_certificates" | "alpn_protocols" | "tls_params") => {
+                Some(format!("move {written} into common_tls_context"))
+            }
+            (COMMON_TLS, "require_client_certificate" | "sni" | "auto_sni_san_validation") => {
+                Some(format!("move {written} out of common_tls_context, to stand beside it"))
+            }
             (_, "config") if withdrawn => Some("write typed_config with an @type".to_owned()),
             _ => nearest(written, &names).map(|name| format!("write {name}")),
         };
@@ -405,6 +418,29 @@ impl Walk {
             root = self.root,
         );
         self.push(ProblemKind::Unknown, key.span(), what, help, log);
+    }
+
+    /// yaml-cpp leaves `<<` where it stands, and no message has such a field. What the reader here has put in its
+    /// place was written elsewhere.
+    fn merge_key(&mut self, node: Node<'_>, of: &str) {
+        let own = node.span();
+        let is_elsewhere = |key: Span| key.file == own.file && (key.end <= own.start || key.start >= own.end);
+        if !node.entries().any(|(key, _)| is_elsewhere(key.span())) {
+            return;
+        }
+        let place = self.path.join(".");
+        let log = format!(
+            "Protobuf message (type {root} reason INVALID_ARGUMENT: invalid JSON in {root} @ {place}: message {of}: no such field: '<<') has unknown fields",
+            root = self.root,
+        );
+        self.push(
+            ProblemKind::Unknown,
+            own,
+            "<< puts one mapping into another, and Envoy takes it for a field, which it does not know"
+                .to_owned(),
+            Some("write the fields themselves in its place".to_owned()),
+            log,
+        );
     }
 
     fn both_set(&mut self, key: Node<'_>, name: &str, other: &str) {

@@ -66,6 +66,8 @@ pub struct HttpFilter {
     pub type_name: Option<String>,
     /// A configuration is written, or where it is fetched from.
     pub is_configured: bool,
+    /// `is_optional`: Envoy goes on without it if it does not know it.
+    pub is_optional: bool,
     /// `disabled`: off unless a route turns it on.
     pub disabled: Option<Span>,
     /// RBAC.
@@ -122,6 +124,8 @@ pub struct Routes {
     pub more_hosts: Option<Span>,
     /// `ignore_port_in_host_matching`.
     pub ignores_port: bool,
+    /// `validate_clusters: false`: clusters may be added later.
+    pub allows_unknown_clusters: bool,
     /// `typed_per_filter_config` entries that switch a filter off: its name.
     pub disabled_filters: Vec<Located<String>>,
     /// Where it is written.
@@ -243,6 +247,7 @@ pub(super) fn read_routes(message: Message<'_>) -> Routes {
         virtual_hosts: message.messages("virtual_hosts").into_iter().map(read_virtual_host).collect(),
         more_hosts: message.get("vhds").map(|node| node.span()),
         ignores_port: message.boolean("ignore_port_in_host_matching").is_some_and(|flag| flag.value),
+        allows_unknown_clusters: message.boolean("validate_clusters").is_some_and(|flag| !flag.value),
         disabled_filters: read_disabled(message),
         span: message.span(),
     }
@@ -364,6 +369,7 @@ fn read_filter(message: Message<'_>) -> HttpFilter {
             .filter(|_| type_name.as_deref() == Some("envoy.extensions.filters.http.wasm.v3.Wasm"))
             .map(|config| Box::new(read_wasm(config))),
         type_name,
+        is_optional: message.boolean("is_optional").is_some_and(|flag| flag.value),
         is_configured: config.is_some_and(|config| config.any_type().is_some())
             || message.get("config_discovery").is_some(),
         span: message.span(),

@@ -18,6 +18,8 @@ pub struct EnvoyListener {
     pub filter_chains: Vec<FilterChain>,
     /// `default_filter_chain`.
     pub default_filter_chain: Option<FilterChain>,
+    /// Listener filters without a configuration.
+    pub unconfigured_filters: Vec<Located<String>>,
     /// The tls_inspector is among the listener filters.
     pub inspects_tls: bool,
     /// Chains are chosen by `filter_chain_matcher` or fetched (`fcds_config`): which one serves is not known.
@@ -60,6 +62,10 @@ pub struct Address {
     pub port: Option<u16>,
     /// `protocol: UDP`.
     pub udp: bool,
+    /// `resolver_name`: the host need not be an IP address.
+    pub is_resolved: bool,
+    /// `network_namespace_filepath`: it is bound in that network namespace.
+    pub namespace: Option<String>,
     /// Where it is written.
     pub span: Span,
 }
@@ -185,6 +191,14 @@ pub(super) fn read(message: Message<'_>) -> EnvoyListener {
         has_address: message.get("address").is_some(),
         filter_chains: message.messages("filter_chains").into_iter().map(read_chain).collect(),
         default_filter_chain: message.message("default_filter_chain").map(read_chain),
+        unconfigured_filters: filters
+            .iter()
+            .filter(|filter| {
+                filter.any("typed_config").is_none_or(|config| config.any_type().is_none())
+                    && filter.get("config_discovery").is_none()
+            })
+            .filter_map(|filter| filter.string("name"))
+            .collect(),
         inspects_tls: filters.iter().any(|filter| is_tls_inspector(*filter)),
         custom_matching: ["filter_chain_matcher", "fcds_config"]
             .iter()
@@ -209,6 +223,8 @@ pub(super) fn read_address(message: Message<'_>) -> Option<Address> {
             None if socket.get("named_port").is_some() => None,
             None => Some(0),
         },
+        is_resolved: socket.string("resolver_name").is_some(),
+        namespace: socket.string("network_namespace_filepath").map(|path| path.value),
         udp: socket.enumeration("protocol", PROTOCOL).is_some_and(|protocol| protocol.value == "UDP"),
         span: socket.span(),
     })

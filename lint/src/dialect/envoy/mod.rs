@@ -136,6 +136,14 @@ pub fn recognises(document: Node<'_>) -> bool {
     says_static || says_dynamic
 }
 
+/// Whether a document lists resources as `/config_dump` of a running Envoy does, or bare.
+pub fn is_dump(document: Node<'_>) -> bool {
+    let list = document.get("configs").unwrap_or(document);
+    let types = list.items().take(8).filter_map(|item| item.get("@type")?.as_str());
+    let mut types = types.filter_map(|url| url.rsplit_once('/'));
+    types.any(|(_, name)| name.starts_with("envoy.admin.v3.") || name.starts_with("envoy.config."))
+}
+
 /// Reads a bootstrap.
 pub fn read(root: Node<'_>) -> EnvoyConfig {
     let message = Message::new(root);

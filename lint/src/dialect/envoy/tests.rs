@@ -233,3 +233,15 @@ static_resources:
     assert!(merged.allow_expired.as_ref().is_some_and(|flag| flag.value));
     assert_eq!(merged.hashes.len(), 2);
 }
+
+#[test]
+fn what_a_running_envoy_lists_is_told_from_a_bootstrap() {
+    for (text, dump) in [
+        ("configs: [{'@type': type.googleapis.com/envoy.admin.v3.BootstrapConfigDump}]", true),
+        ("- '@type': type.googleapis.com/envoy.config.listener.v3.Listener\n  name: l\n", true),
+        ("static_resources: {listeners: []}", false),
+        ("configs: [{name: x}]", false),
+    ] {
+        assert_eq!(with(text, is_dump), dump, "{text}");
+    }
+}

@@ -4,7 +4,7 @@ use base64::Engine;
 
 use super::ConfigSource;
 use super::proto::Message;
-use crate::deployment::{NameCheck, Protocol, StringMatcher};
+use crate::deployment::{Algorithms, NameCheck, Protocol, StringMatcher};
 use crate::source::{Located, Span, Text};
 
 /// Where bytes come from.
@@ -52,6 +52,8 @@ pub struct TlsCertificate {
     pub private_key: Option<DataSource>,
     /// `pkcs12`: certificate, key and chain in one file.
     pub pkcs12: Option<DataSource>,
+    /// `ocsp_staple`.
+    pub ocsp_staple: Option<DataSource>,
     /// `password`.
     pub password: Option<Span>,
     /// `private_key_provider`: the key lies elsewhere.
@@ -77,6 +79,8 @@ pub struct ValidationContext {
     pub names: Vec<Located<NameCheck>>,
     /// Where the deprecated `match_subject_alt_names` is written.
     pub untyped_names: Option<Span>,
+    /// A matcher of OTHER_NAME without `oid`.
+    pub other_name_without_oid: Option<Span>,
     /// `verify_certificate_hash`: SHA-256 of certificates in hexadecimal.
     pub hashes: Vec<Located<String>>,
     /// `verify_certificate_spki`: SHA-256 of public keys in base64.
@@ -137,8 +141,8 @@ pub struct TlsParams {
     pub maximum: Option<Located<Protocol>>,
     /// `cipher_suites`.
     pub cipher_suites: Vec<Located<String>>,
-    /// `ecdh_curves`.
-    pub ecdh_curves: Vec<Located<String>>,
+    /// `ecdh_curves`, `signature_algorithms`, `compliance_policies`.
+    pub algorithms: Algorithms,
 }
 
 /// `CommonTlsContext`.
@@ -171,6 +175,10 @@ pub struct DownstreamTls {
     pub require_client_certificate: Option<Located<bool>>,
     /// `disable_stateless_session_resumption` and `disable_stateful_session_resumption` are both true.
     pub never_resumes: bool,
+    /// `session_ticket_keys`.
+    pub ticket_keys: Vec<DataSource>,
+    /// `full_scan_certs_on_sni_mismatch`: where no certificate bears the name, all are looked at.
+    pub scans_certificates: bool,
     /// Where it is written.
     pub span: Span,
 }
@@ -222,6 +230,7 @@ impl ValidationContext {
             watched_directory: None,
             names: Vec::new(),
             untyped_names: None,
+            other_name_without_oid: None,
             hashes: Vec::new(),
             spkis: Vec::new(),
             crl: None,
@@ -246,6 +255,7 @@ impl ValidationContext {
         self.watched_directory = fetched.watched_directory.clone().or(self.watched_directory);
         self.names.extend(fetched.names.iter().cloned());
         self.untyped_names = self.untyped_names.or(fetched.untyped_names);
+        self.other_name_without_oid = self.other_name_without_oid.or(fetched.other_name_without_oid);
         self.hashes.extend(fetched.hashes.iter().cloned());
         self.spkis.extend(fetched.spkis.iter().cloned());
         self.crl = fetched.crl.clone().or(self.crl);
@@ -304,6 +314,14 @@ pub(super) fn read_downstream(message: Message<'_>) -> DownstreamTls {
         require_client_certificate: message.boolean("require_client_certificate"),
         never_resumes: is_true("disable_stateless_session_resumption")
             && is_true("disable_stateful_session_resumption"),
+        ticket_keys: message
+            .message("session_ticket_keys")
+            .map(|keys| keys.messages("keys"))
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(read_data_source)
+            .collect(),
+        scans_certificates: is_true("full_scan_certs_on_sni_mismatch"),
         span: message.span(),
     }
 }
@@ -424,6 +442,7 @@ fn read_certificate(message: Message<'_>) -> TlsCertificate {
         certificate_chain: data("certificate_chain"),
         private_key: data("private_key"),
         pkcs12: data("pkcs12"),
+        ocsp_staple: data("ocsp_staple"),
         password: message.get("password").map(|node| node.span()),
         private_key_provider: message.get("private_key_provider").map(|node| node.span()),
         watched_directory: message.message("watched_directory").and_then(|folder| folder.string("path")),
@@ -450,6 +469,14 @@ fn read_validation(message: Message<'_>) -> ValidationContext {
         watched_directory: message.message("watched_directory").and_then(|folder| folder.string("path")),
         names,
         untyped_names: if untyped.is_empty() { None } else { message.key_span("match_subject_alt_names") },
+        other_name_without_oid: message
+            .messages("match_typed_subject_alt_names")
+            .into_iter()
+            .find(|matcher| {
+                let kind = matcher.enumeration("san_type", SAN_TYPE);
+                kind.is_some_and(|kind| kind.value == "OTHER_NAME") && matcher.string("oid").is_none()
+            })
+            .map(Message::span),
         hashes: message.strings("verify_certificate_hash"),
         spkis: message.strings("verify_certificate_spki"),
         crl: message.message("crl").and_then(read_data_source),
@@ -514,6 +541,10 @@ fn read_params(message: Message<'_>) -> TlsParams {
         minimum: version("tls_minimum_protocol_version"),
         maximum: version("tls_maximum_protocol_version"),
         cipher_suites: message.strings("cipher_suites"),
-        ecdh_curves: message.strings("ecdh_curves"),
+        algorithms: Algorithms {
+            groups: message.strings("ecdh_curves"),
+            signatures: message.strings("signature_algorithms"),
+            policy: message.strings("compliance_policies").into_iter().next(),
+        },
     }
 }

@@ -124,7 +124,10 @@ impl Shelf<'_> {
                 });
             }
             Found::Unseen(why) => {
-                pair.unseen.push(why);
+                // one secret holds both
+                if !pair.unseen.contains(&why) {
+                    pair.unseen.push(why);
+                }
                 None
             }
         };

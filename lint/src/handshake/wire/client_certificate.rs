@@ -10,7 +10,7 @@ use crate::deployment::{
 };
 use crate::finding::Label;
 use crate::handshake::negotiate::{self, NotSent};
-use crate::handshake::outcome::{End, Step, Stop, why};
+use crate::handshake::outcome::{End, Step, Stop, unknown, why};
 use crate::handshake::request::Met;
 use crate::handshake::shelf::{Pair, need};
 use crate::handshake::verify::{self, Case};
@@ -95,11 +95,19 @@ impl Handshake<'_, '_> {
         match negotiate::presents(self.us, self.them, first, self.version) {
             Ok(()) => Ok(Sent::Certificate(pair, first)),
             Err(NotSent::Nothing(message)) => Ok(Sent::Nothing(Some(message))),
-            Err(NotSent::Fails(side, message)) => {
-                let label = Label { span: first.span, message: message.clone() };
-                let reason = why(Mistake::NoCommonAlgorithm, message, vec![label]);
-                let end = End::new(Outcome::HandshakeFails, side, reason).logged("wrong curve");
-                Err(end.alerting(Alert::ILLEGAL_PARAMETER).stop())
+            Err(NotSent::Unknown(message)) => Err(unknown(vec![message])),
+            Err(NotSent::Fails(side, message, words)) => {
+                let mut labels = vec![Label { span: first.span, message: message.clone() }];
+                labels.extend(self.us.settings("client"));
+                labels.extend(self.them.settings("server"));
+                let settled = labels.len() > 1;
+                let mut reason = why(Mistake::NoCommonAlgorithm, message, labels);
+                reason.help = settled.then(|| negotiate::SHARE.to_owned());
+                let end = End::new(Outcome::HandshakeFails, side, reason);
+                Err(match side {
+                    Side::Client => end.seen(words).alerting(Alert::HANDSHAKE_FAILURE).stop(),
+                    Side::Server => end.logged(words).alerting(Alert::ILLEGAL_PARAMETER).stop(),
+                })
             }
         }
     }
@@ -175,7 +183,9 @@ impl Wire<'_, '_> {
                 "client sent no required SSL certificate while reading client request headers"
             }
             (_, Stack::Go(_)) => "tls: client didn't provide a certificate",
-            (_, Stack::BoringSsl) => "PEER_DID_NOT_RETURN_A_CERTIFICATE",
+            (_, Stack::BoringSsl) => {
+                "TLS_error:|268435648:SSL routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE:peer did not provide required client certificate:TLS_error_end"
+            }
             _ => "peer did not return a certificate",
         };
         let end = End::new(outcome, Side::Server, reason).logged(log);

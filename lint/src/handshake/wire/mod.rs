@@ -14,7 +14,8 @@ use super::request::{self, Met};
 use super::shelf::Shelf;
 use super::{Outcome, Side, UnixSeconds, Why, apisix};
 use crate::deployment::{
-    ClientAuthMode, Connection, Dialer, Listener, PathChecks, Program, ProgramId, Request, Setting, Trust,
+    ClientAuthMode, Connection, Dialer, Listener, PathChecks, Program, ProgramId, Request, Selection,
+    Setting, Trust,
 };
 use crate::finding::Label;
 use crate::stack::{Anchors, Fault, Mistake};
@@ -94,6 +95,11 @@ impl<'s, 'd> Wire<'s, 'd> {
         }
         if !listener.unseen.is_empty() {
             return Err(unknown(listener.unseen.clone()));
+        }
+        if let Selection::Envoy { passages, .. } = &tls.selection
+            && let Some(passage) = passages.first()
+        {
+            return Err(unknown(vec![passage.why.clone()]));
         }
         authenticated.client = asks;
         Ok(())

@@ -54,17 +54,25 @@ impl<'d> Wire<'_, 'd> {
         let us = Party {
             program: client,
             security_level: loaded.security_level,
-            ciphers: client_tls.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()),
+            ciphers: client_tls.ciphers.as_ref(),
+            algorithms: &client_tls.algorithms,
         };
         let them = Party {
             program: server,
             security_level: served.security_level,
-            ciphers: context.ciphers.as_ref().map(|ciphers| ciphers.value.as_str()),
+            ciphers: context.ciphers.as_ref(),
+            algorithms: &context.algorithms,
         };
         self.final_dot(server, client)?;
         let version = negotiate::protocol((us, client_tls), (them, context))
             .map_err(|stop| self.heard(stop, Moment::Hello, None))?;
-        let shown = negotiate::server_pair(us, them, &served.pairs, version, context.span)
+        let sni = self.server_name();
+        let hello = negotiate::Hello {
+            server_name: sni.as_deref(),
+            offers_tls13: client_tls.protocols.value().versions.contains(&Protocol::Tls13),
+            version,
+        };
+        let shown = negotiate::server_pair(us, them, &served.pairs, hello, context.span)
             .map_err(|stop| self.heard(stop, Moment::Hello, Some(version)))?;
         let handshake =
             Handshake { wire: self, tls: client_tls, loaded, context, served: &served, us, them, version };

@@ -5,7 +5,7 @@ use super::dialer::Hop;
 use super::refusal::refuse;
 use super::routes::UpstreamHost;
 use super::secret::{self, Effective, Followed};
-use crate::deployment::{ClientTls, Dialer, Protocol, Refusal, Setting, Trust};
+use crate::deployment::{ClientTls, Dialer, Protocol, Refusal, Setting, Trust, Versions};
 use crate::dialect::envoy::{Discovery, UpstreamTls};
 use crate::source::{Located, Span};
 use crate::syntax::url::without_port;
@@ -16,6 +16,7 @@ impl Loader<'_, '_, '_> {
         &mut self,
         hop: &Hop<'_>,
         tls: &UpstreamTls,
+        versions: &Versions,
         dialer: &mut Dialer,
         fatal: &mut Vec<Refusal>,
     ) -> ClientTls {
@@ -36,6 +37,7 @@ impl Loader<'_, '_, '_> {
             secret::validation_mistakes(effective, &mut followed);
         }
         followed.fatal.extend(secret::cipher_mistake(common));
+        followed.fatal.extend(secret::curve_mistake(common, versions));
         followed.fatal.extend(unverified_name(tls, validation.as_ref()));
         let custom = validation.as_ref().and_then(|effective| effective.context.custom_validator.as_ref());
         if let Some(custom) = custom {
@@ -79,6 +81,7 @@ impl Loader<'_, '_, '_> {
             reference: names.reference,
             checks,
             ciphers: secret::ciphers(common),
+            algorithms: common.params.algorithms.clone(),
             names_from_request: names.from_request,
             ..ClientTls::new(verify, protocols, tls.span)
         }

@@ -2,8 +2,12 @@
 
 use super::routes::{Table, UpstreamHost};
 use super::{Loader, shown};
-use crate::deployment::{Dialer, DialerPurpose, Lookup, Program, Refusal, RouteMatch, Speaks, Target};
-use crate::dialect::envoy::{Cluster, ClusterEndpoint, Discovery, EnvoyConfig, TransportSocket};
+use crate::deployment::{
+    Dialer, DialerPurpose, Lookup, Program, Refusal, RouteMatch, Speaks, Target, Versions,
+};
+use crate::dialect::envoy::{
+    Cluster, ClusterEndpoint, ConfigSource, Discovery, EnvoyConfig, TransportSocket,
+};
 use crate::syntax::url::bracketed;
 
 /// One way from a cluster to one of its endpoints.
@@ -37,8 +41,12 @@ impl Loader<'_, '_, '_> {
                 .map(|((_, host), routes)| (host.clone(), routes.clone()))
                 .collect();
             if uses.is_empty() {
-                // authorization, tracing, discovery: it dials for itself
-                uses.push((UpstreamHost::Stream, Vec::new()));
+                // authorization, tracing, discovery: it dials for itself, unless routes may come from elsewhere
+                let host = match config.listener_discovery {
+                    Some(ConfigSource::Remote(_)) => UpstreamHost::Unknown,
+                    _ => UpstreamHost::Stream,
+                };
+                uses.push((host, Vec::new()));
             }
             if cluster.endpoints.is_empty() {
                 program.dialers.extend(self.unseen_dialer(cluster, &uses));
@@ -47,7 +55,7 @@ impl Loader<'_, '_, '_> {
                 for (host, routes) in &uses {
                     let mut fatal = Vec::new();
                     let hop = Hop { config, cluster, endpoint, host };
-                    if let Some(mut dialer) = self.dialer(&hop, routes, &mut fatal) {
+                    if let Some(mut dialer) = self.dialer(&hop, routes, &program.versions, &mut fatal) {
                         let refusals =
                             if index < fixed { &mut program.refusals } else { &mut dialer.refusals };
                         for refusal in fatal {
@@ -70,25 +78,36 @@ impl Loader<'_, '_, '_> {
         cluster: &Cluster,
         uses: &[(UpstreamHost, Vec<RouteMatch>)],
     ) -> Option<Dialer> {
+        let name = cluster.name.clone()?;
         let why = match &cluster.discovery {
+            Discovery::Eds { source: Some(ConfigSource::Remote(_)), .. } => {
+                format!("a management server tells where the cluster {} leads", name.value)
+            }
             Discovery::Eds { source: Some(source), .. } => match self.fetch(source) {
-                Lookup::Unseen(why) => why,
+                Lookup::Unseen(why) => format!("where cluster {} leads is not seen: {why}", name.value),
                 _ => return None,
             },
-            Discovery::Other(kind) => format!("its endpoints are found by {}", kind.value),
+            Discovery::Other(kind) => {
+                format!("the endpoints of the cluster {} are found by {}", name.value, kind.value)
+            }
             Discovery::Static | Discovery::Dns { .. } | Discovery::Eds { source: None, .. } => return None,
         };
-        let name = cluster.name.clone()?;
         let target =
             Target { url: format!("cluster {}", name.value), host: name.clone(), port: 0, connect_to: None };
         Some(Dialer {
             routes: uses.iter().flat_map(|(_, routes)| routes.iter().cloned()).collect(),
-            unseen: vec![format!("where cluster {} leads: {why}", name.value)],
+            unseen: vec![why],
             ..Dialer::new(DialerPurpose::Upstream, target, cluster.span)
         })
     }
 
-    fn dialer(&mut self, hop: &Hop<'_>, routes: &[RouteMatch], fatal: &mut Vec<Refusal>) -> Option<Dialer> {
+    fn dialer(
+        &mut self,
+        hop: &Hop<'_>,
+        routes: &[RouteMatch],
+        versions: &Versions,
+        fatal: &mut Vec<Refusal>,
+    ) -> Option<Dialer> {
         let Hop { cluster, endpoint, host, .. } = *hop;
         let port = endpoint.address.port?;
         let address = &endpoint.address.host;
@@ -117,7 +136,7 @@ impl Loader<'_, '_, '_> {
         match cluster.transport_for(endpoint) {
             TransportSocket::Raw => {}
             TransportSocket::Tls(tls) => {
-                dialer.tls = Some(self.client(hop, tls, &mut dialer, fatal));
+                dialer.tls = Some(self.client(hop, tls, versions, &mut dialer, fatal));
             }
             TransportSocket::Quic(_) => dialer.unseen.push("the cluster speaks QUIC".to_owned()),
             TransportSocket::StartTls(_) => {

@@ -4,8 +4,8 @@ use super::refusal::refuse;
 use super::secret::{self, Followed};
 use super::{Loader, bind, is_before, shown};
 use crate::deployment::{
-    ClientAuth, ClientAuthMode, Listener, ListenerPurpose, ListenerTls, PathChecks, Program, Protocol,
-    Refusal, Selection, ServerContext, Setting, Versions,
+    ClientAuth, ClientAuthMode, Listener, ListenerPurpose, ListenerTls, Passage, PathChecks, Program,
+    Protocol, Refusal, Selection, ServerContext, Setting, Versions,
 };
 use crate::dialect::envoy::{
     CommonTls, DownstreamTls, EnvoyConfig, EnvoyListener, FilterChain, NetworkFilterKind, TransportSocket,
@@ -47,6 +47,7 @@ impl Loader<'_, '_, '_> {
         let mut default = None;
         let mut plaintext = false;
         let mut hidden = false;
+        let mut passages = Vec::new();
         let chains = listener.filter_chains.iter().map(|chain| (chain, false));
         let chains: Vec<(&FilterChain, bool)> =
             chains.chain(listener.default_filter_chain.iter().map(|chain| (chain, true))).collect();
@@ -72,8 +73,13 @@ impl Loader<'_, '_, '_> {
                 // a TLS chain that takes connections without TLS serves nobody
                 TransportSocket::Tls(_) => {}
                 TransportSocket::Raw => {
-                    if let Some(passes) = passes_through(chain) {
-                        read.listener.unseen.push(passes);
+                    if let Some(why) = passes_through(chain) {
+                        if chain.matches.server_names.is_empty() || unreachable {
+                            read.listener.unseen.push(why);
+                        } else {
+                            let names = chain.matches.server_names.clone();
+                            passages.push(Passage { names, why });
+                        }
                     } else if protocol != Some("tls") {
                         plaintext = true;
                     }
@@ -89,22 +95,33 @@ impl Loader<'_, '_, '_> {
                 }
             }
         }
-        if contexts.len() > 1
-            && let Some((chain, _)) = chains.iter().find(|(chain, _)| {
-                chain.matches.by_address.is_some() || !chain.matches.application_protocols.is_empty()
-            })
-        {
-            read.listener.unseen.push(format!(
-                "filter chain {} is chosen by the client's address or application protocol",
-                shown(chain.name.as_ref(), chain.span)
-            ));
-        }
-        let selection =
-            if contexts.len() == 1 && !plaintext && contexts.iter().all(|context| context.names.is_empty()) {
-                Selection::Single
+        if let Some((chain, _)) = chains.iter().find(|(chain, _)| {
+            let chooses = contexts.len() + passages.len() > 1;
+            let by_protocol = !chain.matches.application_protocols.is_empty();
+            // a lone chain serves those who offer the protocol, and others are reset
+            by_protocol || (chooses && chain.matches.by_address.is_some())
+        }) {
+            let protocols = &chain.matches.application_protocols;
+            let protocols: Vec<&str> = protocols.iter().map(|name| name.value.as_str()).collect();
+            let chain = shown(chain.name.as_ref(), chain.span);
+            read.listener.unseen.push(if protocols.is_empty() {
+                format!("filter chain {chain} is chosen by the client's address")
             } else {
-                Selection::Envoy { default, plaintext }
-            };
+                format!("filter chain {chain} serves clients that offer {}", protocols.join(" or "))
+            });
+        }
+        if contexts.is_empty() {
+            read.listener.unseen.extend(passages.drain(..).map(|passage| passage.why));
+        }
+        let selection = if passages.is_empty()
+            && contexts.len() == 1
+            && !plaintext
+            && contexts.iter().all(|context| context.names.is_empty())
+        {
+            Selection::Single
+        } else {
+            Selection::Envoy { default, plaintext, passages }
+        };
         if !contexts.is_empty() || hidden {
             read.listener.tls = Some(ListenerTls { contexts, selection });
         }
@@ -128,11 +145,25 @@ impl Loader<'_, '_, '_> {
             secret::validation_mistakes(effective, &mut followed);
         }
         followed.fatal.extend(secret::cipher_mistake(common));
+        followed.fatal.extend(secret::curve_mistake(common, versions));
+        followed.fatal.extend(tls.ticket_keys.iter().filter_map(|key| self.missing_file(key)));
         let required = tls.require_client_certificate.as_ref().is_some_and(|flag| flag.value);
         let mode = secret::client_auth_mode(validation.as_ref(), required);
+        if let Some(effective) = &validation
+            && let Some(why) = &effective.unseen
+            && !(required && effective.context.trusted_ca.is_some())
+        {
+            read.listener.unseen.push(format!("{why}, which says whether clients need a certificate"));
+        }
         let custom = validation.as_ref().and_then(|effective| effective.context.custom_validator.as_ref());
         if let Some(custom) = custom {
             read.listener.unseen.push(format!("the validator {} judges client certificates", custom.value));
+        }
+        if tls.scans_certificates && credentials.len() > 1 {
+            read.listener.unseen.push(
+                "full_scan_certs_on_sni_mismatch chooses among certificates in a way that is not read"
+                    .to_owned(),
+            );
         }
         if common.custom_handshaker.is_some() {
             read.listener.unseen.push("a custom handshaker does TLS".to_owned());
@@ -162,6 +193,7 @@ impl Loader<'_, '_, '_> {
             },
             protocols: secret::protocols(common, least, Protocol::Tls13),
             ciphers: secret::ciphers(common),
+            algorithms: common.params.algorithms.clone(),
             rejects_handshake: false,
             refusals: followed.local,
             span: tls.span,

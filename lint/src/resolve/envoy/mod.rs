@@ -26,13 +26,14 @@ use crate::syntax::yaml;
 
 /// Where the official image keeps its configuration.
 const DEFAULT_PATH: &str = "/etc/envoy/envoy.yaml";
+const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 
 /// Turns one launched Envoy into programs with endpoints.
 pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Program> {
     let Some(machine) = world.machines.get(launch.machine) else { return Vec::new() };
     let arguments = Arguments::read(&launch.arguments);
     let mut program = launch.program(world.assume.envoy(launch.image.as_ref()));
-    program.refusals.extend(arguments.refusal);
+    program.refusals.extend(arguments.refusal.clone());
     let Some((path, text)) = bootstrap(world, machine, launch, &arguments.path, &mut program) else {
         // --config-yaml alone is a whole configuration
         return match &arguments.inline {
@@ -46,7 +47,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
                     resources: BTreeMap::new(),
                 };
                 if let Some(config) = loader.parse(text, &mut program) {
-                    loader.build(config, arguments.node, &mut program);
+                    loader.build(config, &arguments, &mut program);
                 }
                 vec![program]
             }
@@ -73,7 +74,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
         };
     }
     if let Some(config) = config {
-        loader.build(config, arguments.node, &mut program);
+        loader.build(config, &arguments, &mut program);
     }
     vec![program]
 }
@@ -84,12 +85,15 @@ struct Arguments {
     inline: Option<Text>,
     /// `--service-node` and `--service-cluster`.
     node: (bool, bool),
+    /// `--allow-unknown-static-fields`: what the bootstrap has too much is passed over.
+    allows_unknown: bool,
     refusal: Option<Refusal>,
 }
 
 impl Arguments {
     fn read(arguments: &[Located<String>]) -> Self {
-        let mut read = Self { path: None, inline: None, node: (false, false), refusal: None };
+        let mut read =
+            Self { path: None, inline: None, node: (false, false), allows_unknown: false, refusal: None };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             match word.value.as_str() {
@@ -97,6 +101,7 @@ impl Arguments {
                 "--config-yaml" => {
                     read.inline = words.next().map(|text| Text::opaque(text.span, text.value.as_bytes()));
                 }
+                "--allow-unknown-static-fields" | "--allow-unknown-fields" => read.allows_unknown = true,
                 "--service-node" => read.node.0 = words.next().is_some(),
                 "--service-cluster" => read.node.1 = words.next().is_some(),
                 // TCLAP takes values as words of their own
@@ -244,7 +249,9 @@ impl Loader<'_, '_, '_> {
     fn note(&mut self, problems: &[yaml::Problem]) {
         for problem in problems {
             let file = self.world.index.sources.path(problem.span.file).to_owned();
-            let incomplete = Incomplete { file, span: Some(problem.span), message: problem.message.clone() };
+            // yaml-cpp takes the last of two equal keys (seen with 1.40.0)
+            let message = problem.message.replace("kubectl refuses both or takes", "Envoy takes");
+            let incomplete = Incomplete { file, span: Some(problem.span), message };
             if !self.notes.incomplete.contains(&incomplete) {
                 self.notes.incomplete.push(incomplete);
             }
@@ -252,7 +259,11 @@ impl Loader<'_, '_, '_> {
     }
 
     /// Fills a program from its configuration.
-    fn build(&mut self, mut config: EnvoyConfig, node: (bool, bool), program: &mut Program) {
+    fn build(&mut self, mut config: EnvoyConfig, arguments: &Arguments, program: &mut Program) {
+        let node = arguments.node;
+        if arguments.allows_unknown {
+            config.problems.retain(|problem| problem.kind != ProblemKind::Unknown);
+        }
         let version = program.versions.program;
         config.has_node = (config.has_node.0 || node.0, config.has_node.1 || node.1);
         for problem in &config.problems {
@@ -311,8 +322,8 @@ impl Loader<'_, '_, '_> {
         ];
         for (source, what, type_name) in sources {
             let Some(source) = source else { continue };
-            if let Some(refused) = needs_node(config, &source, &format!("type.googleapis.com/{type_name}")) {
-                program.refusals.push(refused);
+            if needs_node(config) {
+                program.refusals.push(nodeless(&source, &format!("type.googleapis.com/{type_name}")));
             }
             match self.fetch(&source) {
                 Lookup::Found(found) => {
@@ -329,6 +340,10 @@ impl Loader<'_, '_, '_> {
                 Lookup::Missing(missing) => program.refusals.push(refusal::missing_path(missing, &source)),
                 // a route that leads to an unseen cluster leads nowhere that we show
                 Lookup::Unseen(_) if what == "clusters" => {}
+                Lookup::Unseen(_) if matches!(source, ConfigSource::Remote(_)) => {
+                    program.hidden_listeners =
+                        Some(format!("a management server gives {} more listeners", program.name));
+                }
                 Lookup::Unseen(why) => program.unseen.push(format!("more {what} come from elsewhere: {why}")),
             }
         }
@@ -337,12 +352,16 @@ impl Loader<'_, '_, '_> {
     /// Follows RDS and EDS files, so that routes and endpoints stand where static ones would.
     fn fetch_routes_and_endpoints(&mut self, config: &mut EnvoyConfig, program: &mut Program) {
         let mut refused = Vec::new();
+        let unnamed = needs_node(config);
         for chain in config.listeners.iter_mut().flat_map(|listener| {
             listener.filter_chains.iter_mut().chain(listener.default_filter_chain.as_mut())
         }) {
             for filter in &mut chain.filters {
                 let envoy::NetworkFilterKind::Http(manager) = &mut filter.kind else { continue };
                 let Some((name, Some(source))) = &manager.route_discovery else { continue };
+                if unnamed {
+                    refused.push(nodeless(source, ROUTES));
+                }
                 match self.fetch(source) {
                     Lookup::Found(found) => {
                         let wanted = name.as_ref().map(|name| name.value.as_str());
@@ -361,7 +380,9 @@ impl Loader<'_, '_, '_> {
             let envoy::Discovery::Eds { service_name, source: Some(source) } = &cluster.discovery else {
                 continue;
             };
-            refused.extend(needs_node(config, source, type_url));
+            if unnamed {
+                refused.push(nodeless(source, type_url));
+            }
             match self.fetch(source) {
                 Lookup::Found(found) => {
                     let name = service_name.as_ref().or(cluster.name.as_ref());
@@ -387,7 +408,7 @@ impl Loader<'_, '_, '_> {
     /// The resources of a discovery source.
     fn fetch(&mut self, source: &ConfigSource) -> Lookup<Resources> {
         let ConfigSource::Path { path, .. } = source else {
-            return Lookup::Unseen("a management server says".to_owned());
+            return Lookup::Unseen("a management server gives it".to_owned());
         };
         if let Some(known) = self.resources.get(&path.value) {
             return known.clone();
@@ -418,21 +439,9 @@ impl Loader<'_, '_, '_> {
 
     /// The modules of static wasm filters are loaded at start.
     fn wasm_files(&self, config: &EnvoyConfig, fixed: usize, program: &mut Program) {
-        for listener in config.listeners.iter().take(fixed) {
-            for plugin in listener.plugins() {
-                let Some(code) = &plugin.code else { continue };
-                let file = self.open(code);
-                let Lookup::Missing(missing) = file.content else { continue };
-                let mut labels = vec![Label { span: code.span, message: "named here".to_owned() }];
-                labels.extend(missing.labels);
-                program.refusals.push(Refusal {
-                    rule: missing.rule,
-                    message: missing.message,
-                    labels,
-                    log: Some(format!("Invalid path: {}", file.path.value)),
-                });
-            }
-        }
+        let plugins = config.listeners.iter().take(fixed).flat_map(envoy::EnvoyListener::plugins);
+        let code = plugins.filter_map(|plugin| plugin.code.as_ref());
+        program.refusals.extend(code.filter_map(|code| self.missing_file(code)));
     }
 
     /// What Envoy finds at a data source.
@@ -478,24 +487,30 @@ fn bundles(program: &Program) -> Vec<Trust> {
         .collect()
 }
 
-/// A file of clusters, secrets or endpoints needs to know who asks.
-fn needs_node(config: &EnvoyConfig, source: &ConfigSource, what: &str) -> Option<Refusal> {
-    if config.has_node == (true, true) {
-        return None;
-    }
-    Some(refusal::refuse(
+/// Who asks a discovery source is not said.
+fn needs_node(config: &EnvoyConfig) -> bool {
+    config.has_node != (true, true)
+}
+
+/// A file of clusters, routes, secrets or endpoints needs to know who asks.
+fn nodeless(source: &ConfigSource, what: &str) -> Refusal {
+    refusal::refuse(
         "a discovery source is used, and the node has no id and cluster".to_owned(),
         source.span(),
         "write node: {id: …, cluster: …} at the top of the bootstrap".to_owned(),
         Some(format!(
             "{what}: node 'id' and 'cluster' are required. Set it either in 'node' config or via --service-node and --service-cluster options."
         )),
-    ))
+    )
 }
 
 /// A listener's address as a bound socket; None where the port is named or the kernel's choice.
 fn bind(address: &Address) -> Option<Bind> {
     let port = address.port.filter(|port| *port != 0)?;
+    // another network namespace has a loopback interface and addresses of its own
+    if address.namespace.is_some() {
+        return None;
+    }
     let ip: std::net::IpAddr = address.host.value.parse().ok()?;
     Some(Bind { address: (!ip.is_unspecified()).then_some(ip), port, span: address.span })
 }

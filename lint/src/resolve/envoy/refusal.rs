@@ -66,7 +66,7 @@ fn cluster_mistakes(cluster: &Cluster, refusals: &mut Vec<Refusal>) {
         Discovery::Static => {
             for endpoint in &cluster.endpoints {
                 let host = &endpoint.address.host;
-                if host.value.parse::<std::net::IpAddr>().is_err() {
+                if !endpoint.address.is_resolved && host.value.parse::<std::net::IpAddr>().is_err() {
                     refusals.push(refuse(
                         format!("{} is a name, and a STATIC cluster takes addresses only", host.value),
                         host.span,
@@ -125,10 +125,17 @@ fn socket_mistakes<T>(socket: &TransportSocket<T>, wrong: &str, right: &str, ref
         }
         Some(_) => return,
     };
+    let help = if name.value == "envoy.transport_sockets.raw_buffer" {
+        "leave transport_socket out, or write typed_config with '@type': type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer".to_owned()
+    } else {
+        format!(
+            "write typed_config with '@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.{right}"
+        )
+    };
     refusals.push(refuse(
         message,
         name.span,
-        format!("write typed_config with '@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.{right}"),
+        help,
         Some(format!(
             "Didn't find a registered implementation for '{}' with type URL: '{}'",
             name.value,
@@ -155,11 +162,11 @@ fn duplicate_clusters(config: &EnvoyConfig, count: usize, refusals: &mut Vec<Ref
 }
 
 fn duplicate_addresses(config: &EnvoyConfig, count: usize, refusals: &mut Vec<Refusal>) {
-    let mut seen: BTreeMap<(&str, u16, bool), Span> = BTreeMap::new();
+    let mut seen: BTreeMap<(&str, u16, bool, Option<&str>), Span> = BTreeMap::new();
     for listener in config.listeners.iter().take(count) {
         for address in &listener.addresses {
             let Some(port) = address.port.filter(|port| *port != 0) else { continue };
-            let key = (address.host.value.as_str(), port, address.udp);
+            let key = (address.host.value.as_str(), port, address.udp, address.namespace.as_deref());
             if let Some(first) = seen.insert(key, address.span) {
                 let name = listener.name.as_ref().map_or("", |name| name.value.as_str());
                 refusals.push(Refusal {
@@ -180,7 +187,7 @@ fn duplicate_addresses(config: &EnvoyConfig, count: usize, refusals: &mut Vec<Re
 }
 
 fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &mut Vec<Refusal>) {
-    for address in &listener.addresses {
+    for address in listener.addresses.iter().filter(|address| !address.is_resolved) {
         if address.host.value.parse::<std::net::IpAddr>().is_err() {
             refusals.push(refuse(
                 format!("{} is no IP address, and a listener takes nothing else", address.host.value),
@@ -215,7 +222,11 @@ fn listener_mistakes(listener: &EnvoyListener, config: &EnvoyConfig, refusals: &
             Some(format!("error adding listener '{shown}': no filter chains specified")),
         ));
     }
-    duplicate_chains(listener, &shown, refusals);
+    // a matcher chooses by name, and chains without a match are its rule
+    if listener.custom_matching.is_none() {
+        duplicate_chains(listener, &shown, refusals);
+    }
+    refusals.extend(listener.unconfigured_filters.iter().map(unconfigured));
     for chain in listener.chains() {
         const WRONG: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
         socket_mistakes(&chain.transport, WRONG, "DownstreamTlsContext", refusals);
@@ -290,7 +301,7 @@ fn unconfigured(name: &Located<String>) -> Refusal {
 }
 
 fn http_filter_mistakes(filters: &[HttpFilter], refusals: &mut Vec<Refusal>) {
-    for filter in filters.iter().filter(|filter| !filter.is_configured) {
+    for filter in filters.iter().filter(|filter| !filter.is_configured && !filter.is_optional) {
         refusals.push(unconfigured(&filter.name));
     }
     // these two decide and pass on; of others we do not know whether they answer
@@ -367,7 +378,7 @@ fn route_mistakes(routes: &Routes, config: &EnvoyConfig, refusals: &mut Vec<Refu
             }
         }
         // clusters of CDS are there before the listeners are: only without it is the list complete
-        if config.cluster_discovery.is_some() {
+        if config.cluster_discovery.is_some() || routes.allows_unknown_clusters {
             continue;
         }
         for route in &host.routes {

@@ -1,15 +1,16 @@
 //! Secrets and validation contexts, followed to files.
 
 use super::refusal::{self, refuse};
-use super::{Loader, needs_node};
+use super::{Loader, needs_node, nodeless};
 use crate::deployment::{
     ClientAuthMode, Credential, FileRef, Lookup, PathChecks, Protocol, Protocols, Refusal, Setting, Trust,
-    TrustLoader,
+    TrustLoader, Versions,
 };
 use crate::dialect::envoy::{
-    CommonTls, DataSource, DataSourceKind, EnvoyConfig, Secret, SecretKind, SecretRef, TlsCertificate,
-    Validation, ValidationContext,
+    CommonTls, ConfigSource, DataSource, DataSourceKind, EnvoyConfig, SCHEMA_VERSION, Secret, SecretKind,
+    SecretRef, TlsCertificate, Validation, ValidationContext,
 };
+use crate::finding::Label;
 use crate::source::{Located, Span};
 
 /// What came of following a context's secrets.
@@ -81,6 +82,7 @@ impl Loader<'_, '_, '_> {
     }
 
     fn credential(&self, certificate: &TlsCertificate, followed: &mut Followed) -> Option<Credential> {
+        followed.fatal.extend(certificate.ocsp_staple.iter().filter_map(|staple| self.missing_file(staple)));
         let has_passphrase = certificate.password.is_some();
         if let Some(bundle) = &certificate.pkcs12 {
             let file = self.open(bundle);
@@ -123,6 +125,20 @@ impl Loader<'_, '_, '_> {
             }
             (None, None) => None,
         }
+    }
+
+    /// The refusal of a file that is read at start and does not exist.
+    pub(super) fn missing_file(&self, data: &DataSource) -> Option<Refusal> {
+        let file = self.open(data);
+        let Lookup::Missing(missing) = file.content else { return None };
+        let mut labels = vec![Label { span: data.span, message: "named here".to_owned() }];
+        labels.extend(missing.labels);
+        Some(Refusal {
+            rule: missing.rule,
+            message: missing.message,
+            labels,
+            log: Some(format!("Invalid path: {}", file.path.value)),
+        })
     }
 
     /// The validation context that is in force; None where the configuration has none.
@@ -208,8 +224,8 @@ impl Loader<'_, '_, '_> {
             ));
             return None;
         };
-        if let Some(refused) = needs_node(config, source, api) {
-            followed.fatal.push(refused);
+        if needs_node(config) {
+            followed.fatal.push(nodeless(source, api));
             return None;
         }
         match self.fetch(source) {
@@ -225,7 +241,7 @@ impl Loader<'_, '_, '_> {
                     has.first()
                         .map(|other| format!("Unexpected SDS secret (expecting {}): {other}", name.value)),
                 );
-                refused.labels.extend(found.secrets.iter().take(4).map(|secret| crate::finding::Label {
+                refused.labels.extend(found.secrets.iter().take(4).map(|secret| Label {
                     span: secret.span,
                     message: format!("the file has the secret {}", secret.name.value),
                 }));
@@ -236,7 +252,10 @@ impl Loader<'_, '_, '_> {
                 followed.fatal.push(refusal::missing_path(missing, source));
                 None
             }
-            Lookup::Unseen(why) => Some(Lookup::Unseen(why)),
+            Lookup::Unseen(why) => Some(Lookup::Unseen(match source {
+                ConfigSource::Remote(_) => format!("a management server gives the secret {}", name.value),
+                ConfigSource::Path { .. } => why,
+            })),
         }
     }
 
@@ -296,6 +315,15 @@ pub(super) fn validation_mistakes(effective: &Effective, followed: &mut Followed
     let context = &effective.context;
     if effective.unseen.is_some() || context.custom_validator.is_some() {
         return;
+    }
+    if let Some(span) = context.other_name_without_oid {
+        followed.fatal.push(refuse(
+            "a matcher of OTHER_NAME does not say which other name it matches".to_owned(),
+            span,
+            "write oid: with the object identifier of the name's type, as in 1.3.6.1.4.1.311.20.2.3"
+                .to_owned(),
+            Some("Failed to create SAN matcher for OTHER_NAME with OID: ".to_owned()),
+        ));
     }
     if context.trusted_ca.is_none() {
         if let Some(first) = context.names.first() {
@@ -357,7 +385,11 @@ pub(super) fn validation_mistakes(effective: &Effective, followed: &mut Followed
 pub(super) fn client_auth_mode(context: Option<&Effective>, required: bool) -> ClientAuthMode {
     let Some(effective) = context else { return ClientAuthMode::Off };
     let context = &effective.context;
-    let has_anchors = context.trusted_ca.is_some() || effective.unseen.is_some();
+    // what is not seen may ask for more or for nothing: nothing is said of such a listener
+    if effective.unseen.is_some() {
+        return ClientAuthMode::Required;
+    }
+    let has_anchors = context.trusted_ca.is_some();
     if context.accept_untrusted.is_some() {
         return if has_anchors && required { ClientAuthMode::Required } else { ClientAuthMode::Optional };
     }
@@ -374,6 +406,10 @@ pub(super) fn client_auth_mode(context: Option<&Effective>, required: bool) -> C
 /// The versions that `tls_params` leave: from the lesser of the defaults to the greater.
 pub(super) fn protocols(common: &CommonTls, least: Protocol, most: Protocol) -> Setting<Protocols> {
     const ALL: [Protocol; 4] = [Protocol::Tls10, Protocol::Tls11, Protocol::Tls12, Protocol::Tls13];
+    // ssl_compliance_policy_fips_202205 sets versions too, and is applied last (seen with 1.40.0)
+    if let Some(policy) = &common.params.algorithms.policy {
+        return Setting::Given(Located::new(Protocols::modern(), policy.span));
+    }
     let minimum = common.params.minimum.as_ref();
     let maximum = common.params.maximum.as_ref();
     let from = minimum.map_or(least, |written| written.value);
@@ -390,7 +426,8 @@ pub(super) fn protocols(common: &CommonTls, least: Protocol, most: Protocol) -> 
 /// CBC suites with SHA-2 are gone (tried one by one with 1.40.0). A name that is not here may be one we do not know.
 pub(super) fn cipher_mistake(common: &CommonTls) -> Option<Refusal> {
     let refused = |name: &str| {
-        name.starts_with("TLS_AES_")
+        is_no_suite(name)
+            || name.starts_with("TLS_AES_")
             || name.starts_with("TLS_CHACHA20_")
             || name.starts_with("DHE-")
             || matches!(
@@ -419,6 +456,64 @@ pub(super) fn cipher_mistake(common: &CommonTls) -> Option<Refusal> {
             names(&all, ":"),
             names(&bad, ", ")
         )),
+    ))
+}
+
+/// A name that begins like a suite with elliptic curves, and ends like none that any library has.
+fn is_no_suite(name: &str) -> bool {
+    const ENDS: [&str; 19] = [
+        "AES128-GCM-SHA256",
+        "AES256-GCM-SHA384",
+        "CHACHA20-POLY1305",
+        "CHACHA20-POLY1305-OLD",
+        "AES128-SHA",
+        "AES256-SHA",
+        "AES128-SHA256",
+        "AES256-SHA384",
+        "AES128-CCM",
+        "AES256-CCM",
+        "AES128-CCM8",
+        "AES256-CCM8",
+        "CAMELLIA128-SHA256",
+        "CAMELLIA256-SHA384",
+        "ARIA128-GCM-SHA256",
+        "ARIA256-GCM-SHA384",
+        "RC4-SHA",
+        "DES-CBC3-SHA",
+        "NULL-SHA",
+    ];
+    let rest = name.strip_prefix("ECDHE-RSA-").or_else(|| name.strip_prefix("ECDHE-ECDSA-"));
+    rest.is_some_and(|rest| !ENDS.contains(&rest))
+}
+
+/// Groups that no release knows by these names (tried one by one with 1.40.0). Those of other releases, and of ones
+/// to come, may be known there.
+pub(super) fn curve_mistake(common: &CommonTls, versions: &Versions) -> Option<Refusal> {
+    const KNOWN: [&str; 10] = [
+        "P-224",
+        "P-256",
+        "P-384",
+        "P-521",
+        "X25519",
+        "x25519",
+        "prime256v1",
+        "secp224r1",
+        "secp384r1",
+        "secp521r1",
+    ];
+    let changing = ["MLKEM", "Kyber", "CECPQ"];
+    let refused = |name: &str| !KNOWN.contains(&name) && !changing.iter().any(|part| name.contains(part));
+    let groups = &common.params.algorithms.groups;
+    if versions.program > SCHEMA_VERSION || common.params.algorithms.policy.is_some() {
+        return None;
+    }
+    let first = groups.iter().find(|entry| entry.value.split(':').any(refused))?;
+    let all: Vec<&str> = groups.iter().map(|group| group.value.as_str()).collect();
+    Some(refuse(
+        format!("{} is no group for the exchange of keys that Envoy knows", first.value),
+        first.span,
+        "write X25519, P-256, P-384 or P-521".to_owned(),
+        Some(format!("Failed to initialize ECDH curves {}", all.join(":"))),
     ))
 }
 

@@ -4,6 +4,7 @@ use crate::deployment::ProgramKind;
 use crate::deployment::{ClientAuthMode, NameCheck, PathPattern, Protocol, Selection, Trust};
 use crate::resolve::Variable;
 use crate::resolve::machine::Index;
+use crate::selection::{Nobody, Selected};
 use crate::source::{FileId, Sources};
 
 /// An Envoy beneath a root with these files; the first is its configuration.
@@ -375,7 +376,7 @@ fn filter_chains_become_contexts_and_plaintext_stands_beside_them() {
     let program = envoy(&bootstrap);
     assert_eq!(logs(&program), Vec::<&str>::new());
     let tls = program.listeners[0].tls.as_ref().expect("TLS");
-    assert_eq!(tls.selection, Selection::Envoy { default: None, plaintext: true });
+    assert_eq!(tls.selection, Selection::Envoy { default: None, plaintext: true, passages: Vec::new() });
     let names: Vec<Vec<&str>> = tls
         .contexts
         .iter()
@@ -475,4 +476,61 @@ fn the_version_comes_from_the_image() {
         let versions = Assume::default().envoy(Some(&Located::new(image.to_owned(), here)));
         assert_eq!(versions.program, version, "{image}");
     }
+}
+
+/// Observed with Envoy 1.40.0: a client without the protocol is reset, also where the chain stands alone.
+#[test]
+fn a_chain_for_an_application_protocol_serves_nobody_for_sure() {
+    let bootstrap = downstream(&format!("tls_certificates: [{CERTIFICATE}]"), "").replace(
+        "- transport_socket:",
+        "- filter_chain_match: {application_protocols: [h2]}\n      transport_socket:",
+    );
+    let program = envoy(&bootstrap.replace(
+        "    filter_chains:",
+        "    listener_filters: [{name: i, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}}]\n    filter_chains:",
+    ));
+    assert_eq!(program.listeners[0].unseen.len(), 1, "{:?}", program.listeners[0].unseen);
+}
+
+#[test]
+fn a_management_server_leaves_unknown_what_it_gives_and_nothing_else() {
+    let remote =
+        "sds_config: {api_config_source: {api_type: REST, transport_api_version: V3, cluster_names: [up]}}";
+    let certificates = format!("tls_certificates: [{CERTIFICATE}]");
+    let fetched = downstream(
+        &format!("{certificates}, validation_context_sds_secret_config: {{name: x, {remote}}}"),
+        "",
+    );
+    let program = envoy(&fetched);
+    assert_eq!(
+        program.listeners[0].unseen,
+        ["a management server gives the secret x, which says whether clients need a certificate"]
+    );
+    let listeners = upstream("", "", "").replace(
+        "static_resources:",
+        "dynamic_resources: {lds_config: {api_config_source: {api_type: REST, transport_api_version: V3, cluster_names: [up]}}}\nstatic_resources:",
+    );
+    let program = envoy(&listeners);
+    assert_eq!(program.unseen, Vec::<String>::new());
+    assert!(program.hidden_listeners.is_some());
+}
+
+#[test]
+fn a_chain_that_hands_tls_on_leaves_the_other_names_known() {
+    const TCP: &str = "'@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+    let bootstrap = downstream(&format!("tls_certificates: [{CERTIFICATE}]"), "")
+        .replace(
+            "    filter_chains:",
+            "    listener_filters: [{name: i, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}}]\n    filter_chains:",
+        )
+        .replace("- transport_socket:", "- filter_chain_match: {server_names: [a.test]}\n      transport_socket:")
+        + &format!(
+            "    - filter_chain_match: {{server_names: ['*.b.test']}}\n      filters: [{{name: t, typed_config: {{{TCP}, stat_prefix: t, cluster: up}}}}]\n"
+        );
+    let program = envoy(&bootstrap);
+    assert_eq!(program.listeners[0].unseen, Vec::<String>::new());
+    let tls = program.listeners[0].tls.as_ref().expect("TLS");
+    assert_eq!(tls.select(Some("a.test")), Selected::Context(0));
+    assert!(matches!(tls.select(Some("x.b.test")), Selected::Undetermined(_)));
+    assert_eq!(tls.select(Some("c.test")), Selected::Nobody(Nobody::NoMatch));
 }

@@ -116,6 +116,7 @@ impl Side<'_> {
                 },
                 protocols: self.protocols(true),
                 ciphers: self.suites(),
+                algorithms: crate::deployment::Algorithms::default(),
                 rejects_handshake: false,
                 refusals: Vec::new(),
                 span: security.span,

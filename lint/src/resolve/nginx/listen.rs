@@ -189,6 +189,7 @@ fn context(given: &Given<'_>, server: &Server) -> ServerContext {
             Setting::Default { value, .. } => Setting::Default { value: value.clone(), parent: server.span },
         },
         ciphers: tls.ciphers.clone(),
+        algorithms: crate::deployment::Algorithms::default(),
         rejects_handshake: *tls.reject_handshake.value(),
         refusals: Vec::new(),
         span: server.span,

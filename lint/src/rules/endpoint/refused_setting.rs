@@ -10,8 +10,9 @@ rule! {
     ///
     /// ## How to fix
     ///
-    /// Correct the marked setting, and ask the program itself before it runs: `nginx -t`, `apisix test`,
-    /// `envoy --mode validate -c envoy.yaml`.
+    /// Correct the marked setting, and ask the program itself before it runs again.
+    ///
+    /// nginx: `nginx -t`. APISIX: `apisix test`. Envoy: `envoy --mode validate -c envoy.yaml`.
     ///
     /// ## What you see in the logs
     ///

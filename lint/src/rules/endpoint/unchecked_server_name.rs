@@ -60,9 +60,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         findings.push(RULE.finding(
             format!("{} compares no name with the certificate of {}", program.name, dialer.target.url),
             Some(format!(
-                "write match_typed_subject_alt_names: [{{san_type: {}, matcher: {{exact: {}}}}}] beside trusted_ca",
-                if host.value.parse::<std::net::IpAddr>().is_ok() { "IP_ADDRESS" } else { "DNS" },
-                host.value
+                "write match_typed_subject_alt_names: [{}] beside trusted_ca",
+                super::unverified_server::matcher_for(dialer)
             )),
             labels,
         ));

@@ -104,6 +104,14 @@ fn ingresses(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Envoy's matcher for the name that is sent, else for the host that is dialled.
+pub(super) fn matcher_for(dialer: &Dialer) -> String {
+    let sent = dialer.tls.as_ref().and_then(|tls| tls.server_name.as_deref()).filter(|name| !name.is_empty());
+    let name = sent.unwrap_or(&dialer.target.host.value);
+    let kind = if name.parse::<std::net::IpAddr>().is_ok() { "IP_ADDRESS" } else { "DNS" };
+    format!("{{san_type: {kind}, matcher: {{exact: {name}}}}}")
+}
+
 fn help(program: &Program, dialer: &Dialer) -> Option<String> {
     let text = match (program.kind, dialer.purpose) {
         (ProgramKind::Nginx, _) => {
@@ -119,8 +127,8 @@ fn help(program: &Program, dialer: &Dialer) -> Option<String> {
             .to_owned(),
         (ProgramKind::Envoy, _) => format!(
             "add to the cluster's common_tls_context a validation_context with trusted_ca and \
-             match_typed_subject_alt_names: [{{san_type: DNS, matcher: {{exact: {}}}}}]",
-            dialer.target.host.value
+             match_typed_subject_alt_names: [{}]",
+            matcher_for(dialer)
         ),
         _ => return None,
     };

@@ -4,10 +4,14 @@ use super::super::certificate::{Certificate, GeneralName, address};
 use crate::deployment::StringMatcher;
 
 /// Whether one name of the certificate passes a matcher of this kind (DNS, URI, EMAIL, IP_ADDRESS); None where the
-/// matcher cannot be evaluated here.
+/// matcher cannot be evaluated here, or the certificate has another name (OTHER_NAME), whose value is not read.
 pub fn matches(certificate: &Certificate, kind: &str, matcher: &StringMatcher) -> Option<bool> {
     let mut unknown = false;
     for name in certificate.names() {
+        if kind == "OTHER_NAME" && matches!(name, GeneralName::Other(0)) {
+            unknown = true;
+            continue;
+        }
         let text = match (name, kind) {
             (GeneralName::Dns(text), "DNS")
             | (GeneralName::Uri(text), "URI")

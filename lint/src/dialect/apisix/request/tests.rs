@@ -24,6 +24,7 @@ fn object(names: &[&str], mtls: bool, skip: &[&str]) -> ServerContext {
         },
         protocols: Setting::Default { value: Protocols::default(), parent: HERE },
         ciphers: None,
+        algorithms: crate::deployment::Algorithms::default(),
         rejects_handshake: false,
         refusals: Vec::new(),
         span: HERE,
