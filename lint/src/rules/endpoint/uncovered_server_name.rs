@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::deployment::{Lookup, ProgramKind, ServerContext};
+use crate::deployment::{Lookup, ProgramKind};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
-use crate::source::Located;
+use crate::source::{Located, Span};
 use crate::stack::Certificate;
 use crate::stack::openssl::host;
 
@@ -36,6 +36,7 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
+    let failing = failing_names(subject);
     for (program, listener) in subject.listeners() {
         let gateway = matches!(program.kind, ProgramKind::Nginx | ProgramKind::Apisix | ProgramKind::Envoy);
         if !gateway || !program.refusals.is_empty() {
@@ -62,10 +63,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if certificates.len() < context.credentials.len() {
                 continue;
             }
-            let failing = failing_names(subject, context);
+            let failed = |name: &str| failing.contains(&(context.span, name.to_ascii_lowercase()));
             let uncovered = context.names.iter().filter(|name| {
                 is_name(&name.value)
-                    && !failing.contains(&name.value.to_ascii_lowercase())
+                    && !failed(&name.value)
                     && !certificates.iter().any(|certificate| covers(certificate, &name.value))
             });
             let uncovered: Vec<&Located<String>> = uncovered.collect();
@@ -97,17 +98,16 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 /// As many names as a finding points at.
 const MOST_SHOWN: usize = 4;
 
-/// Names over which a connection to this context fails already: told there.
-fn failing_names(subject: &Subject<'_>, context: &ServerContext) -> BTreeSet<String> {
+/// Contexts, and names over which a connection to them fails already: told there.
+fn failing_names(subject: &Subject<'_>) -> BTreeSet<(Span, String)> {
     let connections = subject.deployment.connections.iter().zip(subject.predictions);
     let failing = connections.filter_map(|(connection, prediction)| {
+        prediction.why.first().filter(|why| why.rule == "name-mismatch")?;
         let Lookup::Found(server) = connection.server else { return None };
         let (_, dialer) = subject.dialer_of(connection)?;
         let tls = dialer.tls.as_ref()?;
         let reached = subject.context(subject.listener(server)?.1, tls)?;
-        let fails = prediction.why.first().is_some_and(|why| why.rule == "name-mismatch");
-        (fails && reached.span == context.span)
-            .then(|| tls.reference.as_ref().map(|name| name.value.to_ascii_lowercase()))?
+        Some((reached.span, tls.reference.as_ref()?.value.to_ascii_lowercase()))
     });
     failing.collect()
 }
