@@ -1,6 +1,9 @@
 //! Certificates as they are held: what each program presents and trusts, and what lies in Secrets, whether or not a
 //! connection is known that uses it.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
 use super::shelf::Shelf;
 use crate::deployment::{Credential, Deployment, FileRef, Lookup, Program, Trust, Version, Versions};
 use crate::source::Span;
@@ -57,7 +60,7 @@ pub struct Held<'d> {
     /// What lies in Secrets.
     pub stored: Vec<Stored>,
     /// Certificate and the last moment of those that signed it, by digest; only where a signer is held.
-    outlived: Vec<([u8; 32], std::sync::Arc<Certificate>)>,
+    outlived: BTreeMap<[u8; 32], Arc<Certificate>>,
 }
 
 impl<'d> Held<'d> {
@@ -93,8 +96,7 @@ impl<'d> Held<'d> {
 
     /// The certificate that signed this one and ends before it, where none that is held ends later.
     pub fn outlived(&self, certificate: &Certificate) -> Option<&Certificate> {
-        let found = self.outlived.iter().find(|(digest, _)| *digest == certificate.digest);
-        found.map(|(_, issuer)| issuer.as_ref())
+        self.outlived.get(&certificate.digest).map(Arc::as_ref)
     }
 
     fn present(
@@ -145,30 +147,33 @@ impl<'d> Held<'d> {
         }
     }
 
-    fn find_outlived(&self, shelf: &Shelf<'_>) -> Vec<([u8; 32], std::sync::Arc<Certificate>)> {
+    fn find_outlived(&self, shelf: &Shelf<'_>) -> BTreeMap<[u8; 32], Arc<Certificate>> {
         let chains = self.presented.iter().map(|presented| &presented.chain);
         let chains = chains.chain(self.stored.iter().map(|stored| &stored.chain));
         let anchors = self.trusted.iter().flat_map(|trusted| &trusted.certificates);
-        let issuers: Vec<_> = chains
-            .clone()
-            .flatten()
-            .chain(anchors)
-            .filter(|issuer| issuer.is_ca() && !issuer.is_planned())
-            .collect();
-        let mut found: Vec<([u8; 32], std::sync::Arc<Certificate>)> = Vec::new();
+        // thousands of servers may load one file: each certificate is looked at once, beside those of its issuer's name
+        let mut issuers: HashMap<&[u8], Vec<&Arc<Certificate>>> = HashMap::new();
+        let mut listed = HashSet::new();
+        for issuer in chains.clone().flatten().chain(anchors) {
+            if issuer.is_ca() && !issuer.is_planned() && listed.insert(issuer.digest) {
+                issuers.entry(&issuer.subject.canonical).or_default().push(issuer);
+            }
+        }
+        let mut found = BTreeMap::new();
+        let mut judged = HashSet::new();
         for certificate in chains.flatten().filter(|certificate| !certificate.is_planned()) {
-            if found.iter().any(|(digest, _)| *digest == certificate.digest) {
+            if !judged.insert(certificate.digest) {
                 continue;
             }
             shelf.signatures.renew();
-            let signers = issuers.iter().filter(|issuer| {
+            let named = issuers.get(certificate.issuer.canonical.as_slice()).into_iter().flatten();
+            let signers = named.filter(|issuer| {
                 issuer.digest != certificate.digest
-                    && issuer.subject.canonical == certificate.issuer.canonical
                     && shelf.signatures.signed(certificate, issuer) == Signed::Yes
             });
             let last = signers.max_by_key(|issuer| issuer.not_after);
             if let Some(issuer) = last.filter(|issuer| issuer.not_after < certificate.not_after) {
-                found.push((certificate.digest, std::sync::Arc::clone(issuer)));
+                found.insert(certificate.digest, Arc::clone(issuer));
             }
         }
         found

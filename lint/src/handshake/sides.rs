@@ -4,9 +4,10 @@ use super::outcome::{End, Step, Stop, unknown};
 use super::shelf::{FileUse, Lists, Pair, Refused, Shelf, Unfit};
 use super::{Outcome, Side, Why, words};
 use crate::deployment::{
-    ClientAuthMode, ClientTls, Dialer, DialerPurpose, Listener, ListenerPurpose, Program, ProgramKind,
-    Refusal, ServerContext, Stack, UnfitCredential, Version,
+    ClientAuthMode, ClientTls, Credential, Dialer, DialerPurpose, Listener, ListenerPurpose, Program,
+    ProgramKind, Refusal, ServerContext, Stack, UnfitCredential, Version,
 };
+use crate::dialect::nginx;
 use crate::finding::Label;
 use crate::source::Located;
 use crate::stack::openssl::{ciphers, level};
@@ -96,6 +97,7 @@ impl Shelf<'_> {
             }
             loaded.pairs.push(pair);
         }
+        self.pair_by_kind(program, context, level, &mut loaded.pairs);
         if *context.client_auth.mode.value() != ClientAuthMode::Off || !context.client_auth.trust.is_empty() {
             let trust = &context.client_auth.trust;
             loaded.anchors =
@@ -104,6 +106,28 @@ impl Shelf<'_> {
         let crls = &context.client_auth.checks.crls;
         loaded.lists = self.revocation_lists(crls, &program.versions).map_err(refuse)?;
         Ok(loaded)
+    }
+
+    /// OpenSSL keeps one certificate and one key for each kind of key: keys that are listed in another order than their
+    /// certificates meet them all the same (ssl_set_pkey).
+    fn pair_by_kind(&self, program: &Program, context: &ServerContext, level: u8, pairs: &mut [Pair]) {
+        if program.kind != ProgramKind::Nginx || context.credentials.len() < 2 {
+            return;
+        }
+        for (credential, pair) in context.credentials.iter().zip(pairs) {
+            if !pair.unfit.as_ref().is_some_and(|unfit| unfit.other_kind) {
+                continue;
+            }
+            let others = context.credentials.iter().map(|other| Credential {
+                certificate: credential.certificate.clone(),
+                key: other.key.clone(),
+                has_passphrase: other.has_passphrase,
+            });
+            let mut met = others.filter_map(|met| self.pair(&met, &program.versions, level, "server").ok());
+            if let Some(fit) = met.find(|met| met.unfit.is_none() && met.key.is_some()) {
+                *pair = fit;
+            }
+        }
     }
 
     /// A dialer with its files.
@@ -243,7 +267,11 @@ pub fn refused_file(program: &Program, side: Side, dials: Option<DialerPurpose>,
     let counted_otherwise = program.kind == ProgramKind::Etcdctl
         && (words.contains("PEM inputs may have been switched") || words.contains("x509: malformed"));
     let outcome = if counted_otherwise { Outcome::HandshakeFails } else { Outcome::ConfigRejected };
-    let end = End::new(outcome, side, Why::from(problem));
+    let mut reason = Why::from(problem);
+    if program.kind == ProgramKind::Nginx && reason.rule == Mistake::RefusedSetting.rule() {
+        reason.help = Some(nginx::ASK_FIRST.to_owned());
+    }
+    let end = End::new(outcome, side, reason);
     printed(side, end, words)
 }
 

@@ -42,7 +42,9 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
         match form(&file.path, bytes) {
             Form::Yaml => yaml_file(&mut found, notes, sources, id, &text, assume),
             Form::Environment => found.launch(ProgramKind::Etcd, sources, id, &text),
-            Form::Nginx => match template_mark(&text).filter(|_| !sources.root) {
+            Form::Nginx => match template_mark(&text) {
+                // nobody's business where the machine has what was made of it
+                Some(_) if sources.root && has_main(sources) => {}
                 Some(span) => notes.incomplete.push(Incomplete {
                     file: file.path.clone(),
                     span: Some(span),
@@ -214,13 +216,55 @@ impl Discovered {
     }
 }
 
-/// Where a text that nginx could not parse has the mark of a template: of Jinja, Go or ERB.
+/// Where a text that nginx could not parse has the mark of a template: of Jinja, Go or ERB; or one that it could parse,
+/// of `envsubst`.
 fn template_mark(text: &Text) -> Option<Span> {
     let bytes = text.bytes();
-    let marks: [&[u8]; 3] = [b"{{", b"{%", b"<%"];
-    let at = bytes.windows(2).position(|pair| marks.contains(&pair))?;
-    let refused = !crate::syntax::nginx::parse(text).problems.is_empty();
-    refused.then(|| text.span(at..at + 2))
+    let at = |marks: &[&[u8]]| bytes.windows(2).position(|pair| marks.contains(&pair));
+    let mark = at(&[b"{{", b"{%", b"<%"]);
+    if mark.is_none() && at(&[b"${"]).is_none() {
+        return None;
+    }
+    let parsed = crate::syntax::nginx::parse(text);
+    match mark {
+        Some(at) if !parsed.problems.is_empty() => Some(text.span(at..at + 2)),
+        _ => substituted(&parsed.directives),
+    }
+}
+
+/// `${NAME}` in a directive of nginx that takes no variables.
+fn substituted(directives: &[crate::syntax::nginx::Directive]) -> Option<Span> {
+    const PLAIN: [&str; 9] = [
+        "listen",
+        "server_name",
+        "ssl_verify_client",
+        "ssl_verify_depth",
+        "ssl_client_certificate",
+        "ssl_trusted_certificate",
+        "ssl_protocols",
+        "resolver",
+        "worker_processes",
+    ];
+    directives.iter().find_map(|directive| {
+        let name = directive.name.value.as_str();
+        let plain = PLAIN.contains(&name) || (name == "server" && directive.block.is_none());
+        let marked = directive.arguments.iter().find(|argument| {
+            argument.value.split("${").skip(1).any(|rest| {
+                let name = rest.split('}').next().unwrap_or_default();
+                let upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+                !name.is_empty() && name.len() < rest.len() && name.bytes().all(upper)
+            })
+        });
+        match (plain, marked) {
+            (true, Some(marked)) => Some(marked.span),
+            _ => substituted(directive.block.as_deref().unwrap_or_default()),
+        }
+    })
+}
+
+/// Whether a machine has an nginx.conf in its usual place.
+fn has_main(sources: &Sources) -> bool {
+    sources.iter().any(|(_, file)| normalise("/", &file.path) == "/etc/nginx/nginx.conf")
 }
 
 /// Whether an nginx configuration can stand by itself: what it includes then is no configuration of its own.
@@ -271,7 +315,11 @@ mod tests {
     fn a_template_of_a_configuration_is_told_once_and_accuses_nobody() {
         let template = "events {}\nhttp { server { listen {{ port }} ssl; {% if x %} ssl_verify_client on; {% endif %} } }\n";
         let lua = "events {}\nhttp { init_by_lua_block { local x = {{1}} } }\n";
-        for (text, expected) in [(template, Some(33..35)), (lua, None)] {
+        let substituted = "server { listen ${PORT} ssl; }\n";
+        let variable = "server { listen 80; server_name a; set $x \"${HOST}\"; }\n";
+        for (text, expected) in
+            [(template, Some(33..35)), (lua, None), (substituted, Some(16..23)), (variable, None)]
+        {
             let text = Text::whole(FileId(0), std::sync::Arc::new(text.as_bytes().to_vec()));
             let mark = template_mark(&text).map(|span| span.start..span.end);
             assert_eq!(mark, expected);

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::directive::{self, Places, Takes};
+use super::groups;
 use super::location::PassKind;
 use super::read::{Reader, is_include};
 use super::tls::UpstreamTls;
 use super::{NginxConfig, Noticed, Server, Subsystem};
-use crate::deployment::{ClientAuthMode, Refusal, Version};
+use crate::deployment::{ClientAuthMode, Protocol, Refusal, Version};
 use crate::finding::Label;
-use crate::source::Span;
+use crate::source::{Located, Span};
 use crate::syntax::nginx::Directive;
 
 impl Reader<'_> {
@@ -40,7 +41,11 @@ impl Reader<'_> {
         let setting = |log: String| Some(("refused-setting", log.clone(), log));
         if known.places & place == 0 {
             let log = format!("\"{name}\" directive is not allowed here");
-            return Some(("refused-setting", format!("{log}; move it to {}", places(known.places)), log));
+            return Some((
+                "refused-setting",
+                format!("{log}; move it to {}", places(known.places, place)),
+                log,
+            ));
         }
         match (&directive.block, known.takes) {
             (Some(_), Takes::Block) | (None, Takes::Flag | Takes::Number | Takes::Word) => {}
@@ -65,6 +70,11 @@ impl Reader<'_> {
             return Some(("duplicate-directive", format!("{log} in this block; delete one of the two"), log));
         }
         let value = words.first().map(|word| word.value.as_str()).unwrap_or_default();
+        if name == "ssl_session_cache" {
+            let log = words.iter().find_map(|word| refused_cache(&word.value))?;
+            let message = format!("{log}; write shared:NAME:SIZE, such as shared:SSL:10m");
+            return Some(("refused-setting", message, log));
+        }
         match known.takes {
             Takes::Flag if !(value.eq_ignore_ascii_case("on") || value.eq_ignore_ascii_case("off")) => {
                 setting(format!(
@@ -74,7 +84,7 @@ impl Reader<'_> {
             Takes::Number if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 setting(format!("\"{name}\" directive invalid number"))
             }
-            Takes::OneOf(choices) if !choices.contains(&value) => {
+            Takes::OneOf(choices) if !choices.iter().any(|choice| choice.eq_ignore_ascii_case(value)) => {
                 let log = format!("invalid value \"{value}\"");
                 Some(("refused-setting", format!("{log}; write {}", choices.join(" or ")), log))
             }
@@ -198,6 +208,21 @@ impl Reader<'_> {
                 log,
             ));
         }
+        for certificate in tls.certificates.iter().filter(|certificate| certificate.value.is_empty()) {
+            self.late.push(Refusal {
+                log: None,
+                ..refusal(
+                    "refused-setting",
+                    "ssl_certificate names no file: nginx takes the empty name for its own folder, which holds no \
+                     certificate; write `ssl_certificate FILE;`",
+                    certificate.span,
+                    String::new(),
+                )
+            });
+        }
+        if let Some(curves) = &tls.curves {
+            self.check_curves(curves);
+        }
         let verifies =
             matches!(tls.verify_client.value(), ClientAuthMode::Required | ClientAuthMode::Optional);
         if verifies && tls.client_certificate.is_none() {
@@ -235,14 +260,65 @@ impl Reader<'_> {
         }
     }
 
+    /// Groups that no release of OpenSSL has: a provider may bring them, else nginx refuses the list.
+    fn check_curves(&mut self, curves: &Located<String>) {
+        let unknown = curves.value.split([':', '/']).find(|group| {
+            // those that may be missing, and those that are taken away, stop nobody
+            !group.starts_with(['?', '-']) && !groups::is_known(group.trim_start_matches('*'))
+        });
+        if let Some(group) = unknown {
+            self.config.unseen.push(format!(
+                "no release of OpenSSL has the group {group} of ssl_ecdh_curve: unless a provider brings it, nginx \
+                 refuses it with [emerg] SSL_CTX_set1_curves_list(\"{}\") failed",
+                curves.value
+            ));
+        }
+    }
+
+    /// What ngx_http_ssl_init refuses of sockets for HTTP/3.
+    fn check_quic(&self, late: &mut Vec<Refusal>) {
+        for group in self.config.groups_of(|listen| listen.quic) {
+            let Some(default) = self.config.servers.get(group.default) else { continue };
+            let listen = default.listens.iter().find(|listen| listen.quic);
+            let span = listen.map_or(default.span, |listen| listen.address.span);
+            let tls = &default.tls;
+            if !tls.certificates.is_empty() {
+                if !tls.protocols.value().versions.contains(&Protocol::Tls13) {
+                    late.push(refusal(
+                        "refused-setting",
+                        "HTTP/3 is spoken over TLS 1.3, which ssl_protocols leaves out; add TLSv1.3",
+                        tls.protocols.span(),
+                        format!(
+                            "\"ssl_protocols\" must enable TLSv1.3 for the \"listen ... quic\" directive{}",
+                            default.origin
+                        ),
+                    ));
+                }
+            } else if !*tls.reject_handshake.value() {
+                late.push(refusal(
+                    "missing-server-certificate",
+                    "this server accepts HTTP/3 without a certificate to present; write `ssl_certificate FILE;` and \
+                     `ssl_certificate_key FILE;`",
+                    span,
+                    format!(
+                        "no \"ssl_certificate\" is defined for the \"listen ... quic\" directive{}",
+                        default.origin
+                    ),
+                ));
+            }
+        }
+    }
+
     /// What can be told only when every upstream is known.
     pub(super) fn check_upstreams(&mut self, subsystem: Subsystem) {
-        let upstreams: BTreeMap<(bool, &str), Span> = self
+        // nginx compares upstream names without regard to case
+        let upstreams: BTreeMap<(bool, String), Span> = self
             .config
             .upstreams
             .iter()
             .map(|upstream| {
-                ((upstream.subsystem == Subsystem::Stream, upstream.name.value.as_str()), upstream.span)
+                let name = upstream.name.value.to_ascii_lowercase();
+                ((upstream.subsystem == Subsystem::Stream, name), upstream.span)
             })
             .collect();
         let mut late = Vec::new();
@@ -252,7 +328,7 @@ impl Reader<'_> {
                 if pass.unix.is_some() || pass.written.value.contains('$') {
                     continue;
                 }
-                let upstream = upstreams.get(&(pass.kind == PassKind::Stream, host));
+                let upstream = upstreams.get(&(pass.kind == PassKind::Stream, host.to_ascii_lowercase()));
                 match (upstream, pass.port) {
                     (Some(span), Some(port)) => {
                         let mut refused = refusal(
@@ -348,6 +424,9 @@ impl Reader<'_> {
                 late.push(refused);
             }
         }
+        if subsystem == Subsystem::Http {
+            self.check_quic(&mut late);
+        }
         // files are opened server by server, groups come last
         self.late.append(&mut late);
     }
@@ -355,6 +434,23 @@ impl Reader<'_> {
     /// What ngx_http_proxy_set_ssl and its siblings refuse.
     pub(super) fn check_upstream_tls(&mut self, tls: &UpstreamTls) {
         let family = tls.family;
+        // an empty name took nothing back before 1.23.0 (docs/xml/nginx/changes.xml)
+        if let Some(empty) = tls.emptied.as_ref().filter(|_| self.version < Version(1, 23, 0)) {
+            self.late.push(Refusal {
+                log: tls.key.is_none().then(|| {
+                    format!("no \"{family}_ssl_certificate_key\" is defined for certificate \"\"")
+                }),
+                ..refusal(
+                    "refused-setting",
+                    format!(
+                        "{family}_ssl_certificate names no file, which takes an inherited one back only since nginx \
+                         1.23.0; move the outer one to the locations that need it"
+                    ),
+                    *empty,
+                    String::new(),
+                )
+            });
+        }
         if let (Some(certificate), None) = (&tls.certificate, &tls.key) {
             self.late.push(refusal(
                 "certificate-without-key",
@@ -392,7 +488,47 @@ pub(super) fn refusal(rule: &'static str, message: impl Into<String>, span: Span
     }
 }
 
-fn places(places: Places) -> String {
+/// ngx_http_ssl_session_cache's words for a cache that it does not take.
+fn refused_cache(word: &str) -> Option<String> {
+    /// Eight pages of 4096 bytes.
+    const LEAST: u64 = 8 * 4096;
+    let invalid = || Some(format!("invalid session cache \"{word}\""));
+    if matches!(word, "off" | "none" | "builtin") {
+        return None;
+    }
+    if let Some(number) = word.strip_prefix("builtin:") {
+        return if number.parse::<u32>().is_ok() { None } else { invalid() };
+    }
+    let Some((name, size)) = word.strip_prefix("shared:").and_then(|rest| rest.split_once(':')) else {
+        return invalid();
+    };
+    let unit = match size.as_bytes().last() {
+        Some(b'k' | b'K') => 1024,
+        Some(b'm' | b'M') => 1024 * 1024,
+        _ => 1,
+    };
+    let digits = if unit == 1 { size } else { size.get(..size.len() - 1).unwrap_or_default() };
+    let bytes = digits.parse::<u64>().ok().filter(|_| !name.is_empty());
+    match bytes.map(|number| number.saturating_mul(unit)) {
+        None => invalid(),
+        Some(bytes) if bytes < LEAST => Some(format!("session cache \"{word}\" is too small")),
+        Some(_) => None,
+    }
+}
+
+/// Where a directive may stand; where it has places in the subsystem at hand, only those.
+fn places(places: Places, at: Places) -> String {
+    const HTTP: Places = directive::HTTP
+        | directive::SERVER
+        | directive::LOCATION
+        | directive::LOCATION_IF
+        | directive::SERVER_IF
+        | directive::LIMIT_EXCEPT
+        | directive::UPSTREAM;
+    const STREAM: Places = directive::STREAM | directive::STREAM_SERVER | directive::STREAM_UPSTREAM;
+    const MAIL: Places = directive::MAIL | directive::MAIL_SERVER;
+    let at_hand = [HTTP, STREAM, MAIL].into_iter().find(|subsystem| subsystem & at != 0).unwrap_or(u16::MAX);
+    let places = if places & at_hand == 0 { places } else { places & at_hand };
     let names = [
         (directive::MAIN, "the outermost level"),
         (directive::HTTP, "http"),

@@ -89,6 +89,7 @@ pub(super) fn known(name: &str, version: Version) -> Option<Known> {
         "ssl_verify_depth" => (SERVERS, Takes::Number),
         "ssl_prefer_server_ciphers" | "ssl_session_tickets" => (SERVERS, Takes::Flag),
         "ssl_conf_command" => (SERVERS, Takes::Pair),
+        "ssl_session_cache" | "ssl_session_ticket_key" => (SERVERS, Takes::Anything),
         "ssl_early_data" => (HTTP_SERVERS, Takes::Flag),
         // stream has virtual servers since 1.25.5, OCSP since 1.27.2 (docs/xml/nginx/changes.xml)
         "ssl_reject_handshake" if version < Version(1, 25, 5) => (HTTP_SERVERS, Takes::Flag),
@@ -148,9 +149,7 @@ pub(super) fn is_ssl_directive(name: &str, version: Version) -> bool {
                 | "ssl_buffer_size"
                 | "ssl_certificate_cache"
                 | "ssl_certificate_compression"
-                | "ssl_session_cache"
                 | "ssl_session_timeout"
-                | "ssl_session_ticket_key"
                 | "ssl_ocsp_cache"
                 | "ssl_handshake_timeout"
                 | "ssl_alpn"

@@ -76,7 +76,7 @@ pub(super) fn read(directive: &Directive, subsystem: Subsystem, version: Version
         match parameter.value.as_str() {
             "ssl" => listen.ssl = true,
             "default_server" | "default" => listen.default_server = true,
-            "quic" | "http3" => listen.quic = true,
+            "quic" => listen.quic = true,
             "udp" => listen.udp = true,
             "proxy_protocol" => listen.proxy_protocol = true,
             "ipv6only=off" => listen.dual_stack = true,
@@ -103,7 +103,7 @@ fn takes(subsystem: Subsystem, parameter: &str, version: Version) -> bool {
             Subsystem::Mail => false,
         },
         ("default" | "http2" | "spdy" | "multipath", false) => subsystem == Subsystem::Http,
-        ("quic" | "http3", false) => subsystem == Subsystem::Http && version >= Version(1, 25, 0),
+        ("quic", false) => subsystem == Subsystem::Http && version >= Version(1, 25, 0),
         _ => false,
     }
 }

@@ -18,12 +18,16 @@ pub struct Location {
     pub tls: UpstreamTls,
     /// Request headers that it sets for the upstream (`proxy_set_header` and the like).
     pub headers: Vec<Header>,
+    /// Parameters that it hands to FastCGI, uwsgi and SCGI servers.
+    pub parameters: Vec<Header>,
     /// Response headers that it adds.
     pub added: Vec<Header>,
     /// Conditions on the client's certificate in force here, those of its parents and the server included.
     pub checks: Vec<Check>,
     /// It ends every request itself (`return` without a condition).
     pub returns: Option<Span>,
+    /// The status of that answer.
+    pub return_code: Option<u16>,
     /// Includes that may say more of it; completes "undetermined because …".
     pub unseen: Vec<String>,
 }
@@ -148,6 +152,8 @@ impl Pass {
         if kind == PassKind::Proxy && scheme.is_none() && !has_variables {
             return Err("invalid URL prefix".to_owned());
         }
+        // with a variable nginx parses nothing before there is a request (ngx_http_script_variables_count)
+        let refused = |log: String| if has_variables { Ok(None) } else { Err(log) };
         let skipped = scheme.map_or(0, |(scheme, _)| scheme.len());
         let rest = text.get(skipped..).unwrap_or_default();
         let tls = scheme.map_or(stream_tls, |(_, tls)| *tls);
@@ -168,6 +174,10 @@ impl Pass {
             span,
             origin: String::new(),
         };
+        if scheme.is_none() && text.split_once("://").is_some_and(|(scheme, _)| scheme.contains('$')) {
+            pass.host.value = text.to_owned();
+            return Ok(pass);
+        }
         if let Some(path) = rest.strip_prefix("unix:") {
             let (path, uri) = path.split_once(':').map_or((path, None), |(path, uri)| (path, Some(uri)));
             pass.unix = Some(path.to_owned());
@@ -193,12 +203,10 @@ impl Pass {
             return Err(format!("no host in upstream \"{rest}\""));
         }
         pass.port = match port {
-            Some(port) if !port.contains('$') => Some(
-                port.parse::<u16>()
-                    .ok()
-                    .filter(|port| *port > 0)
-                    .ok_or_else(|| format!("invalid port in upstream \"{rest}\""))?,
-            ),
+            Some(port) if !port.contains('$') => match port.parse::<u16>().ok().filter(|port| *port > 0) {
+                None => refused(format!("invalid port in upstream \"{rest}\""))?,
+                port => port,
+            },
             Some(_) => {
                 pass.host.value = authority.to_owned();
                 return Ok(pass);
@@ -207,6 +215,12 @@ impl Pass {
         };
         pass.host.value = host.to_owned();
         Ok(pass)
+    }
+
+    /// It may speak TLS: a target with variables may turn out to be https, and nginx prepares for it.
+    pub(super) fn prepares_tls(&self) -> bool {
+        let by_scheme = matches!(self.kind, PassKind::Proxy | PassKind::Grpc | PassKind::Uwsgi);
+        self.tls || (by_scheme && self.written.value.contains('$'))
     }
 
     /// The same with variables replaced by their constant values; itself where it has none; None where some are unknown.

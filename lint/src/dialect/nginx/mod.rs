@@ -5,7 +5,10 @@
 //! those of src/http/modules, src/stream and src/mail as of 1.22.1, each refusal seen there.
 
 mod check;
+mod choice;
+mod condition;
 mod directive;
+mod groups;
 mod listen;
 mod location;
 mod read;
@@ -13,6 +16,7 @@ mod scope;
 mod tls;
 mod upstream;
 
+pub use condition::Condition;
 pub use listen::{Listen, ListenAddress};
 pub use location::{Header, Location, Matcher, Pass, PassKind, variables};
 pub use read::{Place, read, syntax_refusal};
@@ -23,6 +27,10 @@ use std::collections::HashMap;
 
 use crate::deployment::Refusal;
 use crate::source::{Located, Span};
+
+/// What to do about a setting that nginx refuses, where nothing nearer is known.
+pub const ASK_FIRST: &str =
+    "correct the marked setting, and ask nginx -t before nginx is started or reloaded";
 
 /// A whole configuration, or as much of it as was seen.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +49,8 @@ pub struct NginxConfig {
     pub unseen: Vec<String>,
     /// What is taken for granted of files that nobody saw, for the reader of a report.
     pub assumed: Vec<String>,
+    /// The `http` block around these files was not seen: what no server writes may be inherited from it.
+    pub surroundings_unseen: bool,
 }
 
 /// A TLS command that is not inherited, for the inner block has commands of its own.
@@ -89,6 +99,8 @@ pub struct Server {
     pub tls: ServerTls,
     /// The server itself, then its locations, nested ones after their parents.
     pub locations: Vec<Location>,
+    /// `error_page` in force for requests that no location takes.
+    pub error_pages: Vec<ErrorPage>,
     /// `set $name value` in it, with a value that names no variable: name without `$`, value.
     pub constants: Vec<(String, Located<String>)>,
     /// Variables of the client's certificate (without `$`) that it looks at or hands on, and where; logs do not count.
@@ -97,6 +109,17 @@ pub struct Server {
     pub code: Option<Span>,
     /// Includes that may say more of it; completes "undetermined because …".
     pub unseen: Vec<String>,
+}
+
+/// An `error_page`.
+#[derive(Debug, Clone)]
+pub struct ErrorPage {
+    /// The statuses that it is for, nginx's own (495 and on) among them.
+    pub codes: Vec<u16>,
+    /// `=CODE`, which becomes the status; 0 for `=`: the page's own.
+    pub answer: Option<u16>,
+    /// What answers: a path, a named location, or a URL to which the client is sent.
+    pub uri: Located<String>,
 }
 
 /// An `upstream` block.
@@ -154,11 +177,15 @@ pub struct Group<'c> {
 impl NginxConfig {
     /// The sockets that accept TCP connections, in the order in which they are first written.
     pub fn groups(&self) -> Vec<Group<'_>> {
+        // HTTP/3 and datagrams are other sockets, on which nobody here dials
+        self.groups_of(|listen| !listen.quic && !listen.udp)
+    }
+
+    fn groups_of(&self, wanted: impl Fn(&Listen) -> bool) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         let mut places: HashMap<(Subsystem, &ListenAddress), usize> = HashMap::new();
         for (index, server) in self.servers.iter().enumerate() {
-            // HTTP/3 and datagrams are other sockets, on which nobody here dials
-            for listen in server.listens.iter().filter(|listen| !listen.quic && !listen.udp) {
+            for listen in server.listens.iter().filter(|listen| wanted(listen)) {
                 let key = (server.subsystem, &listen.address.value);
                 let place = *places.entry(key).or_insert_with(|| {
                     groups.push(Group {
@@ -200,14 +227,39 @@ pub fn recognises(path: &str, text: &str) -> bool {
     is_configuration(&parsed.directives)
 }
 
-/// Whether directives are those of an nginx configuration or of a snippet of `http`.
+/// Which block a snippet is the content of, by what its servers hold; None where they disagree or nothing tells.
+pub fn surroundings(directives: &[crate::syntax::nginx::Directive]) -> Option<Place> {
+    let servers = directives.iter().filter(|directive| directive.name.value == "server");
+    let mut places = servers.map(|server| {
+        let block = server.block.as_deref().unwrap_or_default();
+        let has = |names: &[&str]| block.iter().any(|inner| names.contains(&inner.name.value.as_str()));
+        let udp = block.iter().any(|inner| {
+            inner.name.value == "listen" && inner.arguments.iter().any(|argument| argument.value == "udp")
+        });
+        let http = has(&["location", "root", "index", "try_files", "rewrite", "if", "error_page"]);
+        let stream = udp || has(&["proxy_pass", "proxy_ssl", "ssl_preread", "proxy_responses", "pass"]);
+        let mail = has(&["protocol", "smtp_auth", "imap_auth", "pop3_auth", "starttls", "auth_http"]);
+        match (http, stream, mail) {
+            (true, false, false) | (false, false, false) => Some(Place::Http),
+            (false, true, false) => Some(Place::Stream),
+            (false, false, true) => Some(Place::Mail),
+            _ => None,
+        }
+    });
+    let Some(first) = places.next() else { return Some(Place::Http) };
+    places.try_fold(first?, |first, place| (place == Some(first)).then_some(first))
+}
+
+/// Whether directives are those of an nginx configuration or of a snippet.
 pub fn is_configuration(directives: &[crate::syntax::nginx::Directive]) -> bool {
     directives.iter().any(|directive| {
         let Some(block) = &directive.block else { return false };
         let has = |names: &[&str]| block.iter().any(|inner| names.contains(&inner.name.value.as_str()));
         match (directive.name.value.as_str(), directive.arguments.len()) {
             ("http" | "stream" | "mail" | "events", 0) => true,
-            ("server", 0) => has(&["listen", "server_name", "location", "root", "return", "proxy_pass"]),
+            ("server", 0) => {
+                has(&["listen", "server_name", "location", "root", "return", "proxy_pass", "protocol"])
+            }
             ("upstream", 1) => has(&["server"]),
             _ => false,
         }

@@ -327,3 +327,138 @@ fn configurations_are_recognised_by_their_directives() {
         assert_eq!(recognises(path, text), expected, "{path}");
     }
 }
+
+#[test]
+fn a_target_with_a_variable_is_not_parsed_when_nginx_starts() {
+    // nginx 1.22.1, 1.26.3 and 1.30.6 start with each
+    for pass in [
+        "proxy_pass $scheme://backend;",
+        "proxy_pass $scheme://backend:8443/x;",
+        "proxy_pass $scheme://$host:8443$request_uri;",
+        "proxy_pass http://$host:;",
+        "grpc_pass $scheme://backend;",
+    ] {
+        for version in [V1_22, V1_26, V1_30] {
+            assert_eq!(first_refusal(&server(&format!("location / {{ {pass} }}")), version), None, "{pass}");
+        }
+    }
+    let config = config(&server("location / { proxy_pass $scheme://backend:8443/x; }"), V1_26);
+    let pass = config.servers[0].locations[1].pass.as_ref().unwrap();
+    assert_eq!(pass.variables(), ["scheme"]);
+    assert!(pass.resolved(&[]).is_none());
+}
+
+#[test]
+fn words_and_upstream_names_have_no_case() {
+    let inside =
+        "ssl_verify_client ON; ssl_client_certificate ca; ssl_protocols tlsv1.2 TLSV1.3; ssl_ocsp LEAF;";
+    let config = config(&server(inside), V1_26);
+    let tls = &config.servers[0].tls;
+    assert_eq!(config.refusals, []);
+    assert_eq!(*tls.verify_client.value(), ClientAuthMode::Required);
+    assert_eq!(tls.protocols.value().versions, [Protocol::Tls12, Protocol::Tls13]);
+    assert_eq!(tls.ocsp.as_ref().map(|word| word.value.as_str()), Some("LEAF"));
+    let upstream = "events {} http { upstream php { server 127.0.0.1:9000; }
+        server { location / { fastcgi_pass PHP; } location /u { uwsgi_pass Php; } } }";
+    assert_eq!(first_refusal(upstream, V1_22), None);
+}
+
+#[test]
+fn sockets_for_http_3_caches_and_empty_names_are_refused_as_nginx_does() {
+    // each line was printed by nginx of that version for this configuration
+    for (inside, version, log) in [
+        (
+            "listen 8443 quic;",
+            V1_26,
+            Some("no \"ssl_certificate\" is defined for the \"listen ... quic\" directive"),
+        ),
+        (
+            "listen 8443 quic; ssl_certificate c; ssl_certificate_key k; ssl_protocols TLSv1.2;",
+            V1_30,
+            Some("\"ssl_protocols\" must enable TLSv1.3 for the \"listen ... quic\" directive"),
+        ),
+        ("listen 8443 quic; ssl_certificate c; ssl_certificate_key k;", V1_26, None),
+        ("listen 8443 http3;", V1_30, Some("invalid parameter \"http3\"")),
+        ("ssl_session_cache shared:SSL;", V1_22, Some("invalid session cache \"shared:SSL\"")),
+        ("ssl_session_cache shared:SSL:abc;", V1_22, Some("invalid session cache \"shared:SSL:abc\"")),
+        ("ssl_session_cache shared::1m;", V1_30, Some("invalid session cache \"shared::1m\"")),
+        ("ssl_session_cache foo;", V1_26, Some("invalid session cache \"foo\"")),
+        ("ssl_session_cache shared:x:1k;", V1_26, Some("session cache \"shared:x:1k\" is too small")),
+        ("ssl_session_cache builtin:100 shared:x:1m;", V1_26, None),
+        (
+            "set $b grpcs://a:1; location / { grpc_pass $b; grpc_ssl_certificate c; }",
+            V1_22,
+            Some("no \"grpc_ssl_certificate_key\" is defined for certificate \"c\""),
+        ),
+        (
+            "set $b a:1; location / { uwsgi_pass $b; uwsgi_ssl_verify on; }",
+            V1_30,
+            Some("no uwsgi_ssl_trusted_certificate for uwsgi_ssl_verify"),
+        ),
+        (
+            "location / { proxy_pass https://a:1; proxy_ssl_certificate ''; }",
+            V1_22,
+            Some("no \"proxy_ssl_certificate_key\" is defined for certificate \"\""),
+        ),
+        ("location / { proxy_pass https://a:1; proxy_ssl_certificate ''; }", V1_26, None),
+    ] {
+        assert_eq!(first_refusal(&server(inside), version).as_deref(), log, "{inside}");
+    }
+    // what is printed has nginx's own folder in it
+    let empty = config(&server("ssl_certificate ''; ssl_certificate_key '';"), V1_26);
+    assert_eq!(empty.refusals.len(), 1);
+}
+
+#[test]
+fn a_group_that_no_openssl_has_leaves_the_start_open() {
+    let tls = "listen 8443 ssl; ssl_certificate c; ssl_certificate_key k;";
+    for (curves, open) in
+        [("nosuch", true), ("X25519:prime256v1", false), ("?nosuch:X25519", false), ("auto", false)]
+    {
+        let config = config(&server(&format!("{tls} ssl_ecdh_curve {curves};")), V1_26);
+        assert_eq!(!config.unseen.is_empty(), open, "{curves}");
+        assert_eq!(config.refusals, [], "{curves}");
+    }
+}
+
+#[test]
+fn a_snippet_belongs_where_its_servers_tell() {
+    for (source, expected) in [
+        ("server { listen 636; proxy_pass ldap; proxy_ssl on; }", Some(Place::Stream)),
+        ("server { listen 53 udp; proxy_pass dns; }", Some(Place::Stream)),
+        ("server { listen 443 ssl; location / { proxy_pass http://a; } }", Some(Place::Http)),
+        ("server { listen 443 ssl; server_name a; include common.conf; }", Some(Place::Http)),
+        ("server { listen 143; protocol imap; starttls on; }", Some(Place::Mail)),
+        ("server { listen 1; proxy_pass a:1; } server { listen 80; location / { } }", None),
+        ("server { listen 1; proxy_pass a:1; location / { } }", None),
+    ] {
+        let text = Text::whole(FileId(0), Arc::new(source.as_bytes().to_vec()));
+        let parsed = crate::syntax::nginx::parse(&text);
+        assert_eq!(surroundings(&parsed.directives), expected, "{source}");
+    }
+}
+
+#[test]
+fn a_path_goes_to_the_location_that_nginx_chooses() {
+    let inside =
+        "location / { location /in/ { } } location = /x { } location ^~ /img { } location ~ \\.php$ { }
+        location ~ (?=a)b { }";
+    let config = config(&server(inside), V1_26);
+    let server = &config.servers[0];
+    for (path, expected) in [
+        ("/x", Ok(Matcher::Exact("/x".to_owned()))),
+        ("/img/a.php", Ok(Matcher::Preferred("/img".to_owned()))),
+        ("/in/a.php", Ok(Matcher::Regex { pattern: "\\.php$".to_owned(), insensitive: false })),
+        ("/other", Err(())),
+    ] {
+        let chosen = server.location_for(path).map(|index| server.locations[index].matcher.clone());
+        assert_eq!(chosen.map_err(|_| ()), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_misplaced_directive_is_sent_to_its_place_in_the_subsystem_at_hand() {
+    let config = config(&server("location / { ssl_certificate a; }"), V1_26);
+    let message = &config.refusals[0].refusal.message;
+    assert!(message.ends_with("; move it to http, server"), "{message}");
+}

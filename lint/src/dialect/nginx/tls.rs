@@ -30,6 +30,14 @@ pub struct ServerTls {
     pub protocols: Setting<Protocols>,
     /// `ssl_ciphers`, or the cipher string of `ssl_conf_command`.
     pub ciphers: Option<Located<String>>,
+    /// `ssl_ecdh_curve`.
+    pub curves: Option<Located<String>>,
+    /// `ssl_dhparam`.
+    pub dhparam: Option<Located<String>>,
+    /// `ssl_stapling_file`, where `ssl_stapling` is on.
+    pub stapling_file: Option<Located<String>>,
+    /// `ssl_session_ticket_key`.
+    pub ticket_keys: Vec<Located<String>>,
     /// `ssl_reject_handshake`.
     pub reject_handshake: Setting<bool>,
     /// `ssl_ocsp` is `on` or `leaf`: clients are rejected by what a responder says.
@@ -51,6 +59,8 @@ pub struct UpstreamTls {
     pub family: &'static str,
     /// `*_ssl_certificate`; None also for an empty one, which takes an inherited one back.
     pub certificate: Option<Located<String>>,
+    /// `*_ssl_certificate` is in force with an empty name.
+    pub emptied: Option<Span>,
     /// `*_ssl_certificate_key`.
     pub key: Option<Located<String>>,
     /// `*_ssl_password_file`.
@@ -96,8 +106,14 @@ impl ServerTls {
             crl: scope.path("ssl_crl"),
             protocols: commands.narrow(protocols(scope, "ssl_protocols", version)),
             ciphers: commands.ciphers.or_else(|| scope.word("ssl_ciphers")),
+            curves: scope.path("ssl_ecdh_curve"),
+            dhparam: scope.path("ssl_dhparam"),
+            stapling_file: scope
+                .path("ssl_stapling_file")
+                .filter(|_| *scope.flag("ssl_stapling", false).value()),
+            ticket_keys: scope.words("ssl_session_ticket_key"),
             reject_handshake: scope.flag("ssl_reject_handshake", false),
-            ocsp: scope.word("ssl_ocsp").filter(|word| word.value != "off"),
+            ocsp: scope.word("ssl_ocsp").filter(|word| !word.value.eq_ignore_ascii_case("off")),
             session_cache: scope.word("ssl_session_cache"),
             session_tickets: scope.flag("ssl_session_tickets", true),
             other_commands: commands.other,
@@ -113,6 +129,10 @@ impl UpstreamTls {
         Self {
             family,
             certificate: scope.path(&name("certificate")),
+            emptied: scope
+                .word(&name("certificate"))
+                .filter(|word| word.value.is_empty())
+                .map(|word| word.span),
             key: scope.path(&name("certificate_key")),
             password_file: scope.word(&name("password_file")),
             verify: scope.flag(&name("verify"), false),
@@ -132,7 +152,7 @@ impl UpstreamTls {
 }
 
 fn verify_client(word: &str) -> Option<ClientAuthMode> {
-    match word {
+    match word.to_ascii_lowercase().as_str() {
         "off" => Some(ClientAuthMode::Off),
         "on" => Some(ClientAuthMode::Required),
         "optional" => Some(ClientAuthMode::Optional),
@@ -160,12 +180,18 @@ fn protocols(scope: &Scope<'_>, name: &str, version: Version) -> Setting<Protoco
         None => Setting::Default { value: default_protocols(version), parent: scope.span() },
         Some(directive) => {
             let mut versions: Vec<Protocol> =
-                directive.arguments.iter().filter_map(|word| protocol(&word.value)).collect();
+                directive.arguments.iter().filter_map(|word| protocol_in_any_case(&word.value)).collect();
             versions.sort_unstable();
             versions.dedup();
             Setting::Given(Located::new(Protocols { versions }, directive.span))
         }
     }
+}
+
+/// nginx compares the words of its own directives without regard to case (ngx_conf_set_bitmask_slot).
+fn protocol_in_any_case(word: &str) -> Option<Protocol> {
+    let spelt = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+    spelt.into_iter().find(|spelt| spelt.eq_ignore_ascii_case(word)).and_then(protocol)
 }
 
 fn protocol(word: &str) -> Option<Protocol> {

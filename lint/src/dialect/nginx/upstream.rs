@@ -40,7 +40,7 @@ impl Reader<'_> {
         let mut written_servers = 0;
         for directive in block {
             let written = directive.name.value.as_str();
-            if written.starts_with("balancer_by_lua") || written == "include" {
+            if written.starts_with("balancer_by_lua") || written == "include" || written == "state" {
                 upstream.dynamic = Some(directive.span);
             }
             if written != "server" {

@@ -182,6 +182,10 @@ fn dialers_of(
 }
 
 fn url(pass: &Pass) -> String {
+    // the scheme is a variable
+    if pass.host.value.contains("://") {
+        return pass.host.value.clone();
+    }
     let scheme = match (pass.kind, pass.tls) {
         (PassKind::Proxy, true) => "https://",
         (PassKind::Proxy, false) => "http://",

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Given, configuration_text, is_loose};
 use crate::deployment::{Content, Lookup, Refusal};
-use crate::dialect::nginx::{Origins, is_configuration, syntax_refusal};
+use crate::dialect::nginx::{Origins, Place, is_configuration, surroundings, syntax_refusal};
 use crate::finding::{Incomplete, Label};
 use crate::resolve::Notes;
 use crate::resolve::machine::{folder, normalise};
@@ -92,7 +92,7 @@ impl<'g, 'n> Loader<'g, 'n> {
     }
 
     /// The other snippets of a loose snippet's folder, which the nginx.conf nobody saw includes likewise.
-    pub(super) fn siblings(&mut self, text: &Text, path: &str) -> Vec<Directive> {
+    pub(super) fn siblings(&mut self, text: &Text, path: &str, place: Place) -> Vec<Directive> {
         self.notes.consumed.insert(text.file());
         let Some(machine) = self.given.machine else { return Vec::new() };
         let folder = folder(path);
@@ -107,7 +107,8 @@ impl<'g, 'n> Loader<'g, 'n> {
             let Lookup::Found(Content::Bytes(other)) = self.given.read(&located, "/").content else {
                 continue;
             };
-            if self.is_snippet(&nginx::parse(&other).directives) {
+            let parsed = nginx::parse(&other).directives;
+            if self.is_snippet(&parsed) && surroundings(&parsed) == Some(place) {
                 self.notes.consumed.insert(other.file());
                 directives.extend(self.load(&other, &sibling));
             }

@@ -4,6 +4,8 @@ mod dial;
 mod include;
 mod listen;
 
+use std::collections::HashSet;
+
 use super::machine::{Files, Machine, folder, normalise};
 use super::{Launch, Notes, World};
 use crate::deployment::{
@@ -31,15 +33,25 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     let arguments = Arguments::read(launch);
     let machine = world.machines.get(launch.machine);
     let mut prefix = folder(&arguments.configuration.value);
+    let rooted = machine.is_some_and(|machine| matches!(machine.files, Files::Root));
+    if let Some((path, text)) = launch.configuration.as_ref().filter(|_| rooted)
+        && !(is_whole(text) && path.ends_with(".conf"))
+        && main_of_machine(world, path).is_some_and(|main| main != text.file())
+    {
+        // a piece that the machine's own configuration does not include, or a copy of it (nginx.conf.default)
+        return Vec::new();
+    }
     if let Some((path, text)) = launch.configuration.as_ref().filter(|(_, text)| !is_whole(text)) {
         let outer = snippet_home(&prefix);
         let main = outer.as_ref().and_then(|outer| world.index.file(&format!("{outer}/nginx.conf")));
-        let rooted = machine.is_some_and(|machine| matches!(machine.files, Files::Root));
-        if main.is_some_and(|main| main != text.file()) && (rooted || path.contains("-available/")) {
+        if main.is_some_and(|main| main != text.file()) && path.contains("-available/") {
             // the nginx.conf beside it does not include it: no nginx loads it
             return Vec::new();
         }
         prefix = outer.unwrap_or(prefix);
+        if rooted && let Some(home) = HOMES.into_iter().find(|home| path.starts_with(&format!("{home}/"))) {
+            home.clone_into(&mut prefix);
+        }
     }
     let given = Given { world, machine, prefix, version };
     let mut loader = Loader::new(&given, notes);
@@ -51,18 +63,26 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
                 directives.extend(loader.load(&text, "command line"));
             }
             let place = if loader.is_snippet(&directives) {
-                directives.extend(loader.siblings(&text, &arguments.configuration.value));
-                Place::Http
+                // the content of no one block is read as nothing
+                let Some(place) = nginx::surroundings(&directives) else { return Vec::new() };
+                directives.extend(loader.siblings(&text, &arguments.configuration.value, place));
+                place
             } else {
                 Place::Main
             };
             let mut config = nginx::read(&directives, place, &loader.origins, version);
-            if place == Place::Http {
+            let block = match place {
+                Place::Main => None,
+                Place::Http => Some("http"),
+                Place::Stream => Some("stream"),
+                Place::Mail => Some("mail"),
+            };
+            if let Some(block) = block {
                 leave_to_surroundings(&mut config);
-                config.assumed.push(
-                    "no nginx.conf was seen: these files are read as the content of its http block"
-                        .to_owned(),
-                );
+                config.surroundings_unseen = true;
+                config.assumed.push(format!(
+                    "no nginx.conf was seen: these files are read as the content of its {block} block"
+                ));
             }
             config
         }
@@ -93,7 +113,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
         }
     };
     program.refusals = in_order(std::mem::take(&mut loader.refusals), &mut config);
-    program.refusals.extend(missing_password_files(&given, &config));
+    program.refusals.extend(missing_files(&given, &config));
     fill(&mut program, &given, config);
     vec![program]
 }
@@ -108,29 +128,79 @@ fn leave_to_surroundings(config: &mut NginxConfig) {
     }
 }
 
-/// nginx opens `ssl_password_file` and its relatives as it reads the directive.
-fn missing_password_files(given: &Given<'_>, config: &NginxConfig) -> Vec<Refusal> {
-    let of_servers = config.servers.iter().filter_map(|server| server.tls.password_file.as_ref());
-    let locations = config.servers.iter().flat_map(|server| &server.locations);
-    let of_locations = locations.filter_map(|location| location.tls.password_file.as_ref());
+/// Files that nginx opens when it starts, whether or not a connection needs them, and that are not there.
+fn missing_files(given: &Given<'_>, config: &NginxConfig) -> Vec<Refusal> {
     let mut refusals: Vec<Refusal> = Vec::new();
-    for path in of_servers.chain(of_locations) {
-        let Lookup::Missing(missing) = given.file(path).content else { continue };
+    let mut told = HashSet::new();
+    let mut look = |path: &Located<String>, what: &str, line: &dyn Fn(&str) -> String| {
+        let Lookup::Missing(missing) = given.file(path).content else { return };
+        // one directive serves many servers
+        if !told.insert(path.span) {
+            return;
+        }
         let mut labels = vec![Label { span: path.span, message: String::new() }];
         labels.extend(missing.labels);
-        // one directive serves many servers
-        if refusals.iter().any(|known| known.labels.first() == labels.first()) {
-            continue;
-        }
-        let full = normalise(&given.prefix, &path.value);
         refusals.push(Refusal {
             rule: missing.rule,
-            message: format!("nginx cannot open the password file {}: {}", path.value, missing.message),
+            message: format!("nginx cannot open {what} {}: {}", path.value, missing.message),
             labels,
-            log: Some(format!("open() \"{full}\" failed (2: No such file or directory)")),
+            log: Some(line(&normalise(&given.prefix, &path.value))),
         });
+    };
+    let opened = |full: &str| format!("open() \"{full}\" failed (2: No such file or directory)");
+    // as it reads the directive
+    for server in &config.servers {
+        let of_locations = server.locations.iter().filter_map(|location| location.tls.password_file.as_ref());
+        for path in server.tls.password_file.iter().chain(of_locations) {
+            look(path, "the password file", &opened);
+        }
+    }
+    // what is opened for connections by TLS is judged with them
+    let groups = config.groups();
+    let served: HashSet<usize> = groups
+        .iter()
+        .filter(|group| group.ssl)
+        .flat_map(|group| group.members.iter().map(|(index, _)| *index))
+        .collect();
+    for (index, server) in config.servers.iter().enumerate() {
+        let tls = &server.tls;
+        if tls.certificates.is_empty() {
+            continue;
+        }
+        if !served.contains(&index) {
+            for path in &tls.certificates {
+                look(path, "the certificate", &|full| {
+                    format!("cannot load certificate \"{full}\": {}", unopened(full, "r"))
+                });
+            }
+            for path in &tls.keys {
+                look(path, "the private key", &|full| {
+                    format!("cannot load certificate key \"{full}\": {}", unopened(full, "r"))
+                });
+            }
+        }
+        for (path, what, mode) in [
+            (&tls.dhparam, "the parameters of ssl_dhparam in", "r"),
+            (&tls.stapling_file, "the OCSP response", "rb"),
+        ] {
+            if let Some(path) = path {
+                let line = |full: &str| unopened(full, mode).replacen("()", &format!("(\"{full}\")"), 1);
+                look(path, what, &line);
+            }
+        }
+        for path in &tls.ticket_keys {
+            look(path, "the key of session tickets", &opened);
+        }
     }
     refusals
+}
+
+/// OpenSSL's words for a file that it cannot open.
+fn unopened(path: &str, mode: &str) -> String {
+    format!(
+        "BIO_new_file() failed (SSL: error:80000002:system library::No such file or directory:calling \
+         fopen({path}, {mode}) error:10000080:BIO routines::no such file)"
+    )
 }
 
 /// Mistakes of the grammar among the other refusals, in the order in which nginx meets them, which stops at the first.
@@ -319,13 +389,36 @@ fn is_whole(text: &Text) -> bool {
         .any(|directive| matches!(directive.name.value.as_str(), "http" | "stream" | "mail" | "events"))
 }
 
-/// For the folder of a snippet (`conf.d` and its like), that of the nginx.conf that includes it.
+/// Folders of a machine in which packages and images keep nginx.conf, and from which relative includes count.
+const HOMES: [&str; 5] = [
+    "/etc/nginx",
+    "/usr/local/nginx/conf",
+    "/usr/local/etc/nginx",
+    "/usr/local/openresty/nginx/conf",
+    "/opt/bitnami/nginx/conf",
+];
+
+/// The whole nginx.conf of a machine, beneath `--root`, that would have to include a file: in a folder above the file,
+/// or in one of the usual places.
+fn main_of_machine(world: &World<'_>, path: &str) -> Option<crate::source::FileId> {
+    let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+    let mut homes = above.chain(HOMES).map(|home| format!("{home}/nginx.conf"));
+    homes.find_map(|path| {
+        let file = world.index.file(&path)?;
+        world.index.sources.text(file).filter(is_whole).map(|_| file)
+    })
+}
+
+/// For the folder of a snippet (`conf.d` and its like, or one in it), that of the nginx.conf that includes it.
 fn snippet_home(folder: &str) -> Option<String> {
-    let (home, name) = folder.rsplit_once('/')?;
-    let known = name.ends_with(".d")
-        || name.starts_with("sites-")
-        || matches!(name, "snippets" | "server_blocks" | "vhosts" | "includes");
-    known.then(|| home.to_owned())
+    let home = |folder: &str| {
+        let (home, name) = folder.rsplit_once('/')?;
+        let known = name.ends_with(".d")
+            || name.starts_with("sites-")
+            || matches!(name, "snippets" | "server_blocks" | "vhosts" | "includes");
+        known.then(|| home.to_owned())
+    };
+    home(folder).or_else(|| home(folder.rsplit_once('/')?.0))
 }
 
 /// Whether a machine is a folder of loose files.

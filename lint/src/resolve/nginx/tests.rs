@@ -418,3 +418,57 @@ fn a_container_reads_what_is_mounted() {
     let program = run(Vec::new(), launch("nginx", &[]));
     assert_eq!(program.unseen.len(), 1);
 }
+
+#[test]
+fn beneath_root_only_what_the_machines_own_configuration_includes_is_run() {
+    let main = ("etc/nginx/nginx.conf", "events {} http { include conf.d/*.conf; }");
+    for (path, programs) in [
+        ("etc/nginx/conf.d/templates/example.conf", 0),
+        ("etc/nginx/sites-available/old", 0),
+        ("opt/app/nginx-site.conf", 0),
+    ] {
+        let snippet = (path, "server { listen 443 ssl; server_name a; include snippets/tls.conf; }");
+        assert_eq!(programs_of(&[snippet, main]).len(), programs, "{path}");
+        // without one, it may be what a container of this image runs
+        assert_eq!(programs_of(&[snippet]).len(), 1, "{path} alone");
+    }
+}
+
+#[test]
+fn includes_of_a_lone_snippet_count_from_the_folder_of_nginx() {
+    let snippet = ("etc/nginx/conf.d/sites/a.conf", "server { listen 443 ssl; include snippets/tls.conf; }");
+    let included = ("etc/nginx/snippets/tls.conf", "ssl_certificate a.pem; ssl_certificate_key a.key;");
+    let programs = programs_of(&[snippet, included]);
+    assert_eq!(programs[0].refusals, []);
+    let Configuration::Nginx(config) = &programs[0].configuration else { panic!("nginx") };
+    assert_eq!(config.servers[0].tls.certificates.len(), 1);
+}
+
+#[test]
+fn a_snippet_of_stream_is_none_of_http() {
+    let source = "upstream ldap { server 10.0.0.1:636; }
+        server { listen 636; proxy_pass ldap; proxy_ssl on; }";
+    let program = link_files(Files::Loose, &[("stream.d/ldap.conf", source)], "1.26.3").0;
+    assert_eq!(program.refusals, []);
+    assert!(matches!(program.listeners[0].gate, Gate::NginxConnection));
+    assert!(program.dialers[0].tls.is_some());
+}
+
+/// The programs that the first file makes on the machine of these files.
+fn programs_of(sources: &[(&str, &str)]) -> Vec<Program> {
+    let mut given = Sources::default();
+    given.root = true;
+    for (path, content) in sources {
+        given.add(*path, content.as_bytes());
+    }
+    let assume = Assume::parse(&["nginx=1.26.3".to_owned()]).unwrap();
+    let world = World {
+        index: Index::new(&given),
+        assume: &assume,
+        machines: vec![Machine { name: String::new(), files: Files::Root }],
+        apisix_objects: Default::default(),
+    };
+    let text = given.text(FileId(0)).unwrap();
+    let launch = Launch { configuration: Some((normalise("/", sources[0].0), text)), ..launch("", &[]) };
+    link(&world, &launch, &mut Notes::default())
+}

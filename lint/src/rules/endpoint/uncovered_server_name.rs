@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::deployment::{Lookup, ProgramKind};
@@ -24,9 +24,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - curl: `SSL: no alternative certificate subject name matches target …`
-    /// - Go: `x509: certificate is valid for …, not …`
-    /// - the server: an alert, `remote error: tls: bad certificate`, or nothing
+    /// - curl: `SSL: no alternative certificate subject name matches target host name`
+    /// - Go: `x509: certificate is valid for a.example.com, not b.example.com`
+    /// - the server: `tlsv1 alert unknown ca` or `bad certificate`, or nothing
     ///
     /// ## Reference
     ///
@@ -63,12 +63,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if certificates.len() < context.credentials.len() {
                 continue;
             }
-            let fails = |name: &str| {
-                failing.get(&context.span).is_some_and(|names| names.contains(&name.to_ascii_lowercase()))
-            };
+            let failed = |name: &str| failing.contains(&(context.span, name.to_ascii_lowercase()));
             let uncovered = context.names.iter().filter(|name| {
                 is_name(&name.value)
-                    && !fails(&name.value)
+                    && !failed(&name.value)
                     && !certificates.iter().any(|certificate| covers(certificate, &name.value))
             });
             let uncovered: Vec<&Located<String>> = uncovered.collect();
@@ -100,22 +98,18 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 /// As many names as a finding points at.
 const MOST_SHOWN: usize = 4;
 
-/// Names over which connections fail already, by the context that they reach: told there.
-fn failing_names(subject: &Subject<'_>) -> BTreeMap<Span, BTreeSet<String>> {
-    let mut failing: BTreeMap<Span, BTreeSet<String>> = BTreeMap::new();
-    for (connection, prediction) in subject.deployment.connections.iter().zip(subject.predictions) {
-        if prediction.why.first().is_none_or(|why| why.rule != "name-mismatch") {
-            continue;
-        }
-        let Lookup::Found(server) = connection.server else { continue };
-        let tls = subject.dialer_of(connection).and_then(|(_, dialer)| dialer.tls.as_ref());
-        let Some((tls, (_, listener))) = tls.zip(subject.listener(server)) else { continue };
-        let Some((context, name)) = subject.context(listener, tls).zip(tls.reference.as_ref()) else {
-            continue;
-        };
-        failing.entry(context.span).or_default().insert(name.value.to_ascii_lowercase());
-    }
-    failing
+/// Contexts, and names over which a connection to them fails already: told there.
+fn failing_names(subject: &Subject<'_>) -> BTreeSet<(Span, String)> {
+    let connections = subject.deployment.connections.iter().zip(subject.predictions);
+    let failing = connections.filter_map(|(connection, prediction)| {
+        prediction.why.first().filter(|why| why.rule == "name-mismatch")?;
+        let Lookup::Found(server) = connection.server else { return None };
+        let (_, dialer) = subject.dialer_of(connection)?;
+        let tls = dialer.tls.as_ref()?;
+        let reached = subject.context(subject.listener(server)?.1, tls)?;
+        Some((reached.span, tls.reference.as_ref()?.value.to_ascii_lowercase()))
+    });
+    failing.collect()
 }
 
 /// Whether a configured name is one that a client can ask for: no catch-all, no expression, no single label.

@@ -64,7 +64,7 @@ fn meaning(word: &str) -> Option<Authentication> {
 }
 
 fn one(word: &str) -> Option<Authentication> {
-    const EITHER: [&str; 38] = [
+    const EITHER: [&str; 40] = [
         "DEFAULT",
         "ALL",
         "HIGH",
@@ -103,6 +103,8 @@ fn one(word: &str) -> Option<Authentication> {
         "STRENGTH",
         "SUITEB128",
         "SUITEB192",
+        "SUITEB128ONLY",
+        "SUITEB128C2",
     ];
     const NEITHER: [&str; 18] = [
         "aNULL", "eNULL", "NULL", "PSK", "kPSK", "aPSK", "SRP", "kSRP", "aSRP", "DSS", "aDSS", "GOST",
@@ -112,9 +114,11 @@ fn one(word: &str) -> Option<Authentication> {
         "ECDSA" | "aECDSA" => Some(Authentication::ECDSA),
         "RSA" | "aRSA" | "kRSA" | "DHE" | "EDH" | "DH" | "kDHE" | "kEDH" => Some(Authentication::RSA),
         word if EITHER.contains(&word) => Some(Authentication::BOTH),
+        // Red Hat's patch: the list of the system's policy
+        word if word.starts_with("PROFILE=") => Some(Authentication::BOTH),
         word if NEITHER.contains(&word) => Some(Authentication::NONE),
-        // suites of TLS 1.3 are set elsewhere
-        word if word.starts_with("TLS_") && !word.contains("_WITH_") => Some(Authentication::NONE),
+        // suites of TLS 1.3 are set elsewhere, and here they are no names (seen on 3.0, 3.5 and 3.6)
+        word if word.starts_with("TLS_") && !word.contains("_WITH_") => None,
         word if word.contains("ECDSA") => Some(Authentication::ECDSA),
         word if word.contains("PSK") || word.contains("ADH") || word.contains("AECDH") => {
             Some(Authentication::NONE)

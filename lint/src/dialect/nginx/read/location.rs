@@ -42,8 +42,7 @@ impl Reader<'_> {
         self.note_dropped(scope, &format!("{family}_ssl_conf_command"));
         let tls = UpstreamTls::read(scope, family, self.version);
         if let Some(pass) = &pass {
-            // a target with variables may turn out to be https: nginx prepares for it
-            if pass.tls || (pass.kind == PassKind::Proxy && pass.written.value.contains('$')) {
+            if pass.prepares_tls() {
                 self.check_upstream_tls(&tls);
             }
         }
@@ -62,9 +61,14 @@ impl Reader<'_> {
             pass,
             tls,
             headers: headers(scope.all(set_header)),
+            parameters: ["fastcgi_param", "uwsgi_param", "scgi_param"]
+                .into_iter()
+                .flat_map(|name| headers(scope.all(name)))
+                .collect(),
             added: headers(scope.all("add_header")),
             checks,
             returns: block.iter().find(|inner| inner.name.value == "return").map(|inner| inner.span),
+            return_code: block.iter().find(|inner| inner.name.value == "return").and_then(return_code),
         });
         let mut taken = HashSet::new();
         for directive in block {
@@ -227,6 +231,12 @@ fn headers(directives: &[&Directive]) -> Vec<Header> {
             _ => None,
         })
         .collect()
+}
+
+/// The status of a `return`; a URL alone is a redirect.
+fn return_code(directive: &Directive) -> Option<u16> {
+    let first = directive.arguments.first()?;
+    Some(first.value.parse().unwrap_or(302))
 }
 
 /// The condition of an `if` that looks at the client's certificate.

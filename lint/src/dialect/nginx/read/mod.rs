@@ -27,6 +27,14 @@ pub fn read(directives: &[Directive], place: Place, origins: &Origins, version: 
             reader.http(directives, &scope);
             Some(Subsystem::Http)
         }
+        Place::Stream => {
+            reader.stream(directives, &scope);
+            Some(Subsystem::Stream)
+        }
+        Place::Mail => {
+            reader.mail(directives, &scope);
+            Some(Subsystem::Mail)
+        }
     };
     if let Some(subsystem) = subsystem {
         reader.check_upstreams(subsystem);
@@ -42,6 +50,10 @@ pub enum Place {
     Main,
     /// `http`.
     Http,
+    /// `stream`.
+    Stream,
+    /// `mail`.
+    Mail,
 }
 
 /// A mistake of the grammar as a refusal.

@@ -8,7 +8,7 @@ use crate::dialect::nginx::listen::{self, Listen, ListenAddress};
 use crate::dialect::nginx::location::{Location, variables};
 use crate::dialect::nginx::scope::Scope;
 use crate::dialect::nginx::tls::ServerTls;
-use crate::dialect::nginx::{Dropped, Server, Subsystem};
+use crate::dialect::nginx::{Dropped, ErrorPage, Server, Subsystem};
 use crate::source::{Located, Span};
 use crate::syntax::nginx::Directive;
 
@@ -87,6 +87,11 @@ impl Reader<'_> {
             names,
             tls,
             locations,
+            error_pages: scope
+                .all("error_page")
+                .iter()
+                .filter_map(|directive| error_page(directive))
+                .collect(),
             constants,
         };
         self.check_server(&server);
@@ -111,6 +116,17 @@ impl Reader<'_> {
             self.config.dropped.push(Dropped { setting, by });
         }
     }
+}
+
+/// Codes, perhaps `=CODE`, and what answers.
+fn error_page(directive: &Directive) -> Option<ErrorPage> {
+    let (uri, words) = directive.arguments.split_last()?;
+    let answer = words.iter().find_map(|word| word.value.strip_prefix('='));
+    Some(ErrorPage {
+        codes: words.iter().filter_map(|word| word.value.parse().ok()).collect(),
+        answer: answer.map(|code| code.parse().unwrap_or(0)),
+        uri: uri.clone(),
+    })
 }
 
 /// Variables of the client's certificate at any depth, and code.
