@@ -89,7 +89,8 @@ fn not_explained(prediction: &Prediction) -> Option<String> {
         lines.iter().map(|line| causes(line).iter().map(|cause| cause.rule.id).collect()).collect();
     let blamed = prediction.why.iter().any(|why| causes.concat().contains(&why.rule));
     let known = causes.iter().all(|ids| !ids.is_empty());
-    (!lines.is_empty() && !(blamed && known)).then(|| {
+    let explained = lines.is_empty() || (blamed && known);
+    (!explained).then(|| {
         let rules: Vec<&str> = prediction.why.iter().map(|why| why.rule).collect();
         format!("{lines:?} of {rules:?} lead to {causes:?}")
     })

@@ -21,6 +21,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `certificate duration … must be greater than renewBefore …`
+    /// - `certificate renewBeforePercentage must result in a renewBefore less than duration`
     ///
     /// ## Reference
     ///

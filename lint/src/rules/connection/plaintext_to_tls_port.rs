@@ -16,6 +16,8 @@ rule! {
     ///
     /// - nginx: 400 `The plain HTTP request was sent to HTTPS port`
     /// - nginx's own log: `client sent plain HTTP request to HTTPS port`
+    /// - nginx, of gRPC: `upstream sent too large http2 frame`, at the server
+    ///   `client sent invalid request while reading client request line`
     /// - a Go server's answer: `Client sent an HTTP request to an HTTPS server`
     /// - Go: `tls: first record does not look like a TLS handshake`
     /// - APISIX, of etcd: `request etcd endpoint … error, closed`, `failed to load the configuration: … closed`

@@ -15,8 +15,9 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `no "proxy_ssl_certificate_key" is defined for certificate`
+    /// - nginx: `no "proxy_ssl_certificate_key" is defined for certificate`, `no "ssl_certificate_key" is defined`
     /// - APISIX: `missing 'ssl_key_path' or 'ssl_key'`
+    /// - etcdctl: `KeyFile and CertFile must both be present`
     ///
     /// ## Reference
     ///

@@ -15,7 +15,8 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: `no "ssl_certificate" is defined for the "listen … ssl" directive`
-    /// - etcd: `TLS key/cert (--cert-file, --key-file) must be provided`
+    /// - etcd: `TLS key/cert (--cert-file, --key-file) must be provided`,
+    ///   `cannot listen on TLS for … KeyFile and CertFile are not presented`
     /// - APISIX: `missing ssl cert for https admin`
     ///
     /// ## Reference

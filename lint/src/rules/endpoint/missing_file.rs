@@ -21,6 +21,8 @@ rule! {
     /// - Envoy: `Invalid path: …`
     /// - Envoy, of a pair: `Failed to load incomplete certificate from`, `incomplete certificate`,
     ///   `Failed to load incomplete private key from path`
+    /// - nginx, of a file to include: `open() "…" failed (2: No such file or directory)`
+    /// - Envoy, of discovery: `paths must refer to an existing path in the system`
     /// - APISIX: `certificate path … doesn't exist`
     /// - curl: `error setting certificate file`, `error adding trust anchors from file`
     ///

@@ -31,7 +31,9 @@ rule! {
     /// - `property "cert" validation failed: string too short, expected at least 128`,
     ///   `property "key" validation failed: string too short, expected at least 64`
     /// - `property "upstream" validation failed: …`, `then clause did not match`,
-    ///   `expect array to have at least 1 items`, `additional properties forbidden, found …`, `matches none of the enum`
+    ///   `expect array to have at least 1 items`, `additional properties forbidden, found …`,
+    ///   `matches none of the enum`, `value should match only one schema, but matches none`,
+    ///   `failed to validate dependent schema for`, `wrong type: expected …, got …`
     /// - the Admin API, 400: `invalid configuration: …`
     /// - later, for each client, what `host-without-certificate` has
     /// - `missing valid end flag in file`

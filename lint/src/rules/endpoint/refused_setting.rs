@@ -20,15 +20,27 @@ rule! {
     /// - Envoy: `Protobuf message (type … reason INVALID_ARGUMENT …) has unknown fields`,
     ///   `Proto constraint validation failed`, `route: unknown cluster '…'`,
     ///   `malformed IP address: …. Consider setting resolver_name`, `Failed to load incomplete private key from path`
+    /// - Envoy: `Unable to parse JSON as proto`, `Unable to convert YAML as JSON`, `embedded message failed validation`,
+    ///   `cluster manager: duplicate cluster '…'`, `error adding listener`, `must have a certificate specified`,
+    ///   `must be the last filter in a network filter chain`, `is the last filter in a http filter chain`,
+    ///   `clusters must have a single locality_lb_endpoint`, `Invalid hex-encoded SHA-256`
     /// - Envoy, discovery files: `Filesystem config update rejected: …`
-    /// - nginx: `[emerg] …`, `SSL_CTX_set_cipher_list("…") failed`, `invalid value "…" in`
+    /// - nginx: `[emerg] …`, `SSL_CTX_set_cipher_list("…") failed`, `invalid value "…"`,
+    ///   `directive is not allowed here`, `invalid number of arguments in`, `directive invalid number`,
+    ///   `invalid parameter "…"`, `has no opening`, `invalid URL prefix in`, `invalid port in upstream`,
+    ///   `upstream "…" may not have port`, `no "events" section in configuration`, `"ssl_ocsp" is incompatible with`
     /// - APISIX: `failed to merge, path[…] expect: …, but got: …`, `expect: …, but got: …`,
     ///   `missing ssl cert for https admin`, `missing ssl cert_key for https admin`,
-    ///   `failed to read local yaml config of apisix: invalid deployment`, `invalid http host: …, err: not matched`,
+    ///   `failed to read local yaml config of apisix`, `failed to validate config: property`,
+    ///   `ERROR: missing valid Admin API token`, `invalid http host: …, err: not matched`,
     ///   `got malformed version message`
     /// - etcd: `--advertise-client-urls is required when --listen-client-urls is set explicitly`
     /// - etcd: `expected IP in URL for binding (…)`, `URL must not contain a path: …`
     /// - etcd: `flag provided but not defined: -…`, `'true' is not a valid flag`, `unexpected TLS cipher suite "…"`
+    /// - etcd: `flag needs an argument`, `invalid boolean value … parse error`, `invalid value … parse error`,
+    ///   `URL address does not have the form "host:port"`, `URL scheme must be http, https, unix, or unixs`,
+    ///   `min version … is greater than max version`, `KeyFile and CertFile must both be present`,
+    ///   `ClientKeyFile and ClientCertFile must both be present or both absent`
     /// - etcd: `conflicting environment variable … is shadowed by corresponding command-line flag`
     /// - etcd: `cannot unmarshal string into Go struct field … of type []string`
     /// - etcd: `AllowedCN and AllowedHostname are mutually exclusive`

@@ -23,6 +23,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `cannot be handled as a Secret: illegal base64 data at input byte`
+    /// - `illegal base64 data at input byte`
     ///
     /// ## Reference
     ///
