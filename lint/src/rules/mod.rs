@@ -471,6 +471,10 @@ impl<'a> Subject<'a> {
                 }
                 told.push((place, finding, 1));
             }
+                let stands = if rule.id.starts_with("missing-") { "named here" } else { "refused" };
+                if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
+                    stands.clone_into(&mut label.message);
+                }
         }
         for (_, mut finding, times) in told {
             if let Some(label) = finding.labels.first_mut().filter(|label| label.message.starts_with(BREAKS))
