@@ -471,6 +471,10 @@ impl<'a> Subject<'a> {
                 // what to write stands at the place, and is the help of the finding
                 let help = labels.first_mut().filter(|label| is_advice(&label.message));
                 let help = help.map(|label| std::mem::replace(&mut label.message, "refused".to_owned()));
+                let stands = if rule.id.starts_with("missing-") { "named here" } else { "refused" };
+                if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
+                    stands.clone_into(&mut label.message);
+                }
                 findings.push(rule.finding(message, help, labels));
             }
         }
@@ -498,10 +502,6 @@ impl<'a> Subject<'a> {
                 }
                 told.push((place, finding, 1));
             }
-                let stands = if rule.id.starts_with("missing-") { "named here" } else { "refused" };
-                if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
-                    stands.clone_into(&mut label.message);
-                }
         }
         for (_, mut finding, times) in told {
             if let Some(label) = finding.labels.first_mut().filter(|label| label.message.starts_with(BREAKS))

@@ -18,6 +18,8 @@ rule! {
     /// The default is in force instead: etcd at `http://127.0.0.1:2379`, trust in the operating system's bundle, an
     /// Admin API for the loopback only or with a key that is not yours.
     ///
+    /// A warning, and no error: what fails for want of the setting is an error of its own.
+    ///
     /// ## How to fix
     ///
     /// ```yaml

@@ -17,6 +17,9 @@ rule! {
     ///
     /// Whoever reaches the plaintext port needs no certificate.
     ///
+    /// A warning, and no error: a network policy, a condition of the configuration or a filter may keep clients from
+    /// that port.
+    ///
     /// ## How to fix
     ///
     /// Bind the plaintext port to the loopback, or keep it out of the Service and behind a network policy:
