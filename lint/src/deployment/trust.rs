@@ -65,7 +65,7 @@ pub enum NameCheck {
     Hostname(String),
     /// Envoy's `match_typed_subject_alt_names`.
     San {
-        /// DNS, URI, EMAIL, IP_ADDRESS, OTHER_NAME.
+        /// DNS, URI, EMAIL, IP_ADDRESS, OTHER_NAME; empty: any of the first four (`match_subject_alt_names`).
         kind: String,
         /// How it compares.
         matcher: StringMatcher,
@@ -87,4 +87,18 @@ pub enum StringMatcher {
     Regex(String),
     /// A matcher we cannot evaluate.
     Other(String),
+}
+
+impl StringMatcher {
+    /// As Envoy's configuration says it: `{exact: server.example}`.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Exact(text) => format!("{{exact: {text}}}"),
+            Self::Prefix(text) => format!("{{prefix: {text}}}"),
+            Self::Suffix(text) => format!("{{suffix: {text}}}"),
+            Self::Contains(text) => format!("{{contains: {text}}}"),
+            Self::Regex(text) => format!("{{safe_regex: {{regex: {text}}}}}"),
+            Self::Other(what) => format!("{{{what}}}"),
+        }
+    }
 }

@@ -201,12 +201,15 @@ fn named(checks: &PathChecks, certificate: &Arc<Certificate>, knowledge: &Knowle
         match boringssl::host::matches(certificate, kind, matcher) {
             Some(true) => return None,
             Some(false) => {}
-            None if knowledge.hope(format!("the matcher for {kind} names cannot be evaluated here")) => {
+            None if knowledge
+                .hope(format!("the name matcher {} cannot be evaluated here", matcher.shown())) =>
+            {
                 return None;
             }
             None => {}
         }
-        wanted.push(format!("{kind} {matcher:?}"));
+        let kind = if kind.is_empty() { "a name" } else { kind };
+        wanted.push(format!("{kind} {}", matcher.shown()));
     }
     if wanted.is_empty() {
         return None;

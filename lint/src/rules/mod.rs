@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use crate::allowance::Allowances;
 use crate::deployment::{
-    ClientTls, Connection, Credential, Deployment, Dialer, Listener, Lookup, PlannedId, Program, ProgramId,
-    Refusal, ServerContext, Trust, Versions,
+    ClientTls, Connection, Credential, Deployment, Dialer, DialerPurpose, FileRef, Listener, Lookup,
+    PlannedId, Program, ProgramId, Refusal, ServerContext, Trust, Versions,
 };
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::held::Held;
@@ -29,6 +29,8 @@ use crate::handshake::{Prediction, Shelf, UnixSeconds};
 use crate::selection::Selected;
 use crate::source::Span;
 use crate::stack::Certificate;
+use crate::stack::crl::RevocationList;
+use crate::stack::signatures::Signed;
 
 /// What a rule looks at.
 #[derive(Debug)]
@@ -336,6 +338,8 @@ impl<'a> Subject<'a> {
         };
         let offered = deployment.connections.iter().filter_map(|connection| {
             let (_, dialer) = subject.dialer_of(connection)?;
+            // etcd's gateway has what etcd itself presents, and nobody meant that as a client's
+            let dialer = (dialer.purpose != DialerPurpose::Gateway).then_some(dialer)?;
             let tls = dialer.tls.as_ref().filter(|tls| tls.credential.is_some())?;
             let Lookup::Found(server) = connection.server else { return None };
             Some(subject.context(subject.listener(server)?.1, tls)?.span)
@@ -359,6 +363,15 @@ impl<'a> Subject<'a> {
     /// Whether a connection or a start breaks on what stands here: its rule speaks, and those of mere habit keep still.
     pub fn is_blamed(&self, span: Span) -> bool {
         self.blamed.contains(&span)
+    }
+
+    /// Whether a connection fails on what stands here, for the reason that a rule names.
+    pub fn is_told(&self, span: Span, rule: &str) -> bool {
+        let first = self.predictions.iter().filter_map(|prediction| prediction.why.first());
+        self.is_blamed(span)
+            && first
+                .filter(|why| why.rule == rule)
+                .any(|why| why.labels.iter().any(|label| label.span == span))
     }
 
     /// Every listener with its program.
@@ -411,6 +424,15 @@ impl<'a> Subject<'a> {
         pair.filter(|pair| pair.unfit.is_none()).map(|pair| pair.chain.certificates).unwrap_or_default()
     }
 
+    /// Whether a certificate bears another one's signature.
+    pub fn signed(&self, certificate: &Certificate, issuer: &Certificate) -> Signed {
+        if certificate.issuer.canonical != issuer.subject.canonical {
+            return Signed::No;
+        }
+        self.shelf.signatures.renew();
+        self.shelf.signatures.signed(certificate, issuer)
+    }
+
     /// A certificate that cert-manager will issue.
     pub fn planned(&self, id: PlannedId) -> Option<Arc<Certificate>> {
         self.shelf.planned(id)
@@ -421,6 +443,11 @@ impl<'a> Subject<'a> {
         let anchors = self.shelf.anchors(trust, versions, versions.program).ok()?;
         let whole = anchors.unseen.is_empty() && !anchors.system && !anchors.certificates.is_empty();
         whole.then_some(anchors.certificates)
+    }
+
+    /// Revocation lists as a program loads them; none where it refuses one.
+    pub fn revocation_lists(&self, program: &Program, files: &[FileRef]) -> Vec<RevocationList> {
+        self.shelf.revocation_lists(files, &program.versions).map(|lists| lists.lists).unwrap_or_default()
     }
 
     /// Whether a prediction about a program, as client or server, fails for one of these reasons.
@@ -444,6 +471,10 @@ impl<'a> Subject<'a> {
                 // what to write stands at the place, and is the help of the finding
                 let help = labels.first_mut().filter(|label| is_advice(&label.message));
                 let help = help.map(|label| std::mem::replace(&mut label.message, "refused".to_owned()));
+                let stands = if rule.id.starts_with("missing-") { "named here" } else { "refused" };
+                if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
+                    stands.clone_into(&mut label.message);
+                }
                 findings.push(rule.finding(message, help, labels));
             }
         }

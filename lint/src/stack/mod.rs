@@ -128,6 +128,26 @@ pub(crate) mod say {
         )
     }
 
+    /// More intermediates stand below it than its pathLenConstraint allows.
+    pub fn path_too_long(
+        depth: usize,
+        certificate: &Certificate,
+        allowed: impl Into<u64>,
+        below: impl Into<u64>,
+    ) -> String {
+        let (allowed, below) = (allowed.into(), below.into());
+        format!(
+            "{} allows {} below it, and there {} {below}",
+            which(depth, certificate),
+            match allowed {
+                0 => "no intermediate".to_owned(),
+                1 => "1 intermediate".to_owned(),
+                more => format!("{more} intermediates"),
+            },
+            if below == 1 { "is" } else { "are" }
+        )
+    }
+
     /// Nobody trusted issued it.
     pub fn unknown_issuer(depth: usize, certificate: &Certificate, anchors: &super::Anchors) -> String {
         let issuer = if certificate.issuer.text.is_empty() {

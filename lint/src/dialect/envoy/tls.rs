@@ -454,11 +454,13 @@ fn read_validation(message: Message<'_>) -> ValidationContext {
     let untyped = message.messages("match_subject_alt_names");
     let mut names: Vec<Located<NameCheck>> =
         message.messages("match_typed_subject_alt_names").into_iter().filter_map(read_typed_name).collect();
-    names.extend(untyped.iter().map(|matcher| {
-        // the deprecated field looks at every kind of name
-        let check = NameCheck::San { kind: String::new(), matcher: read_matcher(*matcher) };
-        Located::new(check, matcher.span())
-    }));
+    // the deprecated field looks at every kind of name, and is not read beside the other (getSubjectAltNameMatchers)
+    if names.is_empty() {
+        names.extend(untyped.iter().map(|matcher| {
+            let check = NameCheck::San { kind: String::new(), matcher: read_matcher(*matcher) };
+            Located::new(check, matcher.span())
+        }));
+    }
     let accepts_untrusted = message
         .enumeration("trust_chain_verification", TRUST_CHAIN_VERIFICATION)
         .filter(|value| value.value == "ACCEPT_UNTRUSTED");

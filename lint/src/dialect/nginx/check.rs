@@ -417,6 +417,9 @@ impl Reader<'_> {
                         }
                     ),
                 );
+                if let Some(label) = refused.labels.first_mut().filter(|label| label.span != server.span) {
+                    "TLS is spoken here".clone_into(&mut label.message);
+                }
                 refused.labels.push(Label {
                     span: server.span,
                     message: "neither this server nor its surroundings have ssl_certificate".to_owned(),

@@ -108,7 +108,7 @@ pub(super) fn known(name: &str, version: Version) -> Option<Known> {
         "limit_except" => (LOCATION, Takes::Block),
         "if" => (SERVER | LOCATION, Takes::Block),
         "upstream" => (HTTP | STREAM, Takes::Block),
-        "server_name" => (SERVER | STREAM_SERVER, Takes::Anything),
+        "server_name" => (SERVER | STREAM_SERVER | MAIL | MAIL_SERVER, Takes::Anything),
         "listen" => (SERVER | STREAM_SERVER | MAIL_SERVER, Takes::Anything),
         _ => return None,
     };

@@ -107,6 +107,15 @@ impl PassKind {
             Self::Uwsgi => "uwsgi",
         }
     }
+
+    /// The directive that sets what the upstream gets to see: a header, or a parameter.
+    pub fn header_directive(self) -> &'static str {
+        match self {
+            Self::Proxy | Self::Stream | Self::Plain => "proxy_set_header",
+            Self::Grpc => "grpc_set_header",
+            Self::Uwsgi => "uwsgi_param",
+        }
+    }
 }
 
 /// A header and its value.

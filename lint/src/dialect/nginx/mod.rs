@@ -103,6 +103,8 @@ pub struct Server {
     pub error_pages: Vec<ErrorPage>,
     /// `set $name value` in it, with a value that names no variable: name without `$`, value.
     pub constants: Vec<(String, Located<String>)>,
+    /// `set $name value` in it, with a value that names variables: name without `$`, value.
+    pub derived: Vec<(String, Located<String>)>,
     /// Variables of the client's certificate (without `$`) that it looks at or hands on, and where; logs do not count.
     pub mentions: Vec<Located<String>>,
     /// Code or a subrequest that may look at anything (Lua, njs, Perl, `auth_request`).

@@ -31,6 +31,17 @@ fn first_refusal(source: &str, version: Version) -> Option<String> {
 }
 
 #[test]
+fn mail_and_its_servers_have_a_name() {
+    let mail = |inside: &str| {
+        format!(
+            "events {{}} mail {{ {inside} auth_http 127.0.0.1:9000/; server {{ {inside} listen 143; protocol imap; }} }}"
+        )
+    };
+    assert_eq!(first_refusal(&mail("server_name m.corp;"), V1_22), None);
+    assert!(first_refusal("events {} http { server_name a; }", V1_22).is_some());
+}
+
+#[test]
 fn refusals_are_those_of_nginx_1_22_in_its_words() {
     // each line was printed by nginx 1.22.1 for this configuration
     for (inside, log) in [

@@ -234,16 +234,38 @@ impl Loader<'_, '_, '_> {
                     return Some(Lookup::Found(secret.clone()));
                 }
                 let has: Vec<&str> = found.secrets.iter().map(|secret| secret.name.value.as_str()).collect();
+                let other_kind = found.secrets.iter().find(|secret| secret.name.value == name.value);
+                let (message, label) = match other_kind {
+                    Some(_) => (
+                        format!(
+                            "the secret {} in the file that its sds_config names holds no {kind}",
+                            name.value
+                        ),
+                        format!("a {kind} is wanted"),
+                    ),
+                    None => (
+                        format!("the secret {} is not in the file that its sds_config names", name.value),
+                        "there is no secret of this name".to_owned(),
+                    ),
+                };
                 let mut refused = refuse(
-                    format!("the secret {} is not in the file that its sds_config names", name.value),
+                    message,
                     name.span,
-                    String::new(),
+                    label,
                     has.first()
                         .map(|other| format!("Unexpected SDS secret (expecting {}): {other}", name.value)),
                 );
                 refused.labels.extend(found.secrets.iter().take(4).map(|secret| Label {
                     span: secret.span,
-                    message: format!("the file has the secret {}", secret.name.value),
+                    message: match &secret.kind {
+                        SecretKind::Certificate(_) => {
+                            format!("the file has {}, a tls_certificate", secret.name.value)
+                        }
+                        SecretKind::Validation(_) => {
+                            format!("the file has {}, a validation_context", secret.name.value)
+                        }
+                        SecretKind::Other => format!("the file has the secret {}", secret.name.value),
+                    },
                 }));
                 followed.local.push(refused);
                 None

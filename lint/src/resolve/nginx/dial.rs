@@ -33,8 +33,10 @@ pub(super) fn dialers(program: &mut Program, given: &Given<'_>, config: &NginxCo
         .collect();
     for (server, hosts) in config.servers.iter().zip(&hosts) {
         for (order, location) in server.locations.iter().enumerate() {
-            let Some(path) = path_match(server, location, order) else { continue };
-            let routes: Vec<RouteMatch> = hosts.iter().map(|host| with_path(host, &path)).collect();
+            // without a path of its own a location dials all the same: which requests come to it, is code
+            let path = path_match(server, location, order);
+            let routes: Vec<RouteMatch> =
+                path.iter().flat_map(|path| hosts.iter().map(move |host| with_path(host, path))).collect();
             match &location.pass {
                 Some(pass) if pass.kind != PassKind::Plain => {
                     program.dialers.extend(dialers_of(given, &upstreams, server, location, pass, &routes));

@@ -58,6 +58,16 @@ fn http(inside: &str) -> Program {
 }
 
 #[test]
+fn a_named_location_dials_and_no_request_is_told_to_come_to_it() {
+    let program = http(
+        "server { listen 80; location / { try_files $uri @b; } location @b { proxy_pass https://srv; } }",
+    );
+    let [dialer] = program.dialers.as_slice() else { panic!("{:?}", program.dialers) };
+    assert_eq!(dialer.target.url, "https://srv");
+    assert!(dialer.tls.is_some() && dialer.routes.is_empty());
+}
+
+#[test]
 fn a_server_with_client_certificates_becomes_a_listener() {
     let program = http(
         "server { listen 127.0.0.1:8443 ssl; listen [::1]:8443 ssl; server_name srv.example.test;

@@ -1,4 +1,5 @@
 use crate::finding::Finding;
+use crate::rules::endpoint::unsent_server_name;
 use crate::rules::{Subject, rule};
 
 rule! {
@@ -24,5 +25,8 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    let mut found = Vec::new();
+    subject.named(&RULE, &mut found);
+    unsent_server_name::explain(subject, &RULE, &mut found);
+    findings.append(&mut found);
 }

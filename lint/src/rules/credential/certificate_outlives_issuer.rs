@@ -36,8 +36,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let presented = held.presented.iter().flat_map(|presented| &presented.chain);
     for certificate in presented.chain(held.stored.iter().flat_map(|stored| &stored.chain)) {
         let Some(issuer) = held.outlived(certificate) else { continue };
-        // one that has expired already, or breaks for another reason, is told as such
+        // one that has expired already, is not valid yet or breaks for another reason, is told as such
         if issuer.not_after < subject.at
+            || certificate.not_before > subject.at
             || subject.is_blamed(certificate.span)
             || !told.insert(certificate.digest)
         {

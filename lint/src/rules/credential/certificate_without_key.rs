@@ -10,8 +10,8 @@ rule! {
     ///
     /// ## How to fix
     ///
-    /// Configure both: in nginx `proxy_ssl_certificate` with `proxy_ssl_certificate_key`, `ssl_certificate` with
-    /// `ssl_certificate_key`.
+    /// Configure both: in nginx `proxy_ssl_certificate` with `proxy_ssl_certificate_key` (`grpc_ssl_…`, `uwsgi_ssl_…`
+    /// likewise), `ssl_certificate` with `ssl_certificate_key`.
     ///
     /// ## What you see in the logs
     ///

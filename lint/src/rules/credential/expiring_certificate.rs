@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::unjudged::unjudged;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 use crate::source::Span;
@@ -7,12 +8,13 @@ use crate::stack::Certificate;
 use crate::time::format_day;
 
 rule! {
-    /// A certificate in use expires soon.
+    /// A certificate in use expires soon, or has expired where nobody is known who minds.
     ///
     /// ## Why it matters
     ///
     /// From its last second on every verifier refuses it, and with a CA everything below it. How early this speaks is
-    /// set by `--expires-within` (30 days unless given).
+    /// set by `--expires-within` (30 days unless given). Of an expired one it speaks where no error does: the peers that
+    /// are known do not verify, an intermediate is sent to which some peer may know another way, or it lies in a Secret.
     ///
     /// ## How to fix
     ///
@@ -36,25 +38,42 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let held = &subject.held;
     let mut told = BTreeSet::new();
+    let refused: BTreeSet<[u8; 32]> =
+        unjudged(subject, |chain| chain.first().is_some_and(|first| first.not_after < subject.at))
+            .iter()
+            .filter_map(|unjudged| unjudged.chain.first())
+            .map(|first| first.digest)
+            .collect();
+    let trusted: BTreeSet<[u8; 32]> =
+        held.trusted.iter().flat_map(|trusted| &trusted.certificates).map(|anchor| anchor.digest).collect();
+    // expired, and no error: nobody is known who minds, or a peer may know another path
+    let over = |certificate: &Certificate| {
+        certificate.not_after < subject.at
+            && !refused.contains(&certificate.digest)
+            && !trusted.contains(&certificate.digest)
+            && !subject.is_blamed(certificate.span)
+    };
     let mut tell = |certificate: &Certificate, holder: String, place: Span| {
         let ends = certificate.not_after;
         let soon = ends >= subject.at && ends < subject.at.saturating_add(subject.expires_within);
-        if !soon || certificate.is_planned() || !told.insert(certificate.digest) {
+        let over = over(certificate);
+        if !(soon || over) || certificate.is_planned() || !told.insert(certificate.digest) {
             return;
         }
         let days = (ends - subject.at) / 86_400;
-        let left = match days {
-            0 => "within a day".to_owned(),
-            1 => "in 1 day".to_owned(),
-            days => format!("in {days} days"),
+        let (verb, left) = match days {
+            _ if over => ("expired", "and is refused wherever it is verified".to_owned()),
+            0 => ("expires", "within a day".to_owned()),
+            1 => ("expires", "in 1 day".to_owned()),
+            days => ("expires", format!("in {days} days")),
         };
         let mut labels =
-            vec![Label { span: certificate.span, message: format!("expires on {}", format_day(ends)) }];
+            vec![Label { span: certificate.span, message: format!("{verb} on {}", format_day(ends)) }];
         if place != certificate.span {
             labels.push(Label { span: place, message: holder });
         }
         findings.push(RULE.finding(
-            format!("{} expires on {}, {left}", certificate.shown, format_day(ends)),
+            format!("{} {verb} on {}, {left}", certificate.shown, format_day(ends)),
             Some("renew it, and see to it that the programs which hold it read the new one".to_owned()),
             labels,
         ));

@@ -1,5 +1,7 @@
+use super::unjudged;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
+use crate::stack::certificate::Purpose;
 
 rule! {
     /// A certificate is presented by a server, but its extended key usage does not include serverAuth.
@@ -39,4 +41,5 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     subject.named(&RULE, findings);
+    findings.extend(unjudged::lacking_usage(subject, &RULE, Purpose::Server));
 }

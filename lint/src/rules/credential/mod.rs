@@ -21,6 +21,7 @@ pub mod not_yet_valid_certificate;
 pub mod public_client_certificate;
 pub mod root_in_chain;
 pub mod uncritical_alternative_names;
+pub mod unjudged;
 pub mod unknown_critical_extension;
 pub mod unportable_wildcard;
 pub mod unrelated_certificate;

@@ -1,5 +1,11 @@
-use crate::finding::Finding;
+use std::collections::BTreeSet;
+
+use super::unjudged::unjudged;
+use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::stack::load::Certificates;
+use crate::stack::say;
+use crate::time::format_day;
 
 rule! {
     /// A certificate on the path is not valid yet.
@@ -31,4 +37,17 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     subject.named(&RULE, findings);
+    let mut told = BTreeSet::new();
+    let wrong = |chain: &Certificates| {
+        chain.first().is_some_and(|first| first.not_before > subject.at && !first.is_planned())
+    };
+    for unjudged in unjudged(subject, wrong) {
+        let Some(first) = unjudged.chain.first().filter(|first| told.insert(first.digest)) else { continue };
+        let begins = format!("valid from {} on", format_day(first.not_before));
+        findings.push(RULE.finding(
+            say::not_yet_valid(0, first, subject.at),
+            None,
+            unjudged.labels(Label { span: first.span, message: begins }),
+        ));
+    }
 }

@@ -10,6 +10,8 @@ rule! {
     /// A client of your own CA is rejected. Whoever gets a certificate from a public CA for any name whatever is let
     /// in, as far as that certificate may still be used by clients.
     ///
+    /// A warning, and no error: whom the store of the image trusts is not seen.
+    ///
     /// ## How to fix
     ///
     /// `--trusted-ca-file=/path/ca.crt` beside `--client-cert-auth`; among members `--peer-trusted-ca-file`.

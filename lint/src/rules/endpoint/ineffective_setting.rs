@@ -18,6 +18,8 @@ rule! {
     /// The default is in force instead: etcd at `http://127.0.0.1:2379`, trust in the operating system's bundle, an
     /// Admin API for the loopback only or with a key that is not yours.
     ///
+    /// A warning, and no error: what fails for want of the setting is an error of its own.
+    ///
     /// ## How to fix
     ///
     /// ```yaml
@@ -76,7 +78,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             findings.push(RULE.finding(
                 format!("APISIX {} ignores this: {what}", program.versions.program),
                 Some(help.to_owned()),
-                vec![Label { span: ignored.span, message: String::new() }],
+                vec![Label { span: ignored.span, message: "without effect".to_owned() }],
             ));
         }
     }
@@ -99,7 +101,7 @@ fn of_objects(program: &Program, facts: &Facts) -> Vec<Finding> {
             RULE.finding(
                 format!("APISIX {} ignores {} within {block}", program.versions.program, key.value),
                 Some(format!("{block} has {known}")),
-                vec![Label { span: key.span, message: String::new() }],
+                vec![Label { span: key.span, message: "without effect".to_owned() }],
             )
         })
         .collect()
@@ -112,7 +114,7 @@ fn of_etcd(config: &EtcdConfig) -> Vec<Finding> {
         findings.push(RULE.finding(
             format!("etcd {version} ignores {}: {why}", name.value),
             Some(help),
-            vec![Label { span: name.span, message: String::new() }],
+            vec![Label { span: name.span, message: "without effect".to_owned() }],
         ));
     };
     for ignored in &config.ignored {

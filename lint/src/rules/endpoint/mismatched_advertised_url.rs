@@ -13,6 +13,8 @@ rule! {
     /// Members and clients dial what is advertised: clients that synchronise their endpoints, other members, tools that
     /// read the member list. They meet a port that speaks something else.
     ///
+    /// A warning, and no error: whoever dials the member by the URL at which it really listens gets through.
+    ///
     /// ## How to fix
     ///
     /// Write the same scheme in `listen-client-urls` and `advertise-client-urls`, in `listen-peer-urls`,

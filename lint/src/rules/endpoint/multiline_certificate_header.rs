@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::nginx::configurations;
-use crate::dialect::nginx::variables;
+use super::nginx::{configurations, rests_on};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -33,12 +32,16 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
-    for (_, config) in configurations(subject) {
-        let locations = config.servers.iter().flat_map(|server| &server.locations);
-        for header in
-            locations.filter(|location| location.pass.is_some()).flat_map(|location| &location.headers)
-        {
-            let names = variables(&header.value.value);
+    let places = configurations(subject).flat_map(|(_, config)| {
+        config
+            .servers
+            .iter()
+            .flat_map(|server| server.locations.iter().map(move |location| (server, location)))
+    });
+    for (server, location) in places {
+        let Some(pass) = &location.pass else { continue };
+        for header in &location.headers {
+            let names = rests_on(server, &header.value.value);
             let Some(name) =
                 names.iter().find(|name| matches!(**name, "ssl_client_cert" | "ssl_client_raw_cert"))
             else {
@@ -47,7 +50,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if told.insert(header.value.span) {
                 findings.push(RULE.finding(
                     format!("header {} gets ${name}, a text of many lines", header.name.value),
-                    Some(format!("write proxy_set_header {} $ssl_client_escaped_cert;", header.name.value)),
+                    Some(format!(
+                        "write {} {} $ssl_client_escaped_cert;",
+                        pass.kind.header_directive(),
+                        header.name.value
+                    )),
                     vec![Label { span: header.value.span, message: "PEM with line breaks".to_owned() }],
                 ));
             }

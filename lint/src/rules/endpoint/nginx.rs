@@ -1,7 +1,7 @@
 //! What the rules about nginx share, and their tables.
 
 use crate::deployment::{Configuration, Program};
-use crate::dialect::nginx::NginxConfig;
+use crate::dialect::nginx::{NginxConfig, Server, variables};
 use crate::rules::Subject;
 
 /// Every nginx with its configuration.
@@ -12,6 +12,16 @@ pub(super) fn configurations<'a>(
         Configuration::Nginx(config) => Some((program, config.as_ref())),
         _ => None,
     })
+}
+
+/// The variables that a text rests on, without `$`: those it names, and those that a `set` of the server gives one of
+/// these from.
+pub(super) fn rests_on<'a>(server: &'a Server, text: &'a str) -> Vec<&'a str> {
+    let mut names = variables(text);
+    let set = server.derived.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    let from: Vec<&str> = set.flat_map(|(_, value)| variables(&value.value)).collect();
+    names.extend(from);
+    names
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::nginx::configurations;
 use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose, Program};
-use crate::dialect::nginx::ListenAddress;
+use crate::dialect::nginx::{ListenAddress, Subsystem};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -16,6 +16,9 @@ rule! {
     /// ## Why it matters
     ///
     /// Whoever reaches the plaintext port needs no certificate.
+    ///
+    /// A warning, and no error: a network policy, a condition of the configuration or a filter may keep clients from
+    /// that port.
     ///
     /// ## How to fix
     ///
@@ -122,9 +125,14 @@ fn nginx(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                         "{} answers at port {port} without TLS what it asks for a client certificate elsewhere",
                         program.name
                     ),
-                    Some(format!(
-                        "move this listen into a server of its own: server {{ listen {port}; return 301 https://$host$request_uri; }}"
-                    )),
+                    Some(match server.subsystem {
+                        Subsystem::Http => format!(
+                            "move this listen into a server of its own: server {{ listen {port}; return 301 https://$host$request_uri; }}"
+                        ),
+                        Subsystem::Stream | Subsystem::Mail => {
+                            format!("write listen {port} ssl; or listen 127.0.0.1:{port};")
+                        }
+                    }),
                     vec![
                         Label { span: listen.address.span, message: "plaintext".to_owned() },
                         Label { span: mode.span(), message: "counts for TLS only".to_owned() },

@@ -68,5 +68,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 fn finding(refusal: &Refusal) -> Finding {
     let help = refusal.log.as_ref().map(|log| format!("APISIX logs: {log}"));
-    RULE.finding(refusal.message.clone(), help, refusal.labels.clone())
+    let mut labels = refusal.labels.clone();
+    if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
+        "refused".clone_into(&mut label.message);
+    }
+    RULE.finding(refusal.message.clone(), help, labels)
 }

@@ -33,7 +33,7 @@ rule! {
     ///
     /// Seen with etcd 3.4.23; <https://github.com/etcd-io/etcd/issues/15755>;
     /// <https://github.com/etcd-io/etcd/issues/9785>
-    "self-refusing-gateway", Warning, check
+    "self-refusing-gateway", Error, check
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

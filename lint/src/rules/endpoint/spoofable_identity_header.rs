@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::nginx::configurations;
-use crate::dialect::nginx::{Header, Location, Server, Subsystem, variables};
+use super::nginx::{configurations, rests_on};
+use crate::dialect::nginx::{Header, Location, NginxConfig, Server, Subsystem};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -52,8 +52,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
         for ways in ways.values() {
             let mut told = BTreeSet::new();
-            for (_, location) in ways {
-                for header in location.headers.iter().filter(|header| carries_identity(header)) {
+            for (server, location) in ways {
+                let identities =
+                    location.headers.iter().filter(|header| carries_identity(config, server, header));
+                for header in identities {
                     let open = ways.iter().find(|(server, other)| {
                         !sets(other, &header.name.value)
                             && server.unseen.is_empty()
@@ -69,7 +71,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                             "{} sets {} to {} on one way to {} and passes the client's own on another",
                             program.name, header.name.value, header.value.value, pass.host.value
                         ),
-                        Some(format!("write proxy_set_header {} \"\"; beside this pass", header.name.value)),
+                        Some(format!(
+                            "write {} {} \"\"; beside this pass",
+                            pass.kind.header_directive(),
+                            header.name.value
+                        )),
                         vec![
                             Label {
                                 span: pass.span,
@@ -87,8 +93,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn carries_identity(header: &Header) -> bool {
-    variables(&header.value.value).iter().any(|name| name.starts_with("ssl_client_"))
+/// Whether a header's value is of the client's certificate, by way of a `set` or a `map` as well.
+fn carries_identity(config: &NginxConfig, server: &Server, header: &Header) -> bool {
+    let mapped =
+        |name: &str| config.maps.iter().any(|map| map.variable.value.trim_start_matches('$') == name);
+    rests_on(server, &header.value.value).iter().any(|name| name.starts_with("ssl_client_") || mapped(name))
 }
 
 fn sets(location: &Location, name: &str) -> bool {

@@ -12,6 +12,9 @@ rule! {
     /// The server is authenticated, its clients are not. For a public site that is how it should be; behind a gateway,
     /// whoever reaches the port bypasses the gateway.
     ///
+    /// A warning, and no error: whether clients may come without a certificate is the operator's to say, and a public
+    /// site lets everybody in on purpose.
+    ///
     /// ## How to fix
     ///
     /// - nginx: `ssl_client_certificate /path/ca.crt;` and `ssl_verify_client on;` in the server block

@@ -46,11 +46,12 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for (program, config) in configurations(subject) {
-        // a map over the certificate is used somewhere, or it would not be written
-        if !config.maps.is_empty() {
+        // a map over the certificate is used somewhere, or it would not be written; and what is refused serves nobody
+        if !config.maps.is_empty() || !program.refusals.is_empty() {
             continue;
         }
-        for server in config.servers.iter().filter(|server| server.subsystem == Subsystem::Http) {
+        // a mail server tells auth_http of the result
+        for server in config.servers.iter().filter(|server| server.subsystem != Subsystem::Mail) {
             let mode = &server.tls.verify_client;
             let looked_at: &[&str] = match mode.value() {
                 ClientAuthMode::Optional => &["ssl_client_"],
@@ -78,11 +79,12 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     program.name,
                     if *mode.value() == ClientAuthMode::Optional { "optional" } else { "optional_no_ca" },
                 ),
-                Some(
-                    "write ssl_verify_client on; or, where a certificate is needed, \
-                     if ($ssl_client_verify != SUCCESS) { return 403; }"
+                Some(match server.subsystem {
+                    Subsystem::Http => "write ssl_verify_client on; or, where a certificate is needed, \
+                                        if ($ssl_client_verify != SUCCESS) { return 403; }"
                         .to_owned(),
-                ),
+                    Subsystem::Stream | Subsystem::Mail => "write ssl_verify_client on;".to_owned(),
+                }),
                 vec![
                     Label { span: mode.span(), message: "a certificate is welcome, and not needed".to_owned() },
                     Label { span: server.span, message: "no condition and no header of this server has the result".to_owned() },

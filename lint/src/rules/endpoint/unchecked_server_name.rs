@@ -1,6 +1,7 @@
-use crate::deployment::{ClientTls, Configuration, DialerPurpose, ProgramKind, Trust};
+use crate::deployment::{ClientTls, Configuration, DialerPurpose, ProgramKind, Refusal, Trust};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::source::Span;
 
 rule! {
     /// A client verifies who issued the server's certificate, and not whose it is.
@@ -46,6 +47,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if !tls.verify.value() || compares(tls) || !has_anchors(tls) || told.contains(&tls.span) {
             continue;
         }
+        // what is refused is read as far as the refusal
+        if program.refusals.iter().chain(&dialer.refusals).any(|refusal| is_within(refusal, tls.span)) {
+            continue;
+        }
         told.push(tls.span);
         let anchor = tls.trust.first().map(|trust| match trust {
             Trust::File { file, .. } => file.path.span,
@@ -70,6 +75,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let Configuration::Envoy(config) = &program.configuration else { continue };
         for cluster in &config.clusters {
             let Some(span) = cluster.allows_insecure_options else { continue };
+            // where nothing is verified at all, that is the finding
+            if super::unverified_server::verifies_nothing(cluster).is_some() {
+                continue;
+            }
             findings.push(RULE.finding(
                 format!("{} may reach any host without comparing its name", program.name),
                 Some(
@@ -80,6 +89,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             ));
         }
     }
+}
+
+fn is_within(refusal: &Refusal, span: Span) -> bool {
+    let first = refusal.labels.first().map(|label| label.span);
+    first.is_some_and(|at| at.file == span.file && span.start <= at.start && at.end <= span.end)
 }
 
 /// Whether anything of the certificate itself is compared.

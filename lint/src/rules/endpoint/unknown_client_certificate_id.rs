@@ -48,7 +48,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         for refusal in dialer.refusals.iter().filter(|refusal| refusal.rule == RULE.id) {
             if places.insert(refusal.labels.first().map(|label| label.span)) {
                 let help = Some("name an ssl object whose type is client".to_owned());
-                findings.push(RULE.finding(refusal.message.clone(), help, refusal.labels.clone()));
+                let mut labels = refusal.labels.clone();
+                if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
+                    "the certificate is looked for under this id".clone_into(&mut label.message);
+                }
+                findings.push(RULE.finding(refusal.message.clone(), help, labels));
             }
         }
     }

@@ -11,6 +11,8 @@ rule! {
     /// passes. In Envoy this is the default as soon as a validation context is there. It is right only where
     /// something behind it, a filter or the application, insists on an identity for every request.
     ///
+    /// A warning, and no error: a filter behind the handshake may still insist on a verified certificate.
+    ///
     /// ## How to fix
     ///
     /// Envoy: `require_client_certificate: true` in the `DownstreamTlsContext`. Where clients without a certificate are

@@ -44,7 +44,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         for (location, pass) in passes(config) {
             let written = if used { location.tls.written_here } else { location.tls.written };
             let Some(written) = written.filter(|_| !pass.tls && pass.unix.is_none()) else { continue };
-            if pass.kind == PassKind::Plain || pass.written.value.contains('$') {
+            // a server that wants TLS there is the sharper finding
+            if pass.kind == PassKind::Plain
+                || pass.written.value.contains('$')
+                || subject.is_told(pass.span, "plaintext-to-tls-port")
+            {
                 continue;
             }
             if told.insert(written) {

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use crate::deployment::{Dialer, DialerPurpose, Program, ProgramKind};
+use crate::deployment::{Configuration, Dialer, DialerPurpose, Program, ProgramKind};
+use crate::dialect::envoy::{Cluster, Discovery, UpstreamTls, Validation};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -36,6 +37,7 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     ingresses(subject, findings);
+    clusters(subject, findings);
     // the addresses of one upstream are one mistake
     let mut told = BTreeSet::new();
     for (program, dialer) in subject.dialers() {
@@ -80,6 +82,40 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Clusters of Envoy whose hosts the request names: TLS to whichever it is, and no validation context.
+fn clusters(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for program in &subject.deployment.programs {
+        let Configuration::Envoy(config) = &program.configuration else { continue };
+        for (cluster, tls) in
+            config.clusters.iter().filter_map(|cluster| Some((cluster, verifies_nothing(cluster)?)))
+        {
+            let name = cluster
+                .name
+                .as_ref()
+                .map_or("a cluster".to_owned(), |name| format!("the cluster {}", name.value));
+            findings.push(
+                RULE.finding(
+                    format!("{} does not check the certificates of the hosts of {name}", program.name),
+                    Some(
+                        "add to its common_tls_context a validation_context with trusted_ca, and leave \
+                     allow_insecure_cluster_options out"
+                            .to_owned(),
+                    ),
+                    vec![Label { span: tls.common.span, message: "no validation_context here".to_owned() }],
+                ),
+            );
+        }
+    }
+}
+
+/// The TLS settings of a cluster that finds hosts by the request, where they verify nobody.
+pub(super) fn verifies_nothing(cluster: &Cluster) -> Option<&UpstreamTls> {
+    let by_request =
+        matches!(&cluster.discovery, Discovery::Other(name) if name.value.contains("dynamic_forward_proxy"));
+    let tls = cluster.transport.tls().filter(|_| by_request)?;
+    matches!(tls.common.validation, Validation::Absent).then_some(tls)
+}
+
 /// Servers behind ingress-nginx: by TLS, and not verified unless an annotation says so.
 fn ingresses(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for ingress in &subject.deployment.manifests.nginx_ingresses {
@@ -115,8 +151,14 @@ pub(super) fn matcher_for(dialer: &Dialer) -> String {
 fn help(program: &Program, dialer: &Dialer) -> Option<String> {
     let text = match (program.kind, dialer.purpose) {
         (ProgramKind::Nginx, _) => {
-            "write proxy_ssl_verify on; and proxy_ssl_trusted_certificate with the CA of the upstream"
-                .to_owned()
+            let family = match dialer.target.url.split("://").next() {
+                Some("grpcs") => "grpc",
+                Some("suwsgi") => "uwsgi",
+                _ => "proxy",
+            };
+            format!(
+                "write {family}_ssl_verify on; and {family}_ssl_trusted_certificate with the CA of the upstream"
+            )
         }
         (ProgramKind::Apisix, DialerPurpose::Configuration) => {
             "write deployment.etcd.tls.verify: true, and etcd's CA in apisix.ssl.ssl_trusted_certificate"

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use crate::deployment::{Content, FileRef, Lookup, Program, ProgramKind};
+use crate::deployment::{Configuration, Content, FileRef, Lookup, Program, ProgramKind};
+use crate::dialect::envoy::{DataSource, DataSourceKind, EnvoyConfig, Validation};
 use crate::dialect::kubernetes::Workload;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -12,12 +13,14 @@ rule! {
     /// ## Why it matters
     ///
     /// cert-manager renews the Secret and the kubelet updates the file, but nginx and APISIX read their files when they
-    /// start, and etcd its trust bundle. The program goes on with the old certificate until it expires, and then nobody
-    /// gets in; a restart by hand ends it, until the next time.
+    /// start, etcd its trust bundle, and Envoy what is written as `filename` outside of a secret that it fetches (SDS). The
+    /// program goes on with the old certificate until it expires, and then nobody gets in; a restart by hand ends it,
+    /// until the next time.
     ///
     /// ## How to fix
     ///
-    /// Let something restart the workload when the Secret changes. With Reloader:
+    /// Let something restart the workload when the Secret changes, or let Envoy fetch the secret from a file
+    /// (`tls_certificate_sds_secret_configs` with `path_config_source`). With Reloader:
     ///
     /// ```yaml
     /// metadata:
@@ -118,6 +121,37 @@ fn renewed<'a>(subject: &Subject<'a>, program: &Program) -> Option<&'a FileRef> 
             presented.chain(trusted.map(|trusted| trusted.file)).filter(from_file).find(is_renewed)
         }
         ProgramKind::Etcd => trusted.map(|trusted| trusted.file).find(is_renewed),
+        ProgramKind::Envoy => {
+            let Configuration::Envoy(config) = &program.configuration else { return None };
+            let once = read_once(config);
+            let presented = presented.map(|presented| &presented.credential.certificate);
+            let files = presented.chain(trusted.map(|trusted| trusted.file));
+            files.filter(|file| once.contains(&file.path.span)).find(is_renewed)
+        }
         _ => None,
     }
+}
+
+/// Files that an Envoy reads with its listeners and clusters; those of fetched secrets it watches.
+fn read_once(config: &EnvoyConfig) -> BTreeSet<Span> {
+    let servers = config.listeners.iter().flat_map(|listener| listener.chains());
+    let servers = servers.filter_map(|chain| Some(&chain.transport.any_tls()?.common));
+    let clients = config.clusters.iter().filter_map(|cluster| Some(&cluster.transport.any_tls()?.common));
+    let mut places = BTreeSet::new();
+    let mut add = |source: &Option<DataSource>, folder: bool| {
+        if let Some(DataSource { kind: DataSourceKind::File(path), watched_directory: None, .. }) = source
+            && !folder
+        {
+            places.insert(path.span);
+        }
+    };
+    for common in servers.chain(clients) {
+        for certificate in &common.certificates {
+            add(&certificate.certificate_chain, certificate.watched_directory.is_some());
+        }
+        if let Validation::Inline(context) = &common.validation {
+            add(&context.trusted_ca, context.watched_directory.is_some());
+        }
+    }
+    places
 }

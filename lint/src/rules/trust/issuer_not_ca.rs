@@ -1,5 +1,10 @@
-use crate::finding::Finding;
+use std::collections::BTreeSet;
+
+use crate::finding::{Finding, Label};
+use crate::rules::credential::unjudged::unjudged;
 use crate::rules::{Subject, rule};
+use crate::stack::signatures::Signed;
+use crate::stack::{Certificate, KeyUsage};
 
 rule! {
     /// An issuing certificate on the path is not a CA (basicConstraints cA is not TRUE).
@@ -32,4 +37,34 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     subject.named(&RULE, findings);
+    let mut told = BTreeSet::new();
+    for unjudged in unjudged(subject, |chain| chain.iter().skip(1).any(|issuer| is_no_ca(issuer))) {
+        for (certificate, issuer) in unjudged.chain.iter().zip(unjudged.chain.iter().skip(1)) {
+            if !is_no_ca(issuer)
+                || subject.signed(certificate, issuer) != Signed::Yes
+                || !told.insert(issuer.digest)
+            {
+                continue;
+            }
+            findings.push(
+                RULE.finding(
+                    format!("{} issued {}, but is no CA", issuer.shown, certificate.shown),
+                    None,
+                    unjudged.labels(Label {
+                        span: issuer.span,
+                        message: "basicConstraints has no cA".to_owned(),
+                    }),
+                ),
+            );
+        }
+    }
+}
+
+/// What every verifier takes for no CA: some make do with a keyUsage, or with version 1.
+fn is_no_ca(certificate: &Certificate) -> bool {
+    let asserts = certificate.key_usage.is_some() && certificate.may(KeyUsage::KEY_CERT_SIGN);
+    match certificate.basic_constraints {
+        Some(constraints) => !constraints.ca,
+        None => certificate.version == 3 && !asserts && certificate.netscape_type.is_none(),
+    }
 }

@@ -19,6 +19,9 @@ rule! {
     /// Nobody with a certificate of that CA is accepted, though the CA stands in the bundle. The message names a missing
     /// issuer, not the depth.
     ///
+    /// A warning, and no error: whether anybody comes with a certificate of that CA is not seen. Where somebody does,
+    /// `verify-depth-exceeded` says so.
+    ///
     /// ## How to fix
     ///
     /// - nginx: `ssl_verify_depth 2;` (`proxy_ssl_verify_depth 2;`)

@@ -11,7 +11,8 @@ rule! {
     /// ## How to fix
     ///
     /// Name the CA: `ssl_client_certificate /path/ca.crt;` beside `ssl_verify_client on;`,
-    /// `proxy_ssl_trusted_certificate /path/ca.crt;` beside `proxy_ssl_verify on;`.
+    /// `proxy_ssl_trusted_certificate /path/ca.crt;` beside `proxy_ssl_verify on;`, and `grpc_ssl_trusted_certificate` or
+    /// `uwsgi_ssl_trusted_certificate` beside the `verify` of the same beginning.
     ///
     /// ## What you see in the logs
     ///

@@ -3,8 +3,9 @@
 use super::super::certificate::{Certificate, GeneralName, address};
 use crate::deployment::StringMatcher;
 
-/// Whether one name of the certificate passes a matcher of this kind (DNS, URI, EMAIL, IP_ADDRESS); None where the
-/// matcher cannot be evaluated here, or the certificate has another name (OTHER_NAME), whose value is not read.
+/// Whether one name of the certificate passes a matcher of this kind (DNS, URI, EMAIL, IP_ADDRESS; empty: any of
+/// these); None where the matcher cannot be evaluated here, or the certificate has another name (OTHER_NAME), whose value
+/// is not read.
 pub fn matches(certificate: &Certificate, kind: &str, matcher: &StringMatcher) -> Option<bool> {
     let mut unknown = false;
     for name in certificate.names() {
@@ -13,17 +14,19 @@ pub fn matches(certificate: &Certificate, kind: &str, matcher: &StringMatcher) -
             continue;
         }
         let text = match (name, kind) {
-            (GeneralName::Dns(text), "DNS")
-            | (GeneralName::Uri(text), "URI")
-            | (GeneralName::Email(text), "EMAIL") => text.clone(),
-            (GeneralName::Ip(octets), "IP_ADDRESS") => match address(octets) {
+            (GeneralName::Dns(text), "DNS" | "")
+            | (GeneralName::Uri(text), "URI" | "")
+            | (GeneralName::Email(text), "EMAIL" | "") => text.clone(),
+            (GeneralName::Ip(octets), "IP_ADDRESS" | "") => match address(octets) {
                 Some(address) => address.to_string(),
                 None => continue,
             },
             _ => continue,
         };
         let one = match matcher {
-            StringMatcher::Exact(wanted) if kind == "DNS" => Some(dns_name_match(wanted, &text)),
+            StringMatcher::Exact(wanted) if matches!(name, GeneralName::Dns(_)) => {
+                Some(dns_name_match(wanted, &text))
+            }
             matcher => string_match(&text, matcher),
         };
         match one {
@@ -77,7 +80,24 @@ pub fn dns_name_match(wanted: &str, pattern: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::source::{FileId, Text};
+    use crate::stack::openssl;
+
+    #[test]
+    fn a_matcher_without_a_kind_looks_at_every_kind_of_name() {
+        let text =
+            Text::whole(FileId(0), Arc::new(include_bytes!("../../../../fixtures/pki/server.pem").to_vec()));
+        let chain = openssl::load::chain(&text).unwrap();
+        let first = chain.first().unwrap();
+        let exact = |name: &str| StringMatcher::Exact(name.to_owned());
+        assert_eq!(matches(first, "", &exact("server.example.test")), Some(true));
+        assert_eq!(matches(first, "DNS", &exact("server.example.test")), Some(true));
+        assert_eq!(matches(first, "URI", &exact("server.example.test")), Some(false));
+        assert_eq!(matches(first, "", &exact("other.example.test")), Some(false));
+    }
 
     #[test]
     fn an_exact_dns_matcher_understands_the_wildcards_of_certificates() {

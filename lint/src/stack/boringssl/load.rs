@@ -23,13 +23,28 @@ pub fn chain(text: &Text) -> Result<Certificates, Problem> {
             looks_like(text.bytes()),
             if text.bytes().is_empty() { EMPTY } else { "Failed to load certificate chain from" },
         )),
-        Some(first) => match unfit(first) {
+        Some(first) => match misordered(&certificates).or_else(|| unfit(first)) {
             Some((mistake, message, words)) => {
                 Err(Problem { mistake, message, words: words.to_owned(), span: first.span })
             }
             None => Ok(certificates),
         },
     }
+}
+
+/// A CA that comes before what it issued, and whose key usage Envoy refuses for it.
+fn misordered(certificates: &Certificates) -> Option<(Mistake, String, &'static str)> {
+    let (first, rest) = certificates.split_first()?;
+    let issued = rest.iter().find(|other| {
+        !other.is_self_issued() && other.issuer.canonical == first.subject.canonical && first.is_ca()
+    })?;
+    unfit(first).filter(|(mistake, ..)| *mistake == Mistake::UnsuitableKeyUsage).map(|(_, _, words)| {
+        let message = format!(
+            "begins with the CA {}, and {}, which it issued, comes after it; Envoy takes the first for its own",
+            first.shown, issued.shown
+        );
+        (Mistake::MisorderedChain, message, words)
+    })
 }
 
 /// Own certificates that Envoy refuses.

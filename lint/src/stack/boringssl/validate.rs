@@ -200,8 +200,7 @@ impl Check<'_> {
                     certificate.basic_constraints.and_then(|constraints| constraints.path_length)
                 && below > limit + 1
             {
-                let message =
-                    format!("{which} allows {limit} intermediates below it, and there are {}", below - 1);
+                let message = say::path_too_long(depth, certificate, limit, below - 1);
                 return Err(self.fault(Mistake::PathLengthExceeded, 25, depth, message));
             }
             below += u32::from(!certificate.is_self_issued());

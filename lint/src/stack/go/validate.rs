@@ -283,9 +283,11 @@ impl Search<'_> {
                 "x509: too many intermediates for path length constraint",
                 depth,
                 certificate,
-                format!(
-                    "{} allows {limit} intermediates below it, and there are {intermediates}",
-                    say::which(depth, certificate)
+                say::path_too_long(
+                    depth,
+                    certificate,
+                    limit,
+                    u64::try_from(intermediates).unwrap_or(u64::MAX),
                 ),
             )),
             _ => Ok(()),

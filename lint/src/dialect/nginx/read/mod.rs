@@ -153,6 +153,9 @@ impl<'o> Reader<'o> {
                     self.stream_server(directive, block, &inner);
                 }
                 ("upstream", [name, ..]) => self.upstream(directive, name, block, Subsystem::Stream),
+                ("map", [source, variable]) if source.value.contains("$ssl_client") => {
+                    self.config.maps.push(Map { source: source.clone(), variable: variable.clone() });
+                }
                 _ => {}
             }
         }

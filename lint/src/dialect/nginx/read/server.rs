@@ -73,6 +73,8 @@ impl Reader<'_> {
         let mut sets = BTreeMap::new();
         collect_sets(block, &mut sets);
         let constants = sets.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let mut derived = Vec::new();
+        collect_derived(block, &mut derived);
         let mut mentions = Vec::new();
         let mut code = None;
         collect_mentions(block, &mut mentions, &mut code);
@@ -93,6 +95,7 @@ impl Reader<'_> {
                 .filter_map(|directive| error_page(directive))
                 .collect(),
             constants,
+            derived,
         };
         self.check_server(&server);
         self.config.servers.push(server);
@@ -169,5 +172,17 @@ fn collect_sets(block: &[Directive], sets: &mut BTreeMap<String, Option<Located<
         if let Some(inner) = &directive.block {
             collect_sets(inner, sets);
         }
+    }
+}
+
+/// `set` directives at any depth whose value names variables.
+fn collect_derived(block: &[Directive], derived: &mut Vec<(String, Located<String>)>) {
+    for directive in block {
+        if let ("set", [name, value]) = (directive.name.value.as_str(), directive.arguments.as_slice())
+            && value.value.contains('$')
+        {
+            derived.push((name.value.trim_start_matches('$').to_owned(), value.clone()));
+        }
+        collect_derived(directive.block.as_deref().unwrap_or_default(), derived);
     }
 }

@@ -47,10 +47,7 @@ impl Check<'_> {
                     certificate.basic_constraints.and_then(|constraints| constraints.path_length)
                 && below > limit
             {
-                let message = format!(
-                    "{} allows {limit} intermediates below it, and there are {below}",
-                    say::which(depth, &certificate)
-                );
+                let message = say::path_too_long(depth, &certificate, limit, below);
                 self.fault(Mistake::PathLengthExceeded, 25, depth, message);
             }
             below += u32::from(depth > 0 && !certificate.is_self_issued());

@@ -120,10 +120,15 @@ impl Check<'_> {
         }
         // Excess depth is reported as a missing issuer, never as 22 (observed)
         if self.path.len() > limit {
+            let allowed = limit - 1;
             let message = format!(
-                "{} stands below more than {} intermediates, which is the configured depth",
+                "{} stands below {}, and the verification depth is {allowed}",
                 say::which(0, self.path.first().unwrap_or(&last)),
-                limit - 1
+                match allowed {
+                    0 => "an intermediate".to_owned(),
+                    1 => "more than one intermediate".to_owned(),
+                    more => format!("more than {more} intermediates"),
+                }
             );
             let number = if self.untrusted < self.path.len() { 2 } else { 20 };
             self.fault(Mistake::VerifyDepthExceeded, number, depth, message);
