@@ -189,6 +189,23 @@ fn labels_of(versions: &[Protocol]) -> String {
     format!("the client offers {}", list(versions))
 }
 
+fn shown(version: Protocol) -> &'static str {
+    match version {
+        Protocol::Ssl3 => "SSL 3",
+        Protocol::Tls10 => "TLS 1.0",
+        Protocol::Tls11 => "TLS 1.1",
+        Protocol::Tls12 => "TLS 1.2",
+        Protocol::Tls13 => "TLS 1.3",
+    }
+}
+
+fn list(versions: &[Protocol]) -> String {
+    if versions.is_empty() {
+        return "nothing".to_owned();
+    }
+    versions.iter().map(|version| shown(*version)).collect::<Vec<_>>().join(", ")
+}
+
 /// The client's hello, as far as it chooses a certificate.
 #[derive(Debug, Clone, Copy)]
 pub struct Hello<'a> {
