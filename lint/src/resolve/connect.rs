@@ -247,12 +247,20 @@ impl<'a> Switchboard<'a> {
         Some(Connection {
             client: None,
             server: Lookup::Found((id, index)),
-            url: format!("https://{}:{port}", bracketed(&host)),
+            url: format!("{}://{}:{port}", self.scheme(program, index), bracketed(&host)),
             port,
             request: None,
             server_label: None,
             path: Vec::new(),
         })
+    }
+
+    /// nginx's `stream` and `mail` speak anything within TLS.
+    fn scheme(&self, program: &Program, listener: usize) -> &'static str {
+        match program.listeners.get(listener).map(|listener| &listener.gate) {
+            Some(Gate::NginxConnection) => "tls",
+            _ => "https",
+        }
     }
 
     /// The name and port under which clients may know a listener: its Service's, a name of its contexts, its address.
@@ -261,6 +269,7 @@ impl<'a> Switchboard<'a> {
         let listener = program.listeners.get(listener);
         let contexts =
             listener.and_then(|listener| listener.tls.as_ref()).into_iter().flat_map(|tls| &tls.contexts);
+        let contexts = contexts.filter(|context| !context.rejects_handshake);
         let mut names = contexts.flat_map(|context| &context.names).map(|name| &name.value);
         let mut named = || names.find(|name| !name.contains(['*', '~']) && name.len() > 1).cloned();
         let binds = listener.into_iter().flat_map(|listener| &listener.binds);
