@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::allowance::Allowances;
 use crate::deployment::{
     ClientTls, Connection, Credential, Deployment, Dialer, Listener, Lookup, PlannedId, Program, ProgramId,
-    Refusal, ServerContext, Trust, Versions,
+    ProgramKind, Refusal, ServerContext, Trust, Versions,
 };
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::held::Held;
@@ -444,6 +444,8 @@ impl<'a> Subject<'a> {
                 // what to write stands at the place, and is the help of the finding
                 let help = labels.first_mut().filter(|label| is_advice(&label.message));
                 let help = help.map(|label| std::mem::replace(&mut label.message, "refused".to_owned()));
+                let asks_nginx = program.kind == ProgramKind::Nginx && rule.id == "refused-setting";
+                let help = help.or_else(|| asks_nginx.then(|| crate::dialect::nginx::ASK_FIRST.to_owned()));
                 findings.push(rule.finding(message, help, labels));
             }
         }
