@@ -1,8 +1,11 @@
 //! What the rules about nginx share, and their tables.
 
+use std::collections::HashSet;
+
 use crate::deployment::{Configuration, Program};
 use crate::dialect::nginx::NginxConfig;
 use crate::rules::Subject;
+use crate::source::Span;
 
 /// Every nginx with its configuration.
 pub(super) fn configurations<'a>(
@@ -12,6 +15,27 @@ pub(super) fn configurations<'a>(
         Configuration::Nginx(config) => Some((program, config.as_ref())),
         _ => None,
     })
+}
+
+/// Where the servers and passes stand that files nobody saw may say more of: what they leave out may be written there.
+pub(super) fn unsettled(subject: &Subject<'_>) -> HashSet<Span> {
+    let mut unsettled = HashSet::new();
+    for (_, config) in configurations(subject) {
+        for server in &config.servers {
+            let commands = &server.tls.other_commands;
+            if config.surroundings_unseen || !server.unseen.is_empty() || !commands.is_empty() {
+                unsettled.insert(server.span);
+            }
+            for location in &server.locations {
+                let Some(pass) = &location.pass else { continue };
+                let commands = &location.tls.other_commands;
+                if config.surroundings_unseen || !location.unseen.is_empty() || !commands.is_empty() {
+                    unsettled.insert(pass.span);
+                }
+            }
+        }
+    }
+    unsettled
 }
 
 #[cfg(test)]
