@@ -6,6 +6,7 @@ mod dates;
 pub mod held;
 mod nearest;
 mod negotiate;
+mod nginx;
 mod outcome;
 mod request;
 mod shelf;
@@ -174,7 +175,7 @@ fn conclude(step: Step, authenticated: Authenticated) -> Prediction {
         outcome: Outcome::Completes,
         rejected_by: None,
         server_authenticated: Some(authenticated.server),
-        client_authenticated: Some(authenticated.client),
+        client_authenticated: (!authenticated.by_name).then_some(authenticated.client),
         why: Vec::new(),
         client_sees: None,
         server_logs: None,

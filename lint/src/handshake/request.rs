@@ -1,8 +1,8 @@
 //! The first request: what a server answers on account of certificates or of access settings beside them.
 
-use super::outcome::{End, Step, unknown, why};
+use super::outcome::{End, Step, Stop, unknown, why};
 use super::wire::Wire;
-use super::{Outcome, Side, Why};
+use super::{Outcome, Side, Why, nginx};
 use crate::deployment::{ClientAuthMode, DialerPurpose, Gate, Listener, ProgramKind, Request, ServerContext};
 use crate::dialect::apisix::request::{Answer, ClientVerify, admin_api, data_plane};
 use crate::finding::Label;
@@ -27,11 +27,11 @@ pub struct Met {
 pub fn answer(wire: &Wire<'_, '_>, listener: &Listener, met: &Met) -> Step {
     match &listener.gate {
         Gate::Open => Ok(()),
-        Gate::NginxHttp => nginx(wire, listener, met, true),
-        Gate::NginxConnection => nginx(wire, listener, met, false),
+        Gate::NginxHttp => verified(wire, listener, met, true),
+        Gate::NginxConnection => verified(wire, listener, met, false),
         Gate::ApisixData => apisix_data(wire, listener, met),
         Gate::ApisixAdmin { .. } => {
-            nginx(wire, listener, met, true)?;
+            verified(wire, listener, met, true)?;
             let Some(request) = wire.request() else { return Ok(()) };
             apisix(wire, listener, admin_api(&listener.gate, &request))
         }
@@ -77,7 +77,7 @@ pub fn answer(wire: &Wire<'_, '_>, listener: &Listener, met: &Met) -> Step {
 }
 
 /// nginx judges the result of the handshake when the request is there: ngx_http_process_request.
-fn nginx(wire: &Wire<'_, '_>, listener: &Listener, met: &Met, http: bool) -> Step {
+fn verified(wire: &Wire<'_, '_>, listener: &Listener, met: &Met, http: bool) -> Step {
     let Some(tls) = &listener.tls else { return Ok(()) };
     let Some(mut context) = tls.contexts.get(met.context) else { return Ok(()) };
     if http
@@ -86,22 +86,28 @@ fn nginx(wire: &Wire<'_, '_>, listener: &Listener, met: &Met, http: bool) -> Ste
     {
         context = virtual_host(wire, listener, met, &request)?.unwrap_or(context);
     }
+    let (_, server, _) = wire.server;
+    let refused = |status: u16, stop: Stop| {
+        if http { nginx::refused(server, context, status, stop) } else { stop }
+    };
     let mode = *context.client_auth.mode.value();
     if mode == ClientAuthMode::Off {
-        return Ok(());
+        return if http { nginx::conditions(wire, context, met) } else { Ok(()) };
     }
     if let Some(fault) = &met.fault {
         // ngx_ssl_verify_error_optional
         let tolerated =
             mode == ClientAuthMode::OptionalNoCa && matches!(fault.number, Some(18 | 19 | 20 | 21 | 27));
         if !tolerated {
-            return Err(wire.server_refuses(context, fault, Outcome::RequestRejected));
+            let stop = wire.server_refuses(context, fault, Outcome::RequestRejected);
+            return Err(refused(nginx::CERTIFICATE_ERROR, stop));
         }
     }
     if mode == ClientAuthMode::Required && !met.presented {
-        return Err(wire.no_certificate(context, Outcome::RequestRejected, None));
+        let stop = wire.no_certificate(context, Outcome::RequestRejected, None);
+        return Err(refused(nginx::NO_CERTIFICATE, stop));
     }
-    Ok(())
+    if http { nginx::conditions(wire, context, met) } else { Ok(()) }
 }
 
 /// The server that the Host header chooses; where it verifies clients and the server name chose by another one, 421.
@@ -174,7 +180,7 @@ fn apisix_data(wire: &Wire<'_, '_>, listener: &Listener, met: &Met) -> Step {
         )
     });
     if !by_object {
-        nginx(wire, listener, met, false)?;
+        verified(wire, listener, met, false)?;
     }
     apisix(wire, listener, data_plane(tls, context, wire.server_name().as_deref(), &request, &verify))
 }

@@ -313,6 +313,16 @@ pub fn bears_name(verifier: &Program, certificate: &Certificate, name: &str) -> 
     if bears { Ok(()) } else { Err(String::new()) }
 }
 
+/// nginx from 1.31.0 on compares an address with the addresses of a certificate (docs/xml/nginx/changes.xml): whether
+/// that is another answer than that of its names.
+pub fn address_decides(verifier: &Program, certificate: &Certificate, name: &str) -> bool {
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    verifier.versions.program >= Version(1, 31, 0)
+        && bare.parse::<IpAddr>().is_ok_and(|address| {
+            openssl::host::check_ip(certificate, address) != openssl::host::check_host(certificate, name)
+        })
+}
+
 /// auto_sni_san_validation: an exact matcher of the kind that the name is.
 fn boringssl_exact(certificate: &Certificate, name: &str) -> bool {
     let kind = if name.parse::<IpAddr>().is_ok() { "IP_ADDRESS" } else { "DNS" };

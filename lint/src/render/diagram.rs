@@ -334,6 +334,7 @@ impl Edge<'_> {
             }
             // callers that nobody knows: whether they look at the server's certificate is theirs to know
             (Outcome::Completes, None, Some(true)) => "completes, client authenticated".to_owned(),
+            (Outcome::Completes, None, None) => "completes, client authenticated for some names".to_owned(),
             (Outcome::Completes, None, _) => "completes, client not authenticated".to_owned(),
             (Outcome::Completes, _, _) => "completes, nobody authenticated".to_owned(),
             (outcome, _, _) => outcome.name().to_owned(),

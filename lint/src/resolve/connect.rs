@@ -262,6 +262,7 @@ impl<'a> Switchboard<'a> {
         let listener = program.listeners.get(listener);
         let contexts =
             listener.and_then(|listener| listener.tls.as_ref()).into_iter().flat_map(|tls| &tls.contexts);
+        let contexts = contexts.filter(|context| !context.rejects_handshake);
         let mut names = contexts.flat_map(|context| &context.names).map(|name| &name.value);
         let mut named = || names.find(|name| !name.contains(['*', '~']) && name.len() > 1).cloned();
         let binds = listener.into_iter().flat_map(|listener| &listener.binds);
@@ -602,6 +603,10 @@ pub fn hosts_file(world: &World<'_>) -> BTreeMap<String, Vec<IpAddr>> {
 
 /// What is shown before the address of a listener that speaks TLS: `tls` where nothing within it is HTTP.
 fn scheme(program: &Program, listener: usize) -> &'static str {
+    // nginx's `stream` and `mail`
+    if program.listeners.get(listener).is_some_and(|listener| listener.gate == Gate::NginxConnection) {
+        return "tls";
+    }
     let Configuration::Envoy(config) = &program.configuration else { return "https" };
     let Some(listener) = config.listeners.get(listener) else { return "https" };
     let kinds = || listener.chains().flat_map(|chain| &chain.filters).map(|filter| &filter.kind);

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::allowance::Allowances;
 use crate::deployment::{
     ClientTls, Connection, Credential, Deployment, Dialer, DialerPurpose, FileRef, Listener, Lookup,
-    PlannedId, Program, ProgramId, Refusal, ServerContext, Trust, Versions,
+    PlannedId, Program, ProgramId, ProgramKind, Refusal, ServerContext, Trust, Versions,
 };
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::held::Held;
@@ -475,6 +475,8 @@ impl<'a> Subject<'a> {
                 if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
                     stands.clone_into(&mut label.message);
                 }
+                let asks_nginx = program.kind == ProgramKind::Nginx && rule.id == "refused-setting";
+                let help = help.or_else(|| asks_nginx.then(|| crate::dialect::nginx::ASK_FIRST.to_owned()));
                 findings.push(rule.finding(message, help, labels));
             }
         }

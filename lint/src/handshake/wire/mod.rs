@@ -43,6 +43,8 @@ pub struct Authenticated {
     pub server: bool,
     /// The client, by the server.
     pub client: bool,
+    /// Whether it is depends on the name that a client asks for.
+    pub by_name: bool,
 }
 
 impl<'s, 'd> Wire<'s, 'd> {
@@ -78,7 +80,8 @@ impl<'s, 'd> Wire<'s, 'd> {
     fn any_client(&self, authenticated: &mut Authenticated) -> Step {
         let (_, server, listener) = self.server;
         let Some(tls) = &listener.tls else { return Ok(()) };
-        let mut asks = !tls.contexts.is_empty();
+        let (mut asking, mut open) = (false, false);
+        let mut named_by_client = None;
         let objects = apisix::serves_objects(server, listener);
         for context in &tls.contexts {
             if objects {
@@ -90,8 +93,18 @@ impl<'s, 'd> Wire<'s, 'd> {
             } else {
                 self.shelf.context(server, context, Side::Server)?;
             }
-            asks &= *context.client_auth.mode.value() == ClientAuthMode::Required
+            // nobody gets in there
+            if context.rejects_handshake {
+                continue;
+            }
+            let asks = *context.client_auth.mode.value() == ClientAuthMode::Required
                 && (!context.client_auth.trust.is_empty() || !context.client_auth.checks.pins.is_empty());
+            asking |= asks;
+            open |= !asks;
+            let mut certificates =
+                context.credentials.iter().map(|credential| &credential.certificate.path.value);
+            named_by_client =
+                named_by_client.or(certificates.find(|path| path.contains('$')).filter(|_| !objects));
         }
         if !listener.unseen.is_empty() {
             return Err(unknown(listener.unseen.clone()));
@@ -101,7 +114,11 @@ impl<'s, 'd> Wire<'s, 'd> {
         {
             return Err(unknown(vec![passage.why.clone()]));
         }
-        authenticated.client = asks;
+        if let Some(path) = named_by_client {
+            return Err(unknown(vec![format!("{path} holds variables, known only per connection")]));
+        }
+        authenticated.client = asking && !open;
+        authenticated.by_name = asking && open;
         Ok(())
     }
 

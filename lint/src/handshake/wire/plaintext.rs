@@ -5,7 +5,8 @@ use crate::deployment::{ClientTls, Dialer, ListenerTls, ProgramKind, Selection, 
 use crate::finding::Label;
 use crate::handshake::outcome::{End, Step, Stop, why};
 use crate::handshake::request::{self, Met};
-use crate::handshake::{Outcome, Side};
+use crate::handshake::{Outcome, Side, nginx};
+use crate::selection::Selected;
 use crate::stack::Mistake;
 
 impl Wire<'_, '_> {
@@ -46,7 +47,16 @@ impl Wire<'_, '_> {
             }
             _ => End::new(Outcome::HandshakeFails, Side::Server, reason),
         };
-        Err(end.stop())
+        // the server that the Host header chooses may have a page for it
+        let host = self.request().map(|request| request.host_name().to_owned());
+        let context = match tls.select(host.as_deref()) {
+            Selected::Context(index) => tls.contexts.get(index),
+            Selected::Nobody(_) | Selected::Undetermined(_) => None,
+        };
+        Err(match context {
+            Some(context) => nginx::refused(server, context, nginx::TO_HTTPS, end.stop()),
+            None => end.stop(),
+        })
     }
 
     pub(super) fn tls_to_plaintext(&self, tls: &ClientTls) -> Stop {

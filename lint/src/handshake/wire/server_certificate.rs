@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::tls::Handshake;
 use super::{Authenticated, trusts_nobody, verifier_label};
-use crate::deployment::{ClientTls, DialerPurpose, NameCheck, ProgramKind, Protocol, Stack};
+use crate::deployment::{ClientTls, DialerPurpose, NameCheck, ProgramKind, Protocol, Speaks, Stack};
 use crate::finding::Label;
 use crate::handshake::negotiate::{self, Party};
-use crate::handshake::outcome::{End, Step, Stop, why};
+use crate::handshake::outcome::{End, Step, Stop, unknown, why};
 use crate::handshake::shelf::{Pair, need};
 use crate::handshake::verify::{self, Case, Judgement};
 use crate::handshake::words::alert::{self, Alert};
@@ -126,6 +126,12 @@ impl Handshake<'_, '_> {
         let (Some(first), Some(reference)) = (shown.chain.certificates.first(), self.reference()) else {
             return Ok(None);
         };
+        if client.kind == ProgramKind::Nginx && verify::address_decides(client, first, &reference) {
+            return Err(unknown(vec![format!(
+                "nginx compares addresses since 1.31.0, and what it makes of {reference} and {} was not seen",
+                first.shown
+            )]));
+        }
         let Err(library) = verify::bears_name(client, first, &reference) else {
             return match self.allowed_name(first) {
                 Some(fault) => {
@@ -144,8 +150,15 @@ impl Handshake<'_, '_> {
         }
         let message =
             format!("the client expects {reference}, but {} bears {}", first.shown, first.shown_names());
-        let mut end =
-            End::new(Outcome::HandshakeFails, Side::Client, why(Mistake::NameMismatch, message, labels));
+        let mut reason = why(Mistake::NameMismatch, message, labels);
+        if client.kind == ProgramKind::Nginx {
+            let grpc = self.wire.client.is_some_and(|(_, _, dialer)| dialer.speaks == Speaks::Http2);
+            reason.help = Some(format!(
+                "issue the certificate with the DNS name {reference}, or write {}_ssl_name with a name that it bears",
+                if grpc { "grpc" } else { "proxy" }
+            ));
+        }
+        let mut end = End::new(Outcome::HandshakeFails, Side::Client, reason);
         end.client_sees = words::name_mismatch(client, self.purpose(), first, &reference, &library);
         Ok(Some(end.alerting(alert::for_name(client)).stop()))
     }

@@ -1,8 +1,11 @@
 //! What the rules about nginx share, and their tables.
 
+use std::collections::HashSet;
+
 use crate::deployment::{Configuration, Program};
 use crate::dialect::nginx::{NginxConfig, Server, variables};
 use crate::rules::Subject;
+use crate::source::Span;
 
 /// Every nginx with its configuration.
 pub(super) fn configurations<'a>(
@@ -22,6 +25,27 @@ pub(super) fn rests_on<'a>(server: &'a Server, text: &'a str) -> Vec<&'a str> {
     let from: Vec<&str> = set.flat_map(|(_, value)| variables(&value.value)).collect();
     names.extend(from);
     names
+}
+
+/// Where the servers and passes stand that files nobody saw may say more of: what they leave out may be written there.
+pub(super) fn unsettled(subject: &Subject<'_>) -> HashSet<Span> {
+    let mut unsettled = HashSet::new();
+    for (_, config) in configurations(subject) {
+        for server in &config.servers {
+            let commands = &server.tls.other_commands;
+            if config.surroundings_unseen || !server.unseen.is_empty() || !commands.is_empty() {
+                unsettled.insert(server.span);
+            }
+            for location in &server.locations {
+                let Some(pass) = &location.pass else { continue };
+                let commands = &location.tls.other_commands;
+                if config.surroundings_unseen || !location.unseen.is_empty() || !commands.is_empty() {
+                    unsettled.insert(pass.span);
+                }
+            }
+        }
+    }
+    unsettled
 }
 
 #[cfg(test)]

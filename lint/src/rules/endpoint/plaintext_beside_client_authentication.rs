@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::nginx::configurations;
 use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose, Program};
-use crate::dialect::nginx::{ListenAddress, Subsystem};
+use crate::dialect::nginx::{ListenAddress, Location, Matcher, Subsystem, variables};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -111,7 +111,8 @@ fn nginx(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             for (index, listen) in &group.members {
                 let Some(server) = config.servers.get(*index) else { continue };
                 let mode = &server.tls.verify_client;
-                let redirects = server.locations.first().is_some_and(|whole| whole.returns.is_some());
+                let redirects = server.locations.first().is_some_and(|whole| whole.returns.is_some())
+                    || server.locations.iter().any(tells_plaintext);
                 let looks = server.mentions.iter().any(|mention| mention.value == "ssl_client_verify");
                 if *mode.value() != ClientAuthMode::Required
                     || redirects
@@ -141,6 +142,13 @@ fn nginx(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// `if ($scheme = http) { … }` and its relatives: what comes without TLS is treated apart.
+fn tells_plaintext(location: &Location) -> bool {
+    let Matcher::If(condition) = &location.matcher else { return false };
+    let of_connection = ["scheme", "https", "server_port", "ssl_protocol", "ssl_cipher", "ssl_session_id"];
+    variables(condition).into_iter().any(|name| of_connection.contains(&name))
 }
 
 /// Hosts of ingress-nginx whose clients are verified, and which answer at port 80 as well: no redirect, or no certificate

@@ -1,3 +1,4 @@
+use super::nginx::unsettled;
 use crate::deployment::{
     ClientAuthMode, Configuration, ListenerPurpose, Program, ProgramKind, Selection, ServerContext,
 };
@@ -36,6 +37,7 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut told = Vec::new();
+    let unsettled = unsettled(subject);
     for (program, listener) in subject.listeners() {
         let asked = matches!(
             listener.purpose,
@@ -57,6 +59,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
             // required by the letter of the configuration: that is the sharper finding
             if super::requirement_without_trust_anchor::required(program, context).is_some() {
+                continue;
+            }
+            // another file may ask for it
+            if !context.client_auth.mode.is_given() && unsettled.contains(&context.span) {
                 continue;
             }
             // what is refused is read as far as the refusal

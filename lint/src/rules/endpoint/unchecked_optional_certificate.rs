@@ -94,10 +94,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a server looks at one of these variables, or inherits a header that has one.
+/// Whether a server looks at one of these variables, or inherits a header or parameter that has one.
 fn looks(server: &Server, names: &[&str]) -> bool {
     let is_one = |name: &str| names.iter().any(|wanted| name.starts_with(wanted));
-    let headers = server.locations.iter().flat_map(|location| &location.headers);
+    let headers =
+        server.locations.iter().flat_map(|location| location.headers.iter().chain(&location.parameters));
     server.mentions.iter().any(|mention| is_one(&mention.value))
         || headers.flat_map(|header| variables(&header.value.value)).any(is_one)
 }

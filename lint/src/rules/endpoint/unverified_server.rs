@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::nginx::unsettled;
 use crate::deployment::{Configuration, Dialer, DialerPurpose, Program, ProgramKind};
 use crate::dialect::envoy::{Cluster, Discovery, UpstreamTls, Validation};
 use crate::finding::{Finding, Label};
@@ -40,6 +41,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     clusters(subject, findings);
     // the addresses of one upstream are one mistake
     let mut told = BTreeSet::new();
+    let unsettled = unsettled(subject);
     for (program, dialer) in subject.dialers() {
         // etcd's gateway dials its own process; what a person types is theirs
         let looked_at = matches!(
@@ -53,6 +55,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
         // asked for in vain: the sharper finding
         if super::ignored_upstream_verification::asked_in_vain(program, dialer).is_some() {
+            continue;
+        }
+        // another file may ask for it
+        if !tls.verify.is_given() && unsettled.contains(&dialer.span) {
             continue;
         }
         // etcd's peers with certificates of their own making: self-made-certificate says so
@@ -121,6 +127,10 @@ fn ingresses(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for ingress in &subject.deployment.manifests.nginx_ingresses {
         let settings = &ingress.settings;
         let on = settings.verify_server.as_ref().is_some_and(|verify| verify.value);
+        // the bytes are handed on: the client verifies the server itself
+        if settings.passes_through.is_some() {
+            continue;
+        }
         let Some(behind) = settings.tls_behind.filter(|_| !on && !settings.snippet) else { continue };
         let mut labels =
             vec![Label { span: behind, message: "TLS, and verification is off by default".to_owned() }];

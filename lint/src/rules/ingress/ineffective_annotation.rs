@@ -1,5 +1,6 @@
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::source::Located;
 
 rule! {
     /// Annotations about certificates stand on an Ingress without the one that puts them into force.
@@ -46,8 +47,15 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             .client_option
             .as_ref()
             .filter(|_| settings.client_secret.is_none() && !settings.snippet && !elsewhere);
-        let servers =
-            settings.server_option.as_ref().filter(|_| settings.server_secret.is_none() && !settings.snippet);
+        // who writes that nothing is verified asks for nothing: unverified-server speaks
+        let asks = |option: &Located<String>| {
+            let off = settings.verify_server.as_ref().is_some_and(|verify| !verify.value);
+            !(off && option.value.ends_with("/proxy-ssl-verify"))
+        };
+        let servers = settings
+            .server_option
+            .as_ref()
+            .filter(|option| settings.server_secret.is_none() && !settings.snippet && asks(option));
         let asked = [
             (clients, "auth-tls-secret", "no client is asked for a certificate"),
             (servers, "proxy-ssl-secret", "none of proxy-ssl-… is in force"),
