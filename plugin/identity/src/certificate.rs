@@ -310,8 +310,8 @@ const UNDERSTOOD: [&str; 10] = [
 
 fn readable<'a, T: FromDer<'a, X509Error>>(oid: &str, value: &'a [u8]) -> Result<T, CertificateError> {
     match T::from_der(value) {
-        Ok((_, extension)) => Ok(extension),
-        Err(_) => refuse(format!("the extension {oid} cannot be read")),
+        Ok(([], extension)) => Ok(extension),
+        _ => refuse(format!("the extension {oid} cannot be read")),
     }
 }
 

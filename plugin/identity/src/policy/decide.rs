@@ -111,6 +111,8 @@ pub enum Reason {
     TooManyHeaders,
     /// The host has two readings, or is none that a name or an address could be.
     AmbiguousHost,
+    /// The method has lower-case letters: some servers take it for the one in upper case.
+    AmbiguousMethod,
     /// The path has two readings.
     AmbiguousPath(Ambiguity),
     /// The certificate is denied by its SHA-256.
@@ -179,6 +181,12 @@ impl Policy {
             Err(why) => return Err(Decision::Deny(Reason::AmbiguousPath(why))),
         };
         let host = Host::new(request.host);
+        if !host.is_plain() && self.asks_for_host() {
+            return Err(Decision::Deny(Reason::AmbiguousHost));
+        }
+        if request.method.bytes().any(|byte| byte.is_ascii_lowercase()) && self.asks_for_method() {
+            return Err(Decision::Deny(Reason::AmbiguousMethod));
+        }
         match self.exempt.iter().find(|exemption| exemption.scope.covers(&request, &host, &path)) {
             Some(exemption) => Err(Decision::Exempt(&exemption.name)),
             None => Ok(Asked { policy: self, request, host, path }),
@@ -447,6 +455,21 @@ impl<'a> Host<'a> {
             Host(host.into())
         }
     }
+
+    /// Nothing, the labels of a name or an IPv4 address, or an IPv6 address in brackets: what else a server makes of it
+    /// (a user before an at sign, a second host after a comma) no pattern tells.
+    fn is_plain(&self) -> bool {
+        let host = self.0.as_ref();
+        let label = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(address) => {
+                address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
+            }
+            None => {
+                host.is_empty() || host.split('.').all(|part| !part.is_empty() && part.bytes().all(label))
+            }
+        }
+    }
 }
 
 impl super::Scope {
@@ -472,6 +495,7 @@ impl Reason {
             Reason::Absent(Absence::HostError(_)) => "host-error",
             Reason::TooManyHeaders => "too-many-headers",
             Reason::AmbiguousHost => "ambiguous-host",
+            Reason::AmbiguousMethod => "ambiguous-method",
             Reason::AmbiguousPath(_) => "ambiguous-path",
             Reason::DeniedFingerprint(_) => "denied-fingerprint",
             Reason::DeniedPublicKey(_) => "denied-public-key",
@@ -492,7 +516,7 @@ impl Reason {
     }
 
     /// Every name that [`Reason::name`] may answer.
-    pub const NAMES: [&str; 23] = [
+    pub const NAMES: [&str; 24] = [
         "no-certificate",
         "unverified-certificate",
         "untrusted-peer",
@@ -500,6 +524,7 @@ impl Reason {
         "host-error",
         "too-many-headers",
         "ambiguous-host",
+        "ambiguous-method",
         "ambiguous-path",
         "denied-fingerprint",
         "denied-public-key",
@@ -529,6 +554,7 @@ impl fmt::Display for Reason {
             Reason::AmbiguousHost => f.write_str(
                 "the host is no name and no address, or the gateway routes by another than the Host header's",
             ),
+            Reason::AmbiguousMethod => f.write_str("the method is not written in upper case"),
             Reason::AmbiguousPath(why) => write!(f, "{why}"),
             Reason::DeniedFingerprint(digest) => {
                 write!(f, "the certificate with SHA-256 {} is denied", hexadecimal(digest))

@@ -160,7 +160,7 @@
 //! that header (`remove-headers`) or let the gateway do so.
 //!
 //! ## The order of the questions
-//! Ambiguous path, exemption, is there a verified certificate, is it denied, dates, usage, identity, rule. Each answer has a
+//! Ambiguous path, host or method, exemption, is there a verified certificate, is it denied, dates, usage, identity, rule. Each answer has a
 //! name, [`Reason::NAMES`].
 
 mod build;
@@ -413,9 +413,24 @@ impl Policy {
             .map(|(_, identity)| identity)
     }
 
-    /// Whether a rule or exemption asks for the route's name.
+    /// Whether a rule asks for the route's name.
     pub fn asks_for_route(&self) -> bool {
-        self.rules.iter().any(|rule| !rule.scope.routes.is_empty())
+        self.scopes().any(|scope| !scope.routes.is_empty())
+    }
+
+    /// Whether a rule or an exemption asks for the host.
+    pub fn asks_for_host(&self) -> bool {
+        self.scopes().any(|scope| !scope.hosts.is_empty())
+    }
+
+    /// Whether a rule or an exemption asks for the method.
+    pub fn asks_for_method(&self) -> bool {
+        self.scopes().any(|scope| !scope.methods.is_empty())
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        let exempt = self.exempt.iter().map(|exemption| &exemption.scope);
+        self.rules.iter().map(|rule| &rule.scope).chain(exempt)
     }
 }
 
