@@ -446,6 +446,14 @@ impl Validity {
         self.not_after.saturating_sub(self.not_before)
     }
 
+    /// When both are valid; nothing contains it if they never are.
+    pub fn overlap(self, other: Validity) -> Validity {
+        Validity {
+            not_before: self.not_before.max(other.not_before),
+            not_after: self.not_after.min(other.not_after),
+        }
+    }
+
     /// Whether it is valid at a time, give or take `skew` seconds.
     pub fn contains(&self, at: UnixTime, skew: u64) -> bool {
         !self.is_over(at, skew) && !self.is_ahead(at, skew)

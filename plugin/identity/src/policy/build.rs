@@ -292,6 +292,10 @@ impl Build<'_> {
                                P-256 or P-384";
                 return Err(self.refuse(&route, message));
             }
+            if certificates.iter().any(|anchor| anchor.name_constrained) {
+                let message = "name constraints are not honoured: name an anchor without";
+                return Err(self.refuse(&route, message));
+            }
             Ok(TrustAnchor { name, certificates })
         };
         anchors.into_iter().map(read).collect()

@@ -130,7 +130,12 @@
 //! ## Issued under
 //! A name says who somebody claims to be; which CA may say so can be pinned. The signature is verified, not the
 //! issuer's name: Ed25519, or RSA or ECDSA on P-256 or P-384 over SHA-256, SHA-384 or SHA-512. A text may hold several
-//! certificates: each is trusted as given, intermediates included.
+//! certificates: each is trusted as given, intermediates included; one with name constraints is refused, since they are
+//! not honoured.
+//!
+//! Between the certificate and the anchor may stand up to four intermediates that came with it: CAs, valid at the time
+//! of the request (`issuer-out-of-date` else), without name constraints, without critical extensions that are not
+//! understood, and with an extended key usage that has clientAuth or any, or without one.
 //!
 //! ```text
 //! trust-anchors:
@@ -174,7 +179,9 @@ mod pattern;
 mod tests;
 mod tree;
 
-pub use self::decide::{Absence, Allowed, Asked, Decision, Evidence, Reason, Request, Standing, same_host};
+pub use self::decide::{
+    Absence, Allowed, Asked, Decision, Evidence, Reason, Recognised, Request, Standing, same_host,
+};
 pub use self::error::{PolicyError, Position, Step, position};
 pub use self::forward::{ForwardValue, escape};
 pub use self::path::{Ambiguity, PathParameters, normalise};
