@@ -124,6 +124,8 @@ pub enum Reason {
     TooManyHeaders,
     /// The host has two readings, or is none that a name or an address could be.
     AmbiguousHost,
+    /// A rule asks for the route, and removing a header that the request brings makes the gateway choose a route anew.
+    AmbiguousRoute,
     /// The method has lower-case letters: some servers take it for the one in upper case.
     AmbiguousMethod,
     /// The path has two readings.
@@ -584,6 +586,7 @@ impl Reason {
             Reason::TooManyHeaders => "too-many-headers",
             Reason::AmbiguousHost => "ambiguous-host",
             Reason::AmbiguousMethod => "ambiguous-method",
+            Reason::AmbiguousRoute => "ambiguous-route",
             Reason::AmbiguousPath(_) => "ambiguous-path",
             Reason::DeniedFingerprint(_) => "denied-fingerprint",
             Reason::DeniedPublicKey(_) => "denied-public-key",
@@ -605,7 +608,7 @@ impl Reason {
     }
 
     /// Every name that [`Reason::name`] may answer.
-    pub const NAMES: [&str; 25] = [
+    pub const NAMES: [&str; 26] = [
         "no-certificate",
         "unverified-certificate",
         "untrusted-peer",
@@ -614,6 +617,7 @@ impl Reason {
         "too-many-headers",
         "ambiguous-host",
         "ambiguous-method",
+        "ambiguous-route",
         "ambiguous-path",
         "denied-fingerprint",
         "denied-public-key",
@@ -645,6 +649,9 @@ impl fmt::Display for Reason {
                 "the host is no name and no address, or the gateway routes by another than the Host header's",
             ),
             Reason::AmbiguousMethod => f.write_str("the method is not written in upper case"),
+            Reason::AmbiguousRoute => {
+                f.write_str("a header has to be removed, and the route may be another one without it")
+            }
             Reason::AmbiguousPath(why) => write!(f, "{why}"),
             Reason::DeniedFingerprint(digest) => {
                 write!(f, "the certificate with SHA-256 {} is denied", hexadecimal(digest))
