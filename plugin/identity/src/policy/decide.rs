@@ -81,7 +81,7 @@ pub struct Standing {
     pub identities: Vec<Recognised>,
     /// When it is valid.
     pub validity: Validity,
-    /// It may be further identities, if other intermediates come with it.
+    /// It may be further identities, or be one for longer, if other intermediates come with it.
     pub incomplete: bool,
     /// What denies it at any time.
     denied: Option<Reason>,
@@ -371,9 +371,11 @@ impl IdentityPattern {
         // signatures last: they cost most
         let paths: Vec<Validity> =
             self.issued_under.iter().flat_map(|anchor| issued.paths_to(*anchor)).collect();
-        if !self.issued_under.is_empty() && paths.is_empty() {
-            issued.missed = true;
-            return None;
+        if !self.issued_under.is_empty() {
+            issued.missed |= !paths.contains(&certificate.validity);
+            if paths.is_empty() {
+                return None;
+            }
         }
         Some((evidence, paths))
     }
@@ -412,7 +414,7 @@ struct IssuedUnder<'a> {
     presented: &'a [Certificate],
     known: Vec<Option<Vec<Validity>>>,
     verdicts: Vec<([u8; 32], [u8; 32], bool)>,
-    /// Some identity has everything but a path to its anchor.
+    /// Some identity has everything but a path to its anchor that is valid for as long as the certificate.
     missed: bool,
 }
 
