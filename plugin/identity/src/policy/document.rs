@@ -116,10 +116,10 @@ impl Document {
         "identities",
         "rules",
         "exempt",
-        "path-parameters",
         "denial",
         "forward",
         "remove-headers",
+        "path-parameters",
     ];
 
     /// Reads a policy's text: every key is known, every value of the kind that its key takes.
