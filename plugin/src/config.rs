@@ -53,13 +53,6 @@ impl Config {
             );
         }
         let policy = Policy::parse(text).map_err(|error| error.to_string())?;
-        let scopes = || {
-            policy
-                .rules
-                .iter()
-                .map(|rule| &rule.scope)
-                .chain(policy.exempt.iter().map(|exemption| &exemption.scope))
-        };
         let chain = |name: &String| format!("{name}-chain");
         let chains = policy.forward.iter().filter(|(_, value)| *value == ForwardValue::ClientCert);
         let chains = chains.map(|(name, _)| chain(name));
@@ -70,8 +63,8 @@ impl Config {
             claims.extend([policy.source.header.clone(), chain(&policy.source.header)]);
         }
         let asks = Asks {
-            method: scopes().any(|scope| !scope.methods.is_empty()),
-            host: scopes().any(|scope| !scope.hosts.is_empty()),
+            method: policy.asks_for_method(),
+            host: policy.asks_for_host(),
             route: policy.asks_for_route(),
             headers: !claims.is_empty(),
         };

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -10,10 +10,11 @@ use mtls_identity::certificate::Certificate;
 use mtls_identity::policy::{
     Absence, Allowed, Decision, Mode, Reason, Request, SourceKind, Standing, same_host,
 };
+use rustls_pki_types::UnixTime;
 
 use crate::config::Config;
 use crate::host::{Family, HeaderMap, Host, HostError, Level, NGINX_HEADERS};
-use crate::presented::{self, variable};
+use crate::presented::{self, Key, variable};
 
 /// What the gateway is to do with the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,16 @@ pub struct Known {
     serial: String,
     /// Its bytes, if headers are made of them.
     certificate: Option<Certificate>,
+    /// When a handshake with it was last seen to be verified, in seconds since 1970.
+    verified: Cell<u64>,
+    /// When that was last looked at.
+    looked: Cell<u64>,
 }
+
+/// For how long BoringSSL lets sessions be resumed after a full handshake, in seconds: after that, a certificate that
+/// nobody verified again counts no more.
+const LONGEST_SESSION: u64 = 7 * 24 * 3600;
+const LOOKED_AGAIN: u64 = 3600;
 
 impl Guard {
     /// Puts a configuration to work.
@@ -67,19 +77,23 @@ impl Guard {
             host.count("exempt");
             return self.pass(host, headers, &self.config.claims, &[]);
         }
-        let presented = self.presented(host);
-        let standing = presented.as_ref().map(|known| &known.standing);
-        let decision = match asked {
-            Ok(asked) => match host.now() {
-                Ok(at) => asked.answer(standing, at),
-                Err(error) => Decision::Deny(Reason::Absent(Absence::HostError(error.to_string()))),
-            },
-            Err(decision) => decision,
+        let presented = self.presented(host, headers);
+        let decision = match (asked, &presented) {
+            (Ok(asked), Ok((known, at))) => asked.answer(Ok(&known.standing), *at),
+            (Ok(_), Err(absence)) => Decision::Deny(Reason::Absent(absence.clone())),
+            (Err(decision), _) => decision,
         };
         match (decision, &presented) {
-            (Decision::Allow(allowed), Ok(known)) => self.allow(host, &allowed, known, headers),
+            // without the header the gateway chooses a route anew, and nobody judged that one
+            (Decision::Allow(_), Ok((known, _)))
+                if self.config.asks.route && self.brings_inbound(headers) =>
+            {
+                self.deny(host, &Reason::AmbiguousRoute, Some(known), headers)
+            }
+            (Decision::Allow(allowed), Ok((known, _))) => self.allow(host, &allowed, known, headers),
             (Decision::Deny(reason), presented) => {
-                self.deny(host, &reason, presented.as_deref().ok(), headers)
+                let known = presented.as_ref().map(|(known, _)| &**known);
+                self.deny(host, &reason, known.ok(), headers)
             }
             // nothing of it happens; it would be no reason to let anybody pass
             (Decision::Allow(_) | Decision::Exempt(_), _) => {
@@ -88,46 +102,102 @@ impl Guard {
         }
     }
 
-    fn presented(&self, host: &impl Host) -> Result<Rc<Known>, Absence> {
-        let key = presented::key(host, &self.config.policy.source)?;
-        let known = self.known.try_borrow_mut().ok().and_then(|mut cache| cache.find(&key.text));
-        if let Some(known) = known {
-            return Ok(known);
+    /// The certificate that the gateway vouches for, and the time.
+    fn presented(
+        &self,
+        host: &impl Host,
+        headers: Option<&HeaderMap>,
+    ) -> Result<(Rc<Known>, UnixTime), Absence> {
+        let policy = &self.config.policy;
+        let key = presented::key(host, &policy.source, headers)?;
+        let now = host.now().map_err(presented::host_error)?;
+        let at = now.as_secs();
+        let find = |text: &[u8]| self.known.try_borrow_mut().ok().and_then(|mut cache| cache.find(text));
+        if let Some(known) = find(&key.text) {
+            self.verify_again(host, &key, &known, at)?;
+            return Ok((known, now));
         }
-        if self.config.verifies_connections() {
-            self.verified(host, key.digest()?)?;
+        let verified = match self.config.verifies_connections() {
+            true => self.verified(host, key.digest()?, 0, at)?,
+            false => 0,
+        };
+        let presented = presented::certificate(host, &policy.source, &key, headers)?;
+        // what other intermediates would decide otherwise is kept beside these alone
+        let mut with_chain = Vec::new();
+        if policy.source.kind == SourceKind::EnvoyXfcc && !policy.trust_anchors.is_empty() {
+            with_chain = [&key.text[..], b"+"].concat();
+            with_chain.extend(presented.chain.iter().flat_map(|issuer| issuer.sha256));
+            if let Some(known) = find(&with_chain) {
+                return Ok((known, now));
+            }
         }
-        let presented = presented::certificate(host, &self.config.policy.source, &key)?;
-        let standing = self.config.policy.recognise(&presented.certificate, &presented.chain);
-        let known = Rc::new(Known {
-            standing,
-            serial: presented.certificate.serial_text(),
-            certificate: self.config.keeps_certificates().then_some(presented.certificate),
-        });
-        if let Ok(mut cache) = self.known.try_borrow_mut() {
-            cache.insert(key.text, Rc::clone(&known));
-        }
-        Ok(known)
+        let standing = policy.recognise(&presented.certificate, &presented.chain);
+        let text = if standing.incomplete && !with_chain.is_empty() { with_chain } else { key.text };
+        Ok((self.keep(text, standing, presented.certificate, verified, at), now))
     }
 
-    /// In Envoy: whether a handshake with this certificate was verified, this one or one before it. A resumed
+    fn keep(
+        &self,
+        text: Vec<u8>,
+        standing: Standing,
+        certificate: Certificate,
+        verified: u64,
+        at: u64,
+    ) -> Rc<Known> {
+        let known = Rc::new(Known {
+            standing,
+            serial: certificate.serial_text(),
+            certificate: self.config.keeps_certificates().then_some(certificate),
+            verified: Cell::new(verified),
+            looked: Cell::new(at),
+        });
+        if let Ok(mut cache) = self.known.try_borrow_mut() {
+            cache.insert(text, Rc::clone(&known));
+        }
+        known
+    }
+
+    /// A known certificate's handshake is looked at once an hour: a verified one counts anew.
+    fn verify_again(&self, host: &impl Host, key: &Key, known: &Known, at: u64) -> Result<(), Absence> {
+        if self.config.verifies_connections() && at.saturating_sub(known.looked.get()) > LOOKED_AGAIN {
+            known.verified.set(self.verified(host, key.digest()?, known.verified.get(), at)?);
+            known.looked.set(at);
+        }
+        Ok(())
+    }
+
+    /// In Envoy: when a handshake with this certificate was verified, this one or one not too long before it. A resumed
     /// session always says no, and ACCEPT_UNTRUSTED lets strangers in who say so too.
-    fn verified(&self, host: &impl Host, digest: [u8; 32]) -> Result<(), Absence> {
+    fn verified(&self, host: &impl Host, digest: [u8; 32], before: u64, at: u64) -> Result<u64, Absence> {
         let [first, second, ..] = digest;
         // 4096 places: what is kept is bounded, whoever comes
         let key = format!("{}.{:03x}", self.config.scope, u16::from_be_bytes([first, second]) >> 4);
         match host.property(&["connection", "peer_certificate_valid"]) {
             Ok(Some(valid)) if valid == [1] => {
-                host.remember(&key, &digest);
-                Ok(())
+                host.remember(&key, &[&digest[..], &at.to_le_bytes()].concat());
+                return Ok(at);
             }
-            Ok(_) if host.recall(&key).as_deref() == Some(&digest[..]) => Ok(()),
-            Ok(_) => Err(Absence::Unverified(
-                "connection.peer_certificate_valid is false and no handshake with it was verified before"
-                    .to_owned(),
-            )),
-            Err(error) => Err(Absence::HostError(error.to_string())),
+            Ok(_) => {}
+            Err(error) => return Err(presented::host_error(error)),
         }
+        let remembered = host.recall(&key).and_then(|kept| {
+            let (whose, when) = kept.split_first_chunk::<32>()?;
+            (*whose == digest).then_some(u64::from_le_bytes(when.try_into().ok()?))
+        });
+        let verified = remembered.unwrap_or(0).max(before);
+        if at.saturating_sub(verified) > LONGEST_SESSION {
+            return Err(Absence::Unverified(
+                "connection.peer_certificate_valid is false and no handshake with it was verified in the last \
+                 seven days"
+                    .to_owned(),
+            ));
+        }
+        Ok(verified)
+    }
+
+    fn brings_inbound(&self, headers: Option<&HeaderMap>) -> bool {
+        let inbound = |name: &[u8]| self.config.inbound.iter().any(|ours| is_taken_for(name, ours));
+        headers.is_some_and(|headers| headers.iter().any(|(name, _)| inbound(name)))
     }
 
     fn allow(
@@ -366,6 +436,7 @@ impl Cache {
     fn keep(&mut self, number: u64, entry: Entry) {
         let certificate = entry.known.certificate.as_ref().map_or(0, |certificate| certificate.der.len());
         let size = entry.key.len().saturating_add(certificate).saturating_add(512);
+        let size = size.saturating_add(entry.known.standing.size());
         if self.young.len() >= MOST_KNOWN || self.bytes.saturating_add(size) > MOST_BYTES {
             self.old = std::mem::take(&mut self.young);
             self.bytes = 0;

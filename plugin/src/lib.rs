@@ -52,15 +52,24 @@
 //! | --- | --- | --- |
 //! | the certificate, all of it, as DER, PEM or escaped PEM | read strictly, at most 256 KiB; what is unreadable denies | `arbitrary_bytes_never_pass_and_never_panic`, `whatever_a_host_hands_over_denies_in_bounded_work` |
 //! | its names: what looks like a separator, another name or a wildcard | typed and parsed strictly from the DER; the gateway's text of them is never read; common names grant nothing | `the_filter_acts_as_the_fixtures_say_under_either_gateway` |
-//! | two SPIFFE IDs, or one beside another URI | denied: no order of names decides who it is | `the_policy_decides_as_the_fixtures_say` |
+//! | two SPIFFE IDs, or one beside another URI, readable or not | denied: no order of names decides who it is | `the_policy_decides_as_the_fixtures_say`, `a_second_uri_that_cannot_be_read_is_a_second_uri` |
+//! | bytes behind an extension's value | the certificate is refused | `bytes_behind_an_extensions_value_refuse_the_certificate` |
 //! | its issuer's name | says nothing where a trust anchor is named: the signature is verified, at most 16 for one anchor | `the_policy_decides_as_the_fixtures_say` |
+//! | intermediates | count without constraints on names and unknown critical extensions, for clients, within their dates; what one connection's could not prove is not kept for another's | `an_intermediate_counts_as_far_as_it_says_that_it_may`, `what_one_connections_intermediates_could_not_prove_is_no_other_connections_answer` |
 //! | a certificate that nobody verified: ACCEPT_UNTRUSTED, optional verification, a resumed session | counts only after a verified handshake with that very certificate, or with the gateway's SUCCESS for this request | `envoy_vouches_in_a_handshake_and_resumed_sessions_are_believed_after_it`, `apisix_vouches_with_success_alone` |
+//! | sessions resumed without end, so that nobody verifies again | a verified handshake counts for seven days | `a_verified_handshake_counts_as_long_as_its_sessions_can_be_resumed` |
 //! | a certificate that expires on an open connection | dates are judged for every request | `dates_are_judged_for_a_known_certificate_too` |
 //! | X-Forwarded-Client-Cert | `Cert=` counts if its SHA-256 is the connection's, in whichever element; URI= and DNS= are not read | `envoys_xfcc_counts_only_for_the_connections_own_certificate` |
-//! | Client-Cert and other headers with certificates | count only from trusted peers, and only once | `a_header_counts_only_from_a_trusted_peer` |
-//! | headers named as those that go upstream, in any case and with underscores | removed before ours are set, exempt and audited requests included | `audit_mode_lets_pass_without_identity`, `every_decision_is_the_fixtures` |
-//! | the path: dot segments, encoded slashes, backslashes, doubled escapes, bytes that are no text | a path with two readings is denied, exemptions included; one pass over it | `a_path_has_one_reading_or_none`, `whatever_a_host_hands_over_denies_in_bounded_work` |
-//! | host and method | compared as text; what is no text matches nothing | `arbitrary_bytes_never_pass_and_never_panic` |
+//! | Client-Cert and other headers with certificates | count only from trusted peers, and only once; without an identity they do not go upstream | `a_header_counts_only_from_a_trusted_peer`, `a_certificate_in_a_header_passes_only_with_the_identity_it_made` |
+//! | quotes in names that a proxy in front writes into X-Forwarded-Client-Cert, or in the client's own copy of it | a quote opens or closes a whole value, or denies | `a_header_counts_only_from_a_trusted_peer` |
+//! | X-Forwarded-For, to be taken for a trusted peer | an address without a port is no connection's | `a_peers_address_is_the_connections_and_not_what_a_header_claims` |
+//! | headers named as those that go upstream, in any case and with underscores or dots | removed before ours are set, exempt and audited requests included; a chain beside our Client-Cert too | `audit_mode_lets_pass_without_identity`, `every_decision_is_the_fixtures`, `an_unreadable_map_in_audit_mode_takes_the_known_names_along` |
+//! | more headers than nginx hands over | denied, exemptions included | `a_header_behind_those_that_the_gateway_hands_over_passes_nobody` |
+//! | a header that has to be removed, so that Envoy chooses another route than the one that was judged | denied where a rule asks for the route | `a_route_is_not_judged_by_a_header_that_has_to_go` |
+//! | the path: dot segments, parameters, encoded slashes, backslashes, doubled escapes, bytes that are no text | a path with two readings is denied, exemptions included; what is carved out is so in every spelling | `a_path_has_one_reading_or_none`, `the_policy_decides_as_the_fixtures_say`, `whatever_a_host_hands_over_denies_in_bounded_work` |
+//! | a path that Kong decodes | the client's own is judged | `kongs_path_is_the_one_that_the_client_sent` |
+//! | host and method | what is no name, address or method in upper case is denied where a rule asks for it | `the_policy_decides_as_the_fixtures_say`, `arbitrary_bytes_never_pass_and_never_panic` |
+//! | a host in the request line beside another in the Host header | on nginx the one that routes is judged, and two that differ deny | `the_host_that_nginx_routes_by_is_the_one_that_is_judged` |
 //! | the number and size of headers | read in place, with every length checked | `header_maps_are_read_as_far_as_they_go`, `whatever_a_host_hands_over_denies_in_bounded_work` |
 //! | the number of requests, connections and certificates | what is kept of certificates is bounded; one that was dropped costs as much as a new one | `memory_does_not_grow` |
 //! | anything of it in a log line | one line of at most 2048 characters, control characters replaced | `what_a_client_says_stays_within_one_log_line` |

@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::borrow::Cow;
+
 use mtls_identity::certificate::{self, Certificate};
 use mtls_identity::policy::{Absence, HeaderFormat, Source, SourceKind};
 
@@ -43,17 +45,22 @@ enum Carrier {
 const MOST: usize = 16;
 
 /// Tells which certificate there is, or why there is none.
-pub fn key(host: &impl Host, source: &Source) -> Result<Key, Absence> {
+pub fn key(host: &impl Host, source: &Source, headers: Option<&HeaderMap>) -> Result<Key, Absence> {
     match source.kind {
         SourceKind::Envoy => Ok(Key { text: envoy_digest(host)?, carrier: Carrier::EnvoyProperty }),
         SourceKind::EnvoyXfcc => Ok(Key { text: envoy_digest(host)?, carrier: Carrier::EnvoyXfcc }),
         SourceKind::Apisix | SourceKind::Kong => nginx(host, source),
-        SourceKind::Header => header(host, source),
+        SourceKind::Header => header(host, source, headers),
     }
 }
 
 /// Fetches and parses the certificate that a key stands for.
-pub fn certificate(host: &impl Host, source: &Source, key: &Key) -> Result<Presented, Absence> {
+pub fn certificate(
+    host: &impl Host,
+    source: &Source,
+    key: &Key,
+    headers: Option<&HeaderMap>,
+) -> Result<Presented, Absence> {
     match key.carrier {
         Carrier::EnvoyProperty => {
             let pem =
@@ -69,10 +76,10 @@ pub fn certificate(host: &impl Host, source: &Source, key: &Key) -> Result<Prese
             Ok(presented)
         }
         Carrier::EnvoyXfcc => {
-            let value = only_header(&host.headers().map_err(host_error)?, "x-forwarded-client-cert")?
-                .ok_or_else(|| {
-                    Absence::HostError("Envoy sets no X-Forwarded-Client-Cert with Cert=".to_owned())
-                })?;
+            let headers = all_headers(host, headers)?;
+            let value = only_header(&headers, "x-forwarded-client-cert")?.ok_or_else(|| {
+                Absence::HostError("Envoy sets no X-Forwarded-Client-Cert with Cert=".to_owned())
+            })?;
             own_element(&value, key.digest()?)
         }
         Carrier::Pem => from_pem(&key.text),
@@ -139,9 +146,9 @@ fn nginx(host: &impl Host, source: &Source) -> Result<Key, Absence> {
     }
 }
 
-fn header(host: &impl Host, source: &Source) -> Result<Key, Absence> {
+fn header(host: &impl Host, source: &Source, headers: Option<&HeaderMap>) -> Result<Key, Absence> {
     trusted_peer(host, source)?;
-    let headers = host.headers().map_err(host_error)?;
+    let headers = all_headers(host, headers)?;
     let value = only_header(&headers, &source.header)?.ok_or(Absence::NoCertificate)?;
     let chain = match source.format {
         HeaderFormat::Rfc9440 => only_header(&headers, &format!("{}-chain", source.header))?,
@@ -378,7 +385,16 @@ fn unescape(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn host_error(error: HostError) -> Absence {
+/// The request's headers, fetched unless somebody has them.
+fn all_headers<'h>(host: &impl Host, headers: Option<&'h HeaderMap>) -> Result<Cow<'h, HeaderMap>, Absence> {
+    match headers {
+        Some(headers) => Ok(Cow::Borrowed(headers)),
+        None => host.headers().map(Cow::Owned).map_err(host_error),
+    }
+}
+
+/// A host function's failure as the reason that there is no certificate.
+pub fn host_error(error: HostError) -> Absence {
     Absence::HostError(error.to_string())
 }
 

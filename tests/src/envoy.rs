@@ -24,6 +24,8 @@ pub struct Listener {
     pub forward: Option<&'static str>,
     /// `use_remote_address`: no client chooses its address by X-Forwarded-For.
     pub remote_address: bool,
+    /// `xff_num_trusted_hops`: so many proxies in front are believed about X-Forwarded-For.
+    pub trusted_hops: u32,
     /// PEM of clients' authorities; fixtures/pki/decisions/ca.pem where not said.
     pub authorities: Option<String>,
     /// The answer is fixed, instead of the headers that an upstream would have got.
@@ -155,6 +157,9 @@ impl Listener {
         }
         if self.remote_address {
             manager["use_remote_address"] = json!(true);
+        }
+        if self.trusted_hops > 0 {
+            manager["xff_num_trusted_hops"] = json!(self.trusted_hops);
         }
         json!({
             "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",

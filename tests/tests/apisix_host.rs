@@ -133,12 +133,15 @@ fn every_decision_is_the_fixtures() {
 
 fn decides(worker: &mut Worker, gateway: Gateway, root: i32, case: &Case, name: &str) {
     let (method, host, path) = case.request();
-    let headers = [("X-Client", "admin"), ("x_client", "admin"), ("x-RULE", "forged"), ("other", "stays")];
+    // without the forged ones the gateway may choose another route, so that a request that brings them is denied
+    let forged = [("X-Client", "admin"), ("x_client", "admin"), ("x-RULE", "forged")];
+    let forged = forged.iter().filter(|_| case.route.is_none());
+    let headers = forged.chain(&[("other", "stays")]);
     let mut request = Request {
         method: method.to_owned(),
         host: host.to_owned(),
         path: path.into(),
-        headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        headers: headers.map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         at: u64::try_from(case.seconds()).unwrap(),
         ..Request::default()
     };
@@ -401,6 +404,29 @@ fn apisix_alone() {
         assert_eq!(ask(verify, AT), word, "{verify:?}");
     }
     assert_eq!(ask(Some("SUCCESS"), 1_900_000_000), "expired");
+    // the host that routes is judged, and no other beside it
+    let hosts = policy(gateway, "forward: {x-client: identity}")
+        .replace("{name: all, allow: web}", "{host: admin.test, allow: []}, {name: all, allow: web}");
+    let (by_host, _) = worker.configure(hosts.as_bytes());
+    let by_host = by_host.unwrap();
+    for (sent, routed, word) in [
+        ("shop.test:8443", "shop.test", "allow"),
+        ("admin.test", "admin.test", "identity-not-allowed-here"),
+        // GET http://admin.test/orders with Host: shop.test
+        ("shop.test", "admin.test", "ambiguous-host"),
+    ] {
+        let mut request = hit(gateway);
+        request.host = sent.to_owned();
+        request.properties.insert(b"host".to_vec(), routed.into());
+        assert_eq!(worker.ask(by_host, &request).unwrap().word(), word, "{sent} {routed}");
+    }
+    let mut crowded = hit(gateway);
+    crowded.headers = (0..100).map(|at| (format!("f{at}").into_bytes(), b"1".to_vec())).collect();
+    crowded.headers.push((b"X_Client".to_vec(), b"admin".to_vec()));
+    assert_eq!(worker.ask(by_host, &crowded).unwrap().word(), "too-many-headers");
+    crowded.headers.drain(..10);
+    let answer = worker.ask(by_host, &crowded).unwrap();
+    assert_eq!((answer.word().as_str(), answer.upstream("x_client").len()), ("allow", 0));
     // without its clock nothing is decided: the host function for the time answers that there is none
     let mut request = hit(gateway);
     request.properties.remove(&b"msec"[..]);

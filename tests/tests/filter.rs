@@ -103,6 +103,90 @@ fn envoy_vouches_in_a_handshake_and_resumed_sessions_are_believed_after_it() {
 }
 
 #[test]
+fn a_verified_handshake_counts_as_long_as_its_sessions_can_be_resumed() {
+    const HOUR: u64 = 3600;
+    const DAY: u64 = 24 * HOUR;
+    let guard = guard("from: envoy");
+    let at = |seconds: u64, valid: u8| {
+        Scripted::new(Gateway::Envoy, AT + seconds, &GET)
+            .with_certificate(&pem("web"), &digest("web"))
+            .with("connection.peer_certificate_valid", [valid])
+    };
+    let mut shared = std::collections::BTreeMap::new();
+    for (seconds, valid, answer, asks) in [
+        (0, 1, "allow", true),
+        (10, 0, "allow", false),
+        (2 * HOUR, 0, "allow", true),
+        (2 * HOUR + 1, 0, "allow", false),
+        // a full handshake in between counts anew
+        (3 * DAY, 1, "allow", true),
+        (9 * DAY, 0, "allow", true),
+        (10 * DAY + 1, 0, "unverified-certificate", true),
+        (10 * DAY + 2, 0, "unverified-certificate", true),
+        (11 * DAY, 1, "allow", true),
+        (11 * DAY + 1, 0, "allow", false),
+    ] {
+        let host = at(seconds, valid);
+        host.shared.replace(shared);
+        assert_eq!(ask(&guard, &host), answer, "{seconds}");
+        let asked = host.calls.borrow().iter().filter(|call| **call == "proxy_get_property").count() > 1;
+        assert_eq!(asked, asks, "{seconds}: {:?}", host.calls.borrow());
+        shared = host.shared.take();
+    }
+    // nor is it believed by a worker that never saw it
+    let host = at(20 * DAY, 0);
+    host.shared.replace(shared);
+    assert_eq!(ask(&self::guard("from: envoy"), &host), "unverified-certificate");
+}
+
+#[test]
+fn what_one_connections_intermediates_could_not_prove_is_no_other_connections_answer() {
+    let anchor = pem("ca").replace('\n', "\\n");
+    let config = format!(
+        "certificate: {{from: envoy-xfcc}}\ntrust-anchors: {{ca: \"{anchor}\"}}\n\
+         identities: {{web: {{spiffe: spiffe://example.test/ns/shop/sa/web, issued-under: ca}}}}\n\
+         rules: [{{name: all, allow: web}}]\n"
+    );
+    let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+    let request = |chain: Option<&str>| {
+        let own = escaped(&pem("by-intermediate"));
+        let chain = chain.map(|name| format!(";Chain=\"{own}{}\"", escaped(&pem(name)))).unwrap_or_default();
+        let xfcc = format!("Hash=00;Cert=\"{own}\"{chain};URI=x");
+        let headers = [&GET[..], &[("x-forwarded-client-cert", xfcc.as_str())]].concat();
+        Scripted::new(Gateway::Envoy, AT, &headers).with_certificate("", &digest("by-intermediate"))
+    };
+    for (chain, answer) in [
+        (None, "unknown-identity"),
+        (Some("stranger-ca"), "unknown-identity"),
+        (Some("stranger-ca"), "unknown-identity"),
+        (Some("intermediate"), "allow"),
+        // what was proved once is so
+        (None, "allow"),
+    ] {
+        assert_eq!(ask(&guard, &request(chain)), answer, "{chain:?}");
+    }
+}
+
+#[test]
+fn a_route_is_not_judged_by_a_header_that_has_to_go() {
+    let config = "certificate: {from: envoy}\nidentities: {web: {spiffe: spiffe://example.test/ns/shop/sa/web}}\n\
+                  rules: [{route: a, allow: web}]\nforward: {x-client: identity}\nremove-headers: [x-tenant]\n";
+    let guard = Guard::new(Config::parse(config.as_bytes()).unwrap());
+    for (extra, answer) in [
+        (vec![], "allow"),
+        (vec![("other", "1")], "allow"),
+        (vec![("x-client", "web")], "ambiguous-route"),
+        (vec![("X_Tenant", "7")], "ambiguous-route"),
+    ] {
+        let headers = [&GET[..], &extra].concat();
+        let host = Scripted::new(Gateway::Envoy, AT, &headers)
+            .with_certificate(&pem("web"), &digest("web"))
+            .with("xds.route_name", "a");
+        assert_eq!(ask(&guard, &host), answer, "{extra:?}");
+    }
+}
+
+#[test]
 fn dates_are_judged_for_a_known_certificate_too() {
     let guard = guard("from: envoy");
     for (at, answer) in [(AT, "allow"), (1_900_000_000, "expired"), (AT, "allow")] {

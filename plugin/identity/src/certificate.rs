@@ -310,8 +310,8 @@ const UNDERSTOOD: [&str; 10] = [
 
 fn readable<'a, T: FromDer<'a, X509Error>>(oid: &str, value: &'a [u8]) -> Result<T, CertificateError> {
     match T::from_der(value) {
-        Ok((_, extension)) => Ok(extension),
-        Err(_) => refuse(format!("the extension {oid} cannot be read")),
+        Ok(([], extension)) => Ok(extension),
+        _ => refuse(format!("the extension {oid} cannot be read")),
     }
 }
 
@@ -444,6 +444,14 @@ impl Validity {
     /// How long it is valid, in seconds.
     pub fn lifetime(&self) -> i64 {
         self.not_after.saturating_sub(self.not_before)
+    }
+
+    /// When both are valid; nothing contains it if they never are.
+    pub fn overlap(self, other: Validity) -> Validity {
+        Validity {
+            not_before: self.not_before.max(other.not_before),
+            not_after: self.not_after.min(other.not_after),
+        }
     }
 
     /// Whether it is valid at a time, give or take `skew` seconds.

@@ -60,7 +60,11 @@ pub const MOST_NAMES: usize = 4096;
 
 /// Collects the identities that a certificate carries.
 pub fn identities(certificate: &Certificate) -> Result<Identities, AmbiguousSpiffeId> {
-    let uris = certificate.names.iter().filter(|name| matches!(name, SubjectName::Uri(_))).count();
+    // one that cannot be read is one too
+    let is_uri = |name: &&SubjectName| {
+        matches!(name, SubjectName::Uri(_) | SubjectName::Unreadable("uniformResourceIdentifier"))
+    };
+    let uris = certificate.names.iter().filter(is_uri).count();
     let spiffe =
         certificate.names.iter().any(|name| matches!(name, SubjectName::Uri(uri) if has_spiffe_scheme(uri)));
     if spiffe && uris > 1 {

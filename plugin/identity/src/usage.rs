@@ -159,7 +159,7 @@ impl KeyPurpose {
     /// Reads the value of an extendedKeyUsage extension in its order.
     pub(crate) fn read_all(value: &[u8]) -> Result<Vec<Self>, CertificateError> {
         let unreadable = || CertificateError::new("extendedKeyUsage cannot be read");
-        let (_, list) = Sequence::from_der(value).map_err(|_| unreadable())?;
+        let Ok(([], list)) = Sequence::from_der(value) else { return Err(unreadable()) };
         let mut rest: &[u8] = &list.content;
         let mut purposes = Vec::new();
         while !rest.is_empty() {

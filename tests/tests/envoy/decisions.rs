@@ -20,6 +20,8 @@ const REFUSED_BY_ENVOY: &[&str] = &[
     "paths: a fragment",
     "paths: letters outside ASCII",
     "paths: the asterisk",
+    "rules: a method in lower case",
+    "rules: a method in lower case on an exempt path",
     "rules: no method that is known",
 ];
 

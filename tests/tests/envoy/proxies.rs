@@ -2,8 +2,10 @@
 
 use base64::Engine as _;
 use mtls_identity::certificate::{Certificate, hexadecimal};
-use mtls_tests::client::Answer;
+use mtls_tests::client::{Answer, Client, request};
 use mtls_tests::envoy::{Envoy, Listener, absent};
+use mtls_tests::mint::certificate::{Draft, Extension, General, Name, purpose};
+use mtls_tests::mint::key::{Key, KeyKind};
 use mtls_tests::mint::{self, decisions};
 
 use super::{client, get, guarded, later, words};
@@ -67,4 +69,90 @@ fn a_header_counts_from_a_trusted_peer_alone() {
     let mut connection = client(Some("web")).connect(envoy.ports[0]).unwrap();
     let ask = mtls_tests::client::request("GET", "shop.test", "/orders", "");
     assert_eq!(words(&connection.ask(&ask).unwrap()), "deny no-certificate");
+}
+
+#[test]
+fn no_client_is_a_trusted_peer_by_x_forwarded_for() {
+    if absent() {
+        return;
+    }
+    let far = "certificate: {from: header, trusted-peers: {addresses: [10.0.0.0/8]}}";
+    let listeners = [
+        guarded(far),
+        Listener { remote_address: true, ..guarded(far) },
+        Listener { remote_address: true, trusted_hops: 1, ..guarded(far) },
+        Listener { trusted_hops: 1, ..guarded(far) },
+    ];
+    let envoy = Envoy::start("forwarded-for", &listeners, 1);
+    let base64 =
+        base64::engine::general_purpose::STANDARD.encode(decisions::client("web", later()).unwrap().0);
+    for (index, port) in envoy.ports.iter().enumerate() {
+        for forged in
+            ["10.0.0.1", "10.0.0.1:4711", "10.0.0.1, 10.0.0.2", "[10.0.0.1]:4711", "10.0.0.1,,10.0.0.1:1"]
+        {
+            let headers = format!("client-cert: :{base64}:\r\nx-forwarded-for: {forged}\r\n");
+            let words = words(&get(*port, Some("web"), "/orders", &headers));
+            assert_eq!(words, "deny untrusted-peer", "{index} {forged}: {}", envoy.log());
+        }
+    }
+}
+
+/// A client of the fixtures' authority with this common name and these URIs.
+fn named(common_name: &str, uris: &[&str]) -> Client {
+    let key = Key::new(KeyKind::Ec(256), "decisions odd names");
+    let uris: Vec<General> = uris.iter().map(|uri| General::Uri((*uri).to_owned())).collect();
+    let draft = Draft {
+        version_1: false,
+        serial: vec![0x52],
+        issuer: Name::of("ca"),
+        subject: Name::of(common_name),
+        validity: ((2026, 1, 1), (2027, 1, 1)),
+        later: later(),
+        extensions: vec![Extension::purposes(&[purpose::CLIENT]), Extension::names(&uris)],
+        hash: None,
+        corrupt: false,
+    };
+    let der = draft.sign(&key.public(), &Key::new(KeyKind::Ec(256), "decisions ca"));
+    Client::new(Some((der, key)), None, false)
+}
+
+#[test]
+fn quotes_in_a_clients_names_hide_no_element_that_envoy_appends() {
+    if absent() {
+        return;
+    }
+    let near = "certificate: {from: header, format: xfcc, trusted-peers: {addresses: [127.0.0.0/8]}}";
+    let append = |head: &str| Listener { forward: Some("APPEND_FORWARD"), ..guarded(head) };
+    let envoy = Envoy::start("quotes", &[append(near), append("certificate: {from: envoy-xfcc}")], 1);
+    let victim: String = {
+        let pem = mint::pem("CERTIFICATE", &decisions::client("web", later()).unwrap().0);
+        pem.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    };
+    let clients = [
+        ("a\"b", vec!["urn:x"]),
+        ("a", vec!["urn:x\""]),
+        ("a\"b", vec!["urn:x\""]),
+        ("a\"b\"c", vec!["urn:\"", "urn:y\";z=\""]),
+        ("a\\\"b", vec!["urn:x"]),
+    ];
+    let forged = ["x=\"", "Subject=\"", "x=\"\\", "\"", "x", "Chain=\"\";x=\""];
+    for (name, uris) in clients {
+        for forged in forged {
+            let headers = format!("x-forwarded-client-cert: Cert=\"{victim}\";{forged}\r\n");
+            let ask = request("GET", "shop.test", "/orders", &headers);
+            let answer = named(name, &uris).connect(envoy.ports[0]).unwrap().ask(&ask).unwrap();
+            assert_eq!(words(&answer), "deny malformed-certificate", "{name} {uris:?} {forged}");
+        }
+    }
+    // whose header Envoy itself sets is found by its digest, whatever else is in it
+    for (name, headers) in [
+        ("a\"b", String::new()),
+        ("a\"b", format!("x-forwarded-client-cert: Cert=\"{victim}\";x=\"\r\n")),
+        ("a", "x-forwarded-client-cert: x=\"\r\n".to_owned()),
+    ] {
+        let web = named(name, &["spiffe://example.test/ns/shop/sa/web"]);
+        let ask = request("GET", "shop.test", "/orders", &headers);
+        let answer = web.connect(envoy.ports[1]).unwrap().ask(&ask).unwrap();
+        assert_eq!(words(&answer), "allow web", "{name} {headers}: {}", envoy.log());
+    }
 }

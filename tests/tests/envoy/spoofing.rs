@@ -80,6 +80,32 @@ fn what_a_client_says_of_itself_never_gets_upstream() {
 }
 
 #[test]
+fn two_hosts_are_none() {
+    if absent() {
+        return;
+    }
+    let policy = "certificate: {from: envoy}\nidentities: {web: {spiffe: spiffe://example.test/ns/shop/sa/web}}\n\
+                  rules: [{host: admin.test, allow: []}, {path: /**, allow: web}]\nforward: {x-client: identity}\n";
+    let envoy = Envoy::start("hosts", &[Listener::guarded(policy)], 1);
+    for (target, hosts, expected) in [
+        ("/orders", "Host: shop.test\r\n", &["allow web"][..]),
+        ("/orders", "Host: admin.test\r\n", &["deny identity-not-allowed-here"]),
+        ("/orders", "Host: shop.test\r\nHost: admin.test\r\n", &["deny ambiguous-host", "Envoy 400"]),
+        ("/orders", "Host: shop.test,admin.test\r\n", &["deny ambiguous-host", "Envoy 400"]),
+        ("/orders", "Host: shop.test@admin.test\r\n", &["deny ambiguous-host", "Envoy 400"]),
+        ("http://admin.test/orders", "Host: shop.test\r\n", &["deny identity-not-allowed-here"]),
+        ("http://shop.test/orders", "Host: admin.test\r\n", &["allow web"]),
+    ] {
+        let bytes = format!("GET {target} HTTP/1.1\r\n{hosts}\r\n");
+        let answer = client(Some("web")).connect(envoy.ports[0]).unwrap().ask(bytes.as_bytes()).unwrap();
+        let words = words(&answer);
+        assert!(expected.iter().any(|expected| words.starts_with(expected)), "{target} {hosts}: {words}");
+        // what goes upstream is the host that was judged
+        assert!(!words.starts_with("allow") || !answer.body.contains("admin.test"), "{}", answer.body);
+    }
+}
+
+#[test]
 fn http_2_is_judged_alike() {
     if absent() {
         return;

@@ -8,7 +8,9 @@
 //!   question about the request answers BAD_ARGUMENT;
 //! - no clock, shared data, queue or metric: the first answer UNIMPLEMENTED, the last cannot even be linked;
 //! - `proxy_on_vm_start` is never called, the count of headers is always 0, the end of the stream always true;
-//! - `:authority` is no header of a request, `host` is; header names come in lower case;
+//! - `:authority` is no header of a request, `host` is; header names come in lower case; a hundred headers are handed
+//!   over, with the three pseudo-headers behind them, and nobody is told of the others;
+//! - the variable `host` is what it routes by: an absolute-form target's, whatever the Host header says;
 //! - an empty value leaves the pointer untouched;
 //! - contexts' numbers are used again;
 //! - a filter that pauses without having answered takes the worker down.
@@ -337,6 +339,10 @@ impl Request {
                 request.headers.insert(0, (b"host".to_vec(), self.host.clone().into_bytes()));
                 request.headers.extend([path, method, scheme]);
                 request.properties.insert(b"msec".to_vec(), format!("{}.132", self.at).into_bytes());
+                let name = self.host.rsplit_once(':').map_or(self.host.as_str(), |(name, _)| name);
+                let name = name.trim_end_matches('.').to_ascii_lowercase();
+                request.properties.entry(b"host".to_vec()).or_insert(name.into_bytes());
+                request.properties.insert(b"http_host".to_vec(), self.host.clone().into_bytes());
             }
             Gateway::Envoy => {
                 let authority = (b":authority".to_vec(), self.host.clone().into_bytes());
@@ -347,9 +353,18 @@ impl Request {
     }
 
     /// The first value of a header.
-    fn header(&self, name: &[u8]) -> Option<&[u8]> {
-        let mut found = self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
-        found.next().map(|(_, value)| value.as_slice())
+    fn header(&self, gateway: Gateway, name: &[u8]) -> Option<Vec<u8>> {
+        let mut found = self.handed_over(gateway).into_iter();
+        found.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    fn handed_over(&self, gateway: Gateway) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let pseudo =
+            |pseudo: bool| self.headers.iter().filter(move |(name, _)| name.starts_with(b":") == pseudo);
+        match gateway {
+            Gateway::Apisix => pseudo(false).take(100).chain(pseudo(true)).cloned().collect(),
+            Gateway::Envoy => self.headers.clone(),
+        }
     }
 }
 
@@ -435,7 +450,7 @@ fn link(linker: &mut Linker<Hosted>, gateway: Gateway) -> Result<(), wasmtime::E
         |mut host: Host<'_>, map: i32, data: i32, length: i32| {
             answer(&mut host, "proxy_get_header_map_pairs", data, length, |hosted| {
                 match (&hosted.request, map) {
-                    (Some(request), REQUEST_HEADERS) => Ok(serialized(&request.headers)),
+                    (Some(request), REQUEST_HEADERS) => Ok(serialized(&request.handed_over(hosted.gateway))),
                     _ => Err(BAD_ARGUMENT),
                 }
             })
@@ -449,7 +464,7 @@ fn link(linker: &mut Linker<Hosted>, gateway: Gateway) -> Result<(), wasmtime::E
             answer(&mut host, "proxy_get_header_map_value", data, length, |hosted| {
                 match (&hosted.request, map) {
                     (Some(request), REQUEST_HEADERS) => {
-                        request.header(&name).map(<[u8]>::to_vec).ok_or(NOT_FOUND)
+                        request.header(hosted.gateway, &name).ok_or(NOT_FOUND)
                     }
                     _ => Err(BAD_ARGUMENT),
                 }

@@ -21,6 +21,11 @@ pub(super) fn policy(text: &str, document: document::Document) -> Result<Policy,
     Build { text }.policy(document)
 }
 
+/// A header name as servers fold it that make variables of headers.
+fn folded(name: &str) -> String {
+    name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect()
+}
+
 fn beneath(route: &[Step], name: &str) -> Vec<Step> {
     route.iter().cloned().chain([key(name)]).collect()
 }
@@ -287,6 +292,10 @@ impl Build<'_> {
                                P-256 or P-384";
                 return Err(self.refuse(&route, message));
             }
+            if certificates.iter().any(|anchor| anchor.name_constrained) {
+                let message = "name constraints are not honoured: name an anchor without";
+                return Err(self.refuse(&route, message));
+            }
             Ok(TrustAnchor { name, certificates })
         };
         anchors.into_iter().map(read).collect()
@@ -411,6 +420,9 @@ impl Build<'_> {
             let route = [key("denial"), key("headers"), key(&name)];
             let name: document::HeaderName =
                 name.parse().map_err(|error: String| self.refuse(&route, error))?;
+            if ["content-length", "transfer-encoding", "connection"].contains(&folded(&name.0).as_str()) {
+                return Err(self.refuse(&route, "the gateway writes this header itself"));
+            }
             let value: document::HeaderValue =
                 value.parse().map_err(|error: String| self.refuse(&route, error))?;
             headers.push((name.0, value.0));
@@ -424,7 +436,7 @@ impl Build<'_> {
             let route = [key("forward"), key(&name)];
             let name = self.free_header(&route, &name)?;
             let value = self.word(&route, &value, &ForwardValue::WORDS)?;
-            if headers.iter().any(|(other, _)| other.replace('_', "-") == name.replace('_', "-")) {
+            if headers.iter().any(|(other, _)| folded(other) == folded(&name)) {
                 return Err(self.refuse(&route, "servers take this for the same header as another one"));
             }
             headers.push((name, value));
@@ -472,7 +484,7 @@ impl Build<'_> {
             "expect",
         ];
         let name: document::HeaderName = name.parse().map_err(|error: String| self.refuse(route, error))?;
-        if TAKEN.contains(&name.0.as_str()) {
+        if TAKEN.contains(&folded(&name.0).as_str()) {
             return Err(self.refuse(route, "this header belongs to the request itself"));
         }
         Ok(name.0)

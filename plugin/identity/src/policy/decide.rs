@@ -13,7 +13,7 @@ use super::{IdentityPattern, Policy, Rule, TrustAnchor};
 use crate::certificate::{Certificate, Validity, hexadecimal};
 use crate::identity::{self, Identity, SpiffeId};
 use crate::signature::{self, Verdict};
-use crate::usage::{self, UsageProblem};
+use crate::usage::{self, KeyPurpose, UsageProblem};
 
 /// A request as far as a policy looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,14 +77,27 @@ pub enum Evidence {
 /// A certificate as a policy knows it: everything that neither time nor request changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Which identities of the policy it is, with what makes it so; in the policy's order.
-    pub identities: Vec<(usize, Evidence)>,
+    /// Which identities of the policy it is; in the policy's order.
+    pub identities: Vec<Recognised>,
     /// When it is valid.
     pub validity: Validity,
+    /// It may be further identities, or be one for longer, if other intermediates come with it.
+    pub incomplete: bool,
     /// What denies it at any time.
     denied: Option<Reason>,
     /// What denies it after its dates were judged.
     problem: Option<Reason>,
+}
+
+/// An identity of the policy that a certificate is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// Its index in the policy.
+    pub identity: usize,
+    /// What makes it so.
+    pub evidence: Evidence,
+    /// When a certification path to one of its trust anchors is valid, anchors apart; empty if it needs none.
+    pub paths: Vec<Validity>,
 }
 
 /// Why there is no certificate to judge.
@@ -111,6 +124,10 @@ pub enum Reason {
     TooManyHeaders,
     /// The host has two readings, or is none that a name or an address could be.
     AmbiguousHost,
+    /// A rule asks for the route, and removing a header that the request brings makes the gateway choose a route anew.
+    AmbiguousRoute,
+    /// The method has lower-case letters: some servers take it for the one in upper case.
+    AmbiguousMethod,
     /// The path has two readings.
     AmbiguousPath(Ambiguity),
     /// The certificate is denied by its SHA-256.
@@ -130,6 +147,13 @@ pub enum Reason {
     NotYetValid {
         /// notBefore, seconds since 1970.
         not_before: i64,
+        /// The time of the request.
+        at: u64,
+    },
+    /// An intermediate between it and the trust anchor that its identity is pinned to is out of date.
+    IssuerOutOfDate {
+        /// When the path is valid.
+        validity: Validity,
         /// The time of the request.
         at: u64,
     },
@@ -179,6 +203,12 @@ impl Policy {
             Err(why) => return Err(Decision::Deny(Reason::AmbiguousPath(why))),
         };
         let host = Host::new(request.host);
+        if !host.is_plain() && self.asks_for_host() {
+            return Err(Decision::Deny(Reason::AmbiguousHost));
+        }
+        if request.method.bytes().any(|byte| byte.is_ascii_lowercase()) && self.asks_for_method() {
+            return Err(Decision::Deny(Reason::AmbiguousMethod));
+        }
         match self.exempt.iter().find(|exemption| exemption.scope.covers(&request, &host, &path)) {
             Some(exemption) => Err(Decision::Exempt(&exemption.name)),
             None => Ok(Asked { policy: self, request, host, path }),
@@ -186,7 +216,8 @@ impl Policy {
     }
 
     fn names_of(&self, standing: &Standing) -> String {
-        let names = standing.identities.iter().take(8).filter_map(|(index, _)| self.identities.get(*index));
+        let known = standing.identities.iter().take(8);
+        let names = known.filter_map(|known| self.identities.get(known.identity));
         names.map(|identity| identity.name.as_str()).collect::<Vec<_>>().join(" ")
     }
 
@@ -197,6 +228,7 @@ impl Policy {
         let mut standing = Standing {
             identities: Vec::new(),
             validity: certificate.validity,
+            incomplete: false,
             denied: self.denied(certificate),
             problem: None,
         };
@@ -214,13 +246,15 @@ impl Policy {
                 return standing;
             }
         };
+        let known = vec![None; self.trust_anchors.len()];
         let mut issued =
-            IssuedUnder { policy: self, certificate, presented, known: vec![None; self.trust_anchors.len()] };
-        for (index, pattern) in self.identities.iter().enumerate() {
-            if let Some(evidence) = pattern.recognise(certificate, &found.all, &mut issued) {
-                standing.identities.push((index, evidence));
+            IssuedUnder { policy: self, certificate, presented, known, verdicts: Vec::new(), missed: false };
+        for (identity, pattern) in self.identities.iter().enumerate() {
+            if let Some((evidence, paths)) = pattern.recognise(certificate, &found.all, &mut issued) {
+                standing.identities.push(Recognised { identity, evidence, paths });
             }
         }
+        standing.incomplete = issued.missed;
         if standing.identities.is_empty() {
             let names = found.all.into_iter().take(8).collect();
             standing.problem = Some(Reason::UnknownIdentity { names });
@@ -271,19 +305,28 @@ impl<'a> Asked<'a, '_> {
         let Some(rule) = self.rule() else {
             return Decision::Deny(Reason::NoRule);
         };
-        let allowed = standing.identities.iter().find(|(index, _)| rule.allows(*index));
-        match allowed {
-            Some((index, evidence)) => match policy.identities.get(*index) {
-                Some(identity) => {
-                    Decision::Allow(Allowed { identity: &identity.name, evidence, rule: &rule.name })
-                }
+        let mut out_of_date = None;
+        for known in standing.identities.iter().filter(|known| rule.allows(known.identity)) {
+            if !known.paths.is_empty() && !known.paths.iter().any(|path| path.contains(at, skew)) {
+                out_of_date = known.paths.last().copied();
+                continue;
+            }
+            return match policy.identities.get(known.identity) {
+                Some(identity) => Decision::Allow(Allowed {
+                    identity: &identity.name,
+                    evidence: &known.evidence,
+                    rule: &rule.name,
+                }),
                 None => Decision::Deny(Reason::NoRule),
-            },
-            None => Decision::Deny(Reason::IdentityNotAllowedHere {
+            };
+        }
+        Decision::Deny(match out_of_date {
+            Some(validity) => Reason::IssuerOutOfDate { validity, at: at.as_secs() },
+            None => Reason::IdentityNotAllowedHere {
                 identity: policy.names_of(standing),
                 rule: rule.name.clone(),
-            }),
-        }
+            },
+        })
     }
 
     #[inline]
@@ -292,25 +335,49 @@ impl<'a> Asked<'a, '_> {
     }
 }
 
+// === impl Standing ===
+
+impl Standing {
+    /// About how many bytes it takes, so that whoever keeps it can keep within bounds.
+    pub fn size(&self) -> usize {
+        let name = |name: &Identity| 64usize.saturating_add(name.to_string().len());
+        let identities = self.identities.iter().map(|known| {
+            let paths = known.paths.len().saturating_mul(16);
+            known.evidence.to_string().len().saturating_add(paths).saturating_add(128)
+        });
+        let names = match &self.problem {
+            Some(Reason::UnknownIdentity { names }) => names.iter().map(name).sum(),
+            _ => 0,
+        };
+        identities.fold(names, usize::saturating_add)
+    }
+}
+
 // === impl IdentityPattern ===
 
 impl IdentityPattern {
+    /// What makes a certificate this identity, and when the paths to its trust anchors are valid.
     fn recognise(
         &self,
         certificate: &Certificate,
         names: &[Identity],
         issued: &mut IssuedUnder<'_>,
-    ) -> Option<Evidence> {
+    ) -> Option<(Evidence, Vec<Validity>)> {
         let issuer = &certificate.issuer;
         if !self.issuer.is_empty() && !self.issuer.iter().any(|wanted| wanted.matches(issuer)) {
             return None;
         }
         let evidence = self.evidence(certificate, names)?;
         // signatures last: they cost most
-        if !self.issued_under.is_empty() && !self.issued_under.iter().any(|anchor| issued.holds(*anchor)) {
-            return None;
+        let paths: Vec<Validity> =
+            self.issued_under.iter().flat_map(|anchor| issued.paths_to(*anchor)).collect();
+        if !self.issued_under.is_empty() {
+            issued.missed |= !paths.contains(&certificate.validity);
+            if paths.is_empty() {
+                return None;
+            }
         }
-        Some(evidence)
+        Some((evidence, paths))
     }
 
     fn evidence(&self, certificate: &Certificate, names: &[Identity]) -> Option<Evidence> {
@@ -339,12 +406,16 @@ impl IdentityPattern {
     }
 }
 
-/// Whether a certificate was issued under trust anchors of the policy: signatures are verified, each anchor once.
+/// Whether a certificate was issued under trust anchors of the policy: signatures are verified, each path is looked for
+/// once, and one answer serves for each pair of certificate and issuer's key.
 struct IssuedUnder<'a> {
     policy: &'a Policy,
     certificate: &'a Certificate,
     presented: &'a [Certificate],
-    known: Vec<Option<bool>>,
+    known: Vec<Option<Vec<Validity>>>,
+    verdicts: Vec<([u8; 32], [u8; 32], bool)>,
+    /// Some identity has everything but a path to its anchor that is valid for as long as the certificate.
+    missed: bool,
 }
 
 /// How many intermediates a path may have, and how many signatures are verified for one anchor.
@@ -352,50 +423,85 @@ const LONGEST_PATH: usize = 4;
 const MOST_SIGNATURES: usize = 16;
 
 impl IssuedUnder<'_> {
-    fn holds(&mut self, anchor: usize) -> bool {
+    fn paths_to(&mut self, anchor: usize) -> Vec<Validity> {
         if let Some(Some(known)) = self.known.get(anchor) {
-            return *known;
+            return known.clone();
         }
-        let holds = self.policy.trust_anchors.get(anchor).is_some_and(|anchor| self.path_leads_to(anchor));
+        let policy = self.policy;
+        let paths = policy.trust_anchors.get(anchor).map_or_else(Vec::new, |anchor| self.find_paths(anchor));
         if let Some(known) = self.known.get_mut(anchor) {
-            *known = Some(holds);
+            *known = Some(paths.clone());
         }
-        holds
+        paths
     }
 
-    /// Walks from the certificate up through what was presented, breadth first (RFC 5280 section 6.1 as far as it
-    /// says who issued whom; dates of intermediates are the gateway's to judge, at the handshake).
-    fn path_leads_to(&self, anchor: &TrustAnchor) -> bool {
+    /// Walks from the certificate up through what was presented, breadth first (RFC 5280 section 6.1), and answers when
+    /// each path is valid. What intermediates restrict is not honoured, so that those which restrict are not used.
+    fn find_paths(&mut self, anchor: &TrustAnchor) -> Vec<Validity> {
         let mut budget = MOST_SIGNATURES;
-        let mut level = vec![self.certificate];
+        let mut paths = Vec::new();
+        let (certificate, presented) = (self.certificate, self.presented);
+        let mut level: Vec<(&Certificate, Validity)> = vec![(certificate, certificate.validity)];
         for depth in 0..=LONGEST_PATH {
-            let mut next: Vec<&Certificate> = Vec::new();
-            for child in level {
-                for issuer in &anchor.certificates {
-                    if may_issue(issuer, child, depth) && signed(child, issuer, &mut budget) {
-                        return true;
+            let mut next: Vec<(&Certificate, Validity)> = Vec::new();
+            for (child, validity) in level {
+                let mut issuers = anchor.certificates.iter();
+                if issuers
+                    .any(|issuer| may_issue(issuer, child, depth) && self.signed(child, issuer, &mut budget))
+                {
+                    paths.push(validity);
+                    // nothing between them: no other path is valid for longer
+                    if depth == 0 {
+                        return paths;
                     }
                 }
-                for issuer in self.presented.iter().take(LONGEST_PATH * 2) {
+                for issuer in presented.iter().take(LONGEST_PATH * 2) {
                     let new = issuer.sha256 != child.sha256
-                        && !next.iter().any(|known| known.sha256 == issuer.sha256);
+                        && !next.iter().any(|(known, _)| known.sha256 == issuer.sha256);
                     if new
-                        && issuer.is_ca()
-                        && !issuer.name_constrained
+                        && is_plain_intermediate(issuer)
                         && may_issue(issuer, child, depth)
-                        && signed(child, issuer, &mut budget)
+                        && self.signed(child, issuer, &mut budget)
                     {
-                        next.push(issuer);
+                        next.push((issuer, validity.overlap(issuer.validity)));
                     }
                 }
             }
             if next.is_empty() {
-                return false;
+                break;
             }
             level = next;
         }
-        false
+        paths
     }
+
+    fn signed(&mut self, child: &Certificate, issuer: &Certificate, budget: &mut usize) -> bool {
+        let (certificate, key) = (child.sha256, issuer.public_key_sha256);
+        let mut known = self.verdicts.iter();
+        if let Some((.., verdict)) = known.find(|known| known.0 == certificate && known.1 == key) {
+            return *verdict;
+        }
+        let Some(left) = budget.checked_sub(1) else { return false };
+        *budget = left;
+        let verdict = matches!(
+            child.signed_by(issuer),
+            Verdict::Valid(algorithm) if signature::is_believed(algorithm, &issuer.key)
+        );
+        self.verdicts.push((certificate, key, verdict));
+        verdict
+    }
+}
+
+/// A CA that says nothing more than that: no constraint on names, no critical extension that is not understood, no
+/// purpose that leaves clients out.
+fn is_plain_intermediate(issuer: &Certificate) -> bool {
+    let serves = |purposes: &Vec<KeyPurpose>| {
+        purposes.contains(&KeyPurpose::ClientAuth) || purposes.contains(&KeyPurpose::Any)
+    };
+    issuer.is_ca()
+        && !issuer.name_constrained
+        && issuer.unknown_critical_extensions.is_empty()
+        && issuer.extended_key_usage.as_ref().is_none_or(serves)
 }
 
 /// Names chain, and the issuer's extensions let it sign with so many intermediates beneath it.
@@ -405,12 +511,6 @@ fn may_issue(issuer: &Certificate, child: &Certificate, depth: usize) -> bool {
         && issuer.basic_constraints.is_none_or(|constraints| constraints.ca)
         && issuer.key_usage.is_none_or(|usage| usage.certificate_signing())
         && path_length.is_none_or(|length| depth <= usize::try_from(length).unwrap_or(usize::MAX))
-}
-
-fn signed(child: &Certificate, issuer: &Certificate, budget: &mut usize) -> bool {
-    let Some(left) = budget.checked_sub(1) else { return false };
-    *budget = left;
-    matches!(child.signed_by(issuer), Verdict::Valid(algorithm) if signature::is_believed(algorithm, &issuer.key))
 }
 
 // === impl Rule ===
@@ -447,6 +547,21 @@ impl<'a> Host<'a> {
             Host(host.into())
         }
     }
+
+    /// Nothing, the labels of a name or an IPv4 address, or an IPv6 address in brackets: what else a server makes of it
+    /// (a user before an at sign, a second host after a comma) no pattern tells.
+    fn is_plain(&self) -> bool {
+        let host = self.0.as_ref();
+        let label = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(address) => {
+                address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
+            }
+            None => {
+                host.is_empty() || host.split('.').all(|part| !part.is_empty() && part.bytes().all(label))
+            }
+        }
+    }
 }
 
 impl super::Scope {
@@ -472,12 +587,15 @@ impl Reason {
             Reason::Absent(Absence::HostError(_)) => "host-error",
             Reason::TooManyHeaders => "too-many-headers",
             Reason::AmbiguousHost => "ambiguous-host",
+            Reason::AmbiguousMethod => "ambiguous-method",
+            Reason::AmbiguousRoute => "ambiguous-route",
             Reason::AmbiguousPath(_) => "ambiguous-path",
             Reason::DeniedFingerprint(_) => "denied-fingerprint",
             Reason::DeniedPublicKey(_) => "denied-public-key",
             Reason::DeniedSerial(_) => "denied-serial",
             Reason::Expired { .. } => "expired",
             Reason::NotYetValid { .. } => "not-yet-valid",
+            Reason::IssuerOutOfDate { .. } => "issuer-out-of-date",
             Reason::Usage(UsageProblem::CertificateAuthority) => "certificate-authority",
             Reason::Usage(UsageProblem::NotForClientAuthentication(_)) => "not-for-client-authentication",
             Reason::Usage(UsageProblem::NoDigitalSignature(_)) => "not-for-digital-signature",
@@ -492,7 +610,7 @@ impl Reason {
     }
 
     /// Every name that [`Reason::name`] may answer.
-    pub const NAMES: [&str; 23] = [
+    pub const NAMES: [&str; 26] = [
         "no-certificate",
         "unverified-certificate",
         "untrusted-peer",
@@ -500,6 +618,8 @@ impl Reason {
         "host-error",
         "too-many-headers",
         "ambiguous-host",
+        "ambiguous-method",
+        "ambiguous-route",
         "ambiguous-path",
         "denied-fingerprint",
         "denied-public-key",
@@ -515,6 +635,7 @@ impl Reason {
         "ambiguous-identity",
         "unknown-identity",
         "no-rule",
+        "issuer-out-of-date",
         "identity-not-allowed-here",
     ];
 }
@@ -529,6 +650,10 @@ impl fmt::Display for Reason {
             Reason::AmbiguousHost => f.write_str(
                 "the host is no name and no address, or the gateway routes by another than the Host header's",
             ),
+            Reason::AmbiguousMethod => f.write_str("the method is not written in upper case"),
+            Reason::AmbiguousRoute => {
+                f.write_str("a header has to be removed, and the route may be another one without it")
+            }
             Reason::AmbiguousPath(why) => write!(f, "{why}"),
             Reason::DeniedFingerprint(digest) => {
                 write!(f, "the certificate with SHA-256 {} is denied", hexadecimal(digest))
@@ -550,6 +675,15 @@ impl fmt::Display for Reason {
                     f,
                     "the certificate is valid from {} on, the request came at {}",
                     Date(*not_before),
+                    date(*at)
+                )
+            }
+            Reason::IssuerOutOfDate { validity, at } => {
+                write!(
+                    f,
+                    "the path to the trust anchor is valid from {} until {}, the request came at {}",
+                    Date(validity.not_before),
+                    Date(validity.not_after),
                     date(*at)
                 )
             }

@@ -116,10 +116,10 @@ impl Document {
         "identities",
         "rules",
         "exempt",
-        "path-parameters",
         "denial",
         "forward",
         "remove-headers",
+        "path-parameters",
     ];
 
     /// Reads a policy's text: every key is known, every value of the kind that its key takes.
@@ -245,16 +245,16 @@ impl Identity {
 
     fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
         Ok(Identity {
-            spiffe: keys.texts("spiffe")?,
-            uri: keys.texts("uri")?,
-            dns: keys.texts("dns")?,
-            email: keys.texts("email")?,
-            ip: keys.texts("ip")?,
-            certificate_sha256: keys.texts("certificate-sha256")?,
-            public_key_sha256: keys.texts("public-key-sha256")?,
-            legacy_common_name: keys.texts("legacy-common-name")?,
-            issuer: keys.texts("issuer")?,
-            issued_under: keys.texts("issued-under")?,
+            spiffe: keys.narrowing_texts("spiffe")?,
+            uri: keys.narrowing_texts("uri")?,
+            dns: keys.narrowing_texts("dns")?,
+            email: keys.narrowing_texts("email")?,
+            ip: keys.narrowing_texts("ip")?,
+            certificate_sha256: keys.narrowing_texts("certificate-sha256")?,
+            public_key_sha256: keys.narrowing_texts("public-key-sha256")?,
+            legacy_common_name: keys.narrowing_texts("legacy-common-name")?,
+            issuer: keys.narrowing_texts("issuer")?,
+            issued_under: keys.narrowing_texts("issued-under")?,
         })
     }
 }
@@ -265,10 +265,10 @@ impl Rule {
     fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
         Ok(Rule {
             name: keys.text("name")?,
-            host: keys.texts("host")?,
-            path: keys.texts("path")?,
-            method: keys.texts("method")?,
-            route: keys.texts("route")?,
+            host: keys.narrowing_texts("host")?,
+            path: keys.narrowing_texts("path")?,
+            method: keys.narrowing_texts("method")?,
+            route: keys.narrowing_texts("route")?,
             allow: keys.required_texts("allow")?,
         })
     }
@@ -280,9 +280,9 @@ impl Exemption {
     fn read(mut keys: Mapping<'_>) -> Result<Self, PolicyError> {
         Ok(Exemption {
             name: keys.text("name")?,
-            host: keys.texts("host")?,
+            host: keys.narrowing_texts("host")?,
             path: keys.required_texts("path")?,
-            method: keys.texts("method")?,
+            method: keys.narrowing_texts("method")?,
         })
     }
 }

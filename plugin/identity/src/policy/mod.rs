@@ -115,22 +115,42 @@
 //! # "#;
 //! # mtls_identity::policy::Policy::parse(policy).unwrap();
 //! ```
-//! In Envoy an address counts only where `use_remote_address: true` keeps a client from choosing it by
-//! X-Forwarded-For; a certificate is the better name for a trusted peer.
+//! In Envoy an address is the connection's own, and counts only with its port: one that Envoy took from
+//! X-Forwarded-For has none. Set `use_remote_address: true` so that every peer has its own, and neither
+//! `xff_num_trusted_hops` nor `original_ip_detection_extensions`, by which clients choose it; a certificate is the better
+//! name for a trusted peer. On nginx it is `$realip_remote_addr`.
+//!
+//! With `format: xfcc` the proxy in front has to write `Cert=` into every element (`set_current_client_cert_details:
+//! {cert: true}`) and should replace the header (SANITIZE_SET): exactly one element counts, and one with a quote where
+//! none may stand is `malformed-certificate`. Requests that pass without an identity (exempt, or in audit mode) lose the
+//! header that carries the certificate, and its `-chain`.
 //!
 //! `verification` (with `envoy` and `envoy-xfcc`) says what makes the certificate a verified one. `connection`, the
 //! default, wants `connection.peer_certificate_valid` once for each certificate: a full handshake must have been
 //! verified before a resumed session (where Envoy answers 0) is believed. `listener` believes the listener, which
 //! then has to have `require_client_certificate: true`, a validation context and not ACCEPT_UNTRUSTED.
 //!
+//! A verified handshake counts for seven days, as long as BoringSSL lets its sessions be resumed, and whether there was
+//! another is looked at once an hour: under ACCEPT_UNTRUSTED a certificate whose CA was withdrawn passes for as long. A
+//! listener that refuses unverified certificates refuses it at once.
+//!
 //! What one listener verified, another one with the same policy believes, unless their filters differ in `name` or
-//! the listeners in direction or metadata. Where two listeners verify by different trust anchors, give each listener's
-//! filter a name of its own (`config.name`).
+//! the listeners in direction or metadata. Where two listeners, or two filter chains of one listener, verify by different
+//! trust anchors, give the filter of each a name of its own (`config.name`).
+//!
+//! ## Nothing written
+//! A key of a rule, an exemption or an identity that is there with nothing in it (`path: []`, `issuer:`) is refused:
+//! without it the rule would be about more, or the identity be more people.
 //!
 //! ## Issued under
 //! A name says who somebody claims to be; which CA may say so can be pinned. The signature is verified, not the
 //! issuer's name: Ed25519, or RSA or ECDSA on P-256 or P-384 over SHA-256, SHA-384 or SHA-512. A text may hold several
-//! certificates: each is trusted as given, intermediates included.
+//! certificates: each is trusted as given, intermediates included; one with name constraints is refused, since they are
+//! not honoured.
+//!
+//! Between the certificate and the anchor may stand up to four intermediates that came with it: CAs, valid at the time
+//! of the request (`issuer-out-of-date` else), without name constraints, without critical extensions that are not
+//! understood, and with an extended key usage that has clientAuth or any, or without one.
 //!
 //! ```text
 //! trust-anchors:
@@ -143,24 +163,36 @@
 //!
 //! ## What a header may carry
 //! `identity` (the policy's name), `name` (what in the certificate made it so, typed: `spiffe:spiffe://…`), `rule`,
-//! `serial`, `certificate-sha256`, `subject`, `issuer`, `client-cert` (RFC 9440). Values are percent-encoded.
+//! `serial`, `certificate-sha256`, `subject`, `issuer`, `client-cert` (RFC 9440). Values are percent-encoded. Beside a
+//! header with `client-cert`, a client's own `<name>-chain` is removed too.
+//!
+//! A client's copies are those that servers may take for one: `X_Client_Identity` and `x.client.identity` are
+//! `x-client-identity`. Gateways on nginx hand over a hundred headers: where some have to be removed, a request with as
+//! many is denied as `too-many-headers`.
+//!
+//! ## Routes
+//! Changing a header makes Envoy choose the route anew. So a request that brings a header which has to be removed is
+//! denied as `ambiguous-route` where a rule asks for `route`, and no route may match on a header that `forward` sets or
+//! `remove-headers` names.
 //!
 //! ## Paths
 //! Rules see the path without query, in normal form: `/jobs/all%3Apurge` is `/jobs/all:purge`, `/a[0]` is
 //! `/a%5B0%5D`; an asterisk of the path's own is written `%2A`. Upper and lower case differ, and `/orders/` is not
 //! `/orders` (`/orders/**` is about both). A path with two readings (`..`, `//`, `%2F`, backslashes, bytes that are no
-//! UTF-8, …) is denied as `ambiguous-path`, exemptions included.
+//! UTF-8, …) is denied as `ambiguous-path`, exemptions included. On Kong it is the path as the client sent it.
 //!
 //! So is one with a semicolon (`/a;v=1/b`, also as `%3B`): some servers cut path parameters off before they look for
 //! what is meant, so that `/admin;x/keys` would be `/admin/keys` to them and not to the policy. Where no server behind
 //! the gateway does, `path-parameters: allow` takes them for a part of the name; `..;` stays denied.
 //!
-//! Hosts are compared without port and final dot. The filter judges the method, host and path of the request itself:
+//! Hosts are compared without port and final dot; one that is neither a name nor an address is denied as
+//! `ambiguous-host`, and so is on nginx a Host header beside another host in the request line, by which nginx routes. A
+//! method in lower-case letters is denied as `ambiguous-method`. Each only where a rule or exemption asks for it. The filter judges the method, host and path of the request itself:
 //! where an application is told others by a header (X-HTTP-Method-Override, X-Original-URL, X-Forwarded-Host), remove
 //! that header (`remove-headers`) or let the gateway do so.
 //!
 //! ## The order of the questions
-//! Ambiguous path, exemption, is there a verified certificate, is it denied, dates, usage, identity, rule. Each answer has a
+//! Ambiguous path, host or method, exemption, is there a verified certificate, is it denied, dates, usage, identity, rule. Each answer has a
 //! name, [`Reason::NAMES`].
 
 mod build;
@@ -174,7 +206,9 @@ mod pattern;
 mod tests;
 mod tree;
 
-pub use self::decide::{Absence, Allowed, Asked, Decision, Evidence, Reason, Request, Standing, same_host};
+pub use self::decide::{
+    Absence, Allowed, Asked, Decision, Evidence, Reason, Recognised, Request, Standing, same_host,
+};
 pub use self::error::{PolicyError, Position, Step, position};
 pub use self::forward::{ForwardValue, escape};
 pub use self::path::{Ambiguity, PathParameters, normalise};
@@ -413,9 +447,24 @@ impl Policy {
             .map(|(_, identity)| identity)
     }
 
-    /// Whether a rule or exemption asks for the route's name.
+    /// Whether a rule asks for the route's name.
     pub fn asks_for_route(&self) -> bool {
-        self.rules.iter().any(|rule| !rule.scope.routes.is_empty())
+        self.scopes().any(|scope| !scope.routes.is_empty())
+    }
+
+    /// Whether a rule or an exemption asks for the host.
+    pub fn asks_for_host(&self) -> bool {
+        self.scopes().any(|scope| !scope.hosts.is_empty())
+    }
+
+    /// Whether a rule or an exemption asks for the method.
+    pub fn asks_for_method(&self) -> bool {
+        self.scopes().any(|scope| !scope.methods.is_empty())
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        let exempt = self.exempt.iter().map(|exemption| &exemption.scope);
+        self.rules.iter().map(|rule| &rule.scope).chain(exempt)
     }
 }
 

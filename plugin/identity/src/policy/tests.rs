@@ -64,6 +64,46 @@ fn mistakes_are_named_where_they_stand() {
         ),
         ("certificate: {from: envoy}\nexempt: [{path: []}]\n", "exempt[0]: an exemption without a path", ""),
         (
+            "certificate: {from: envoy}\nrules:\n- {path: [], allow: []}\n",
+            "line 3 column 10: rules[0].path: nothing is written here: write a value, or leave the key out",
+            "",
+        ),
+        (
+            "certificate: {from: envoy}\nrules: [{path: , allow: []}]\n",
+            "rules[0].path: nothing is written",
+            "",
+        ),
+        ("certificate: {from: envoy}\nrules: [{method: {}, allow: []}]\n", "rules[0].method: nothing", ""),
+        ("certificate: {from: envoy}\nrules: [{host: ~, allow: []}]\n", "rules[0].host: nothing", ""),
+        ("certificate: {from: envoy}\nrules: [{route: null, allow: []}]\n", "rules[0].route: nothing", ""),
+        ("certificate: {from: envoy}\nexempt: [{path: /a, method: []}]\n", "exempt[0].method: nothing", ""),
+        (
+            "certificate: {from: envoy}\nidentities: {a: {dns: a.test, issued-under: []}}\n",
+            "identities.a.issued-under: nothing is written here",
+            "",
+        ),
+        (
+            "certificate: {from: envoy}\nidentities: {a: {dns: a.test, issuer: }}\n",
+            "identities.a.issuer: nothing",
+            "",
+        ),
+        (
+            "certificate: {from: envoy}\nidentities: {a: {spiffe: [], issuer: CN=x}}\n",
+            "identities.a.spiffe: nothing",
+            "",
+        ),
+        (
+            "certificate: {from: envoy}\nremove-headers: [content_length]\n",
+            "remove-headers[0]: this header belongs to the request",
+            "",
+        ),
+        (
+            "certificate: {from: envoy}\ndenial: {headers: {Content-Length: 5}}\n",
+            "denial.headers.Content-Length: the gateway writes this header",
+            "",
+        ),
+        ("certificate: {from: envoy}\nforward: {a.b: identity, a-b: name}\n", "the same header", ""),
+        (
             "certificate: {from: envoy}\ntrust-anchors: {a: nothing}\n",
             "trust-anchors.a: there is no PEM block",
             "",
@@ -121,11 +161,11 @@ fn a_number_is_read_as_it_was_written_where_text_is_due() {
 fn what_apisix_makes_of_an_object_is_the_same_policy() {
     let written = Policy::parse(
         "version: 1\ncertificate: {from: apisix}\nidentities: {a: {dns: a.test}}\nusage: null\ndeny: {serials: []}\n\
-         rules: [{path: /a/b, method: [], allow: a}]\nexempt: []\nmode: null\n",
+         rules: [{path: /a/b, allow: a}]\nexempt: []\nmode: null\n",
     );
     // cjson escapes slashes, orders keys as it likes and has one value for every kind of nothing
     let handed_on = Policy::parse(
-        r#"{"rules":[{"allow":"a","method":{},"path":"\/a\/b"}],"exempt":{},"mode":{},"deny":{"serials":{}},
+        r#"{"rules":[{"allow":"a","path":"\/a\/b"}],"exempt":{},"mode":{},"deny":{"serials":{}},
 	"usage":{},"identities":{"a":{"dns":"a.test"}},"certificate":{"from":"apisix"},"version":1}"#,
     );
     assert_eq!(written.unwrap(), handed_on.unwrap());

@@ -4,7 +4,8 @@
 //! the filter's module. What a key must hold is asked here instead, and every refusal has its route.
 //!
 //! APISIX hands an object on as JSON with its keys in any order and with `{}` where an empty list or null stood
-//! (in its standalone mode): so `{}` and null are read as "nothing" wherever something may be left out.
+//! (in its standalone mode): so `{}` and null are read as "nothing" wherever something may be left out, except where
+//! leaving it out would widen what is allowed.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -106,6 +107,19 @@ impl<'t> Mapping<'t> {
                 Some(text) => texts.push(text),
                 None => return self.refuse(route, "a value is expected here"),
             }
+        }
+        Ok(texts)
+    }
+
+    /// The same for a key that narrows what its mapping is about: without the key it is about everything, with the key and
+    /// nothing in it nobody knows what was meant.
+    pub fn narrowing_texts(&mut self, name: &str) -> Result<Vec<String>, PolicyError> {
+        let written = self.entries.iter().any(|(key, _)| key == name);
+        let texts = self.texts(name)?;
+        if written && texts.is_empty() {
+            let message =
+                "nothing is written here: write a value, or leave the key out, which stands for any";
+            return self.refuse(self.beneath(name), message);
         }
         Ok(texts)
     }
