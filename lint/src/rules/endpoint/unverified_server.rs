@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::deployment::{Dialer, DialerPurpose, Program, ProgramKind};
+use crate::deployment::{Dialer, DialerPurpose, Program, ProgramKind, Version};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -50,7 +50,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         // asked for in vain: the sharper finding
-        if super::ignored_upstream_verification::asked_in_vain(program, dialer).is_some() {
+        if super::ignored_upstream_verification::asked_in_vain(program, dialer).is_some()
+            || super::ignored_upstream_verification::may_verify(program, dialer)
+        {
             continue;
         }
         // etcd's peers with certificates of their own making: self-made-certificate says so
@@ -111,12 +113,10 @@ fn help(program: &Program, dialer: &Dialer) -> Option<String> {
                 .to_owned()
         }
         (ProgramKind::Apisix, DialerPurpose::Configuration) => {
-            "write deployment.etcd.tls.verify: true, and etcd's CA in apisix.ssl.ssl_trusted_certificate"
-                .to_owned()
+            let block = if program.versions.program < Version(3, 0, 0) { "" } else { "deployment." };
+            format!("write {block}etcd.tls.verify: true, and etcd's CA in apisix.ssl.ssl_trusted_certificate")
         }
-        (ProgramKind::Apisix, _) => "in config.yaml, write nginx_config.http_server_configuration_snippet: \
-             \"proxy_ssl_verify on;\", with the upstream's CA in apisix.ssl.ssl_trusted_certificate"
-            .to_owned(),
+        (ProgramKind::Apisix, _) => super::ignored_upstream_verification::help(dialer),
         (ProgramKind::Envoy, _) => format!(
             "add to the cluster's common_tls_context a validation_context with trusted_ca and \
              match_typed_subject_alt_names: [{{san_type: DNS, matcher: {{exact: {}}}}}]",
