@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::dialect::kubernetes;
+use crate::dialect::{apisix::config, kubernetes};
 use crate::resolve::discover::{Form, Meaning, form, meaning};
 use crate::source::{FileId, Span, Text};
 use crate::stack::certificate::Certificate;
@@ -31,7 +31,7 @@ pub fn recognise(path: &str, bytes: &[u8]) -> String {
         return "configuration of mtls-lint".to_owned();
     }
     match form(path, bytes) {
-        Form::Yaml => documents(bytes),
+        Form::Yaml => documents(path, bytes),
         Form::Nginx => "nginx configuration".to_owned(),
         Form::Environment => "etcd environment".to_owned(),
         Form::Empty => "empty".to_owned(),
@@ -40,7 +40,7 @@ pub fn recognise(path: &str, bytes: &[u8]) -> String {
     }
 }
 
-fn documents(bytes: &[u8]) -> String {
+fn documents(path: &str, bytes: &[u8]) -> String {
     let text = Text::whole(FileId(0), Arc::new(bytes.to_vec()));
     let mut found = Count::default();
     let mut problems = Vec::new();
@@ -58,6 +58,7 @@ fn documents(bytes: &[u8]) -> String {
             Meaning::Apisix => found.add("APISIX config.yaml"),
             Meaning::ApisixObjects => found.add("APISIX objects"),
             Meaning::Etcd => found.add("etcd.conf.yml"),
+            Meaning::Other if config::recognises_at(path, root) => found.add("APISIX config.yaml"),
             Meaning::Other => {}
         }
     });

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,6 +74,8 @@ pub fn sources(paths: &[PathBuf], root: Option<&Path>, configuration: &Configura
         seen: sources.iter().map(|(_, file)| file.path.clone()).collect(),
         sources,
         total: 0,
+        full: false,
+        met: 0,
         incomplete: Vec::new(),
     };
     if let Some(root) = root {
@@ -94,6 +96,10 @@ struct Load<'c> {
     /// Names already given: a file named twice is read once.
     seen: BTreeSet<String>,
     total: u64,
+    /// The limit of all files together was told.
+    full: bool,
+    /// Files that may be configuration, also those that were met before.
+    met: usize,
     incomplete: Vec<Incomplete>,
 }
 
@@ -131,25 +137,26 @@ impl Load<'_> {
             _ => path,
         };
         let name = root
-            .and_then(|root| actual.strip_prefix(root).ok())
+            .and_then(|root| beneath_root(actual, root))
             .map_or_else(|| given.clone(), |relative| relative.to_string_lossy().into_owned());
-        let before = self.sources.iter().count();
+        let before = self.met;
         match fs::metadata(actual) {
             Ok(metadata) if metadata.is_dir() => {
-                let prefix =
-                    if name == "." { String::new() } else { format!("{}/", name.trim_end_matches('/')) };
+                let prefix = match name.trim_end_matches('/') {
+                    // the root itself
+                    "" | "." if !name.starts_with('/') => String::new(),
+                    name => format!("{name}/"),
+                };
                 let failures = self.incomplete.len();
                 self.folder(actual, actual, &|relative| format!("{prefix}{relative}"), false);
-                if self.sources.iter().count() == before && self.incomplete.len() == failures {
+                if self.met == before && self.incomplete.len() == failures {
                     self.fail(
                         &given,
                         "no file in this folder can be configuration or a certificate; name other paths",
                     );
                 }
             }
-            Ok(metadata) => {
-                self.file(actual, name, metadata.len(), metadata.permissions().mode(), LARGEST_FILE)
-            }
+            Ok(metadata) => self.file(actual, name, metadata.len(), bits(&metadata), LARGEST_FILE),
             Err(error) => self.fail(&given, explain(&error)),
         }
     }
@@ -193,13 +200,7 @@ impl Load<'_> {
             }
             match entry.metadata() {
                 Ok(metadata) => {
-                    self.file(
-                        entry.path(),
-                        name(&relative),
-                        metadata.len(),
-                        metadata.permissions().mode(),
-                        LARGEST_FOUND,
-                    );
+                    self.file(entry.path(), name(&relative), metadata.len(), bits(&metadata), LARGEST_FOUND);
                 }
                 Err(error) => self.fail(&name(&relative), error.to_string()),
             }
@@ -214,7 +215,7 @@ impl Load<'_> {
         match follow(path, top, machine) {
             Ok(Some(target)) => match fs::metadata(&target) {
                 Ok(metadata) if metadata.is_file() => {
-                    self.file(&target, name, metadata.len(), metadata.permissions().mode(), LARGEST_FOUND);
+                    self.file(&target, name, metadata.len(), bits(&metadata), LARGEST_FOUND);
                 }
                 // the folder itself is walked where it stands
                 Ok(_) => {}
@@ -230,27 +231,34 @@ impl Load<'_> {
         }
     }
 
-    fn file(&mut self, path: &Path, name: String, length: u64, mode: u32, largest: u64) {
+    fn file(&mut self, path: &Path, name: String, length: u64, mode: Option<u32>, largest: u64) {
+        self.met += 1;
+        if self.seen.contains(&name) {
+            return;
+        }
         let largest = if is_named_configuration(path) { LARGEST_FILE } else { largest };
         if length > largest {
             let why = too_large(largest);
             if largest == LARGEST_FILE {
                 self.fail(&name, why.clone());
             }
-            return self.not_read(name, why, Some(mode));
+            return self.not_read(name, why, mode);
         }
         if self.total.saturating_add(length) > LARGEST_TOTAL {
-            self.fail(
-                &name,
-                format!("the input is larger than {} MiB; name fewer paths", LARGEST_TOTAL >> 20),
-            );
-            return self.not_read(name, "the input is too large".to_owned(), Some(mode));
+            // once: it is the same of every file that follows
+            if !std::mem::replace(&mut self.full, true) {
+                self.fail(
+                    &name,
+                    format!("the input is larger than {} MiB; name fewer paths", LARGEST_TOTAL >> 20),
+                );
+            }
+            return self.not_read(name, "the input is too large".to_owned(), mode);
         }
         match read(path) {
-            Ok(bytes) => self.add(name, bytes, Some(mode), Some(path)),
+            Ok(bytes) => self.add(name, bytes, mode, Some(path)),
             Err(why) => {
                 self.fail(&name, why.clone());
-                self.not_read(name, why, Some(mode));
+                self.not_read(name, why, mode);
             }
         }
     }
@@ -266,12 +274,27 @@ impl Load<'_> {
     }
 
     fn not_read(&mut self, name: String, why: String, mode: Option<u32>) {
+        self.met += 1;
         if self.seen.insert(name.clone()) {
             let mode = mode.map(|mode| mode & 0o7777);
             self.sources.push(SourceFile { path: name, content: FileContent::NotRead(why), mode });
             self.places.push(None);
         }
     }
+}
+
+/// A path relative to the root, however the two are written.
+fn beneath_root(path: &Path, root: &Path) -> Option<PathBuf> {
+    if let Ok(relative) = path.strip_prefix(root) {
+        return Some(relative.to_path_buf());
+    }
+    let (path, root) = (fs::canonicalize(path).ok()?, fs::canonicalize(root).ok()?);
+    path.strip_prefix(root).ok().map(Path::to_path_buf)
+}
+
+/// The permission bits of a file of root's: who else may read it. Another owner may be the program's own user.
+fn bits(metadata: &fs::Metadata) -> Option<u32> {
+    (metadata.uid() == 0).then(|| metadata.permissions().mode())
 }
 
 /// A file's bytes, or why there are none. What has no length of its own (a pipe, a device) is read up to the limit.
@@ -359,23 +382,46 @@ mod tests {
         assert!(!is_kernels(Path::new("/etc/proc")) && !is_kernels(Path::new("proc")));
     }
 
-    #[test]
-    fn all_files_together_have_a_limit_too() {
-        let config = Config::default();
-        let mut load = Load {
-            config: &config,
+    fn empty(config: &Config) -> Load<'_> {
+        Load {
+            config,
             progress: Progress::begin("reading", 0),
             places: Vec::new(),
             seen: BTreeSet::new(),
             sources: Sources::default(),
-            total: LARGEST_TOTAL - 1,
+            total: 0,
+            full: false,
+            met: 0,
             incomplete: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn all_files_together_have_a_limit_too_and_it_is_told_once() {
+        let config = Config::default();
+        let mut load = empty(&config);
+        load.total = LARGEST_TOTAL - 1;
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         load.path(&file, None);
-        let said = load.incomplete.first().map(|entry| entry.message.as_str());
-        assert_eq!(said, Some("the input is larger than 1024 MiB; name fewer paths"));
+        load.path(&file.with_file_name("src/lib.rs"), None);
+        let said: Vec<&str> = load.incomplete.iter().map(|entry| entry.message.as_str()).collect();
+        assert_eq!(said, ["the input is larger than 1024 MiB; name fewer paths"]);
+        assert_eq!(load.sources.iter().count(), 2);
         let unread = load.sources.iter().next().map(|(_, file)| &file.content);
         assert!(matches!(unread, Some(FileContent::NotRead(_))));
+    }
+
+    #[test]
+    fn what_stands_beneath_the_root_is_read_once_however_it_is_named() {
+        let config = Config::default();
+        let mut load = empty(&config);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/rules/unanswered-port/good-port");
+        load.machine(&root);
+        let (count, total) = (load.sources.iter().count(), load.total);
+        for path in [root.clone(), root.join("etc"), root.join("etc/../etc/nginx")] {
+            load.path(&path, Some(&root));
+        }
+        assert!(count > 0 && load.incomplete.is_empty(), "{:?}", load.incomplete);
+        assert_eq!((load.sources.iter().count(), load.total), (count, total));
     }
 }

@@ -7,8 +7,10 @@ use super::shelf::{Refused, Shelf};
 use super::sides::{LoadedContext, security_level};
 use super::{Outcome, Side, Why};
 use crate::deployment::{
-    ClientAuthMode, Listener, ListenerTls, Program, ProgramKind, Refusal, Selection, ServerContext,
+    ClientAuthMode, Configuration, Listener, ListenerTls, Program, ProgramKind, Refusal, Selection,
+    ServerContext,
 };
+use crate::dialect::apisix::objects::{SslKind, SslObject};
 use crate::dialect::apisix::request::dropped_object;
 use crate::finding::Label;
 use crate::selection::Nobody;
@@ -92,9 +94,7 @@ fn dropped(problem: Refused, log: &str) -> Refusal {
 /// The end of a handshake for which no ssl object is left.
 pub fn nobody(listener: &Listener, tls: &ListenerTls, nobody: Nobody, server_name: Option<&str>) -> Stop {
     if let Some(refusal) = dropped_object(tls, server_name) {
-        let mut end = End::new(Outcome::ConfigRejected, Side::Server, Why::from(refusal));
-        end.server_logs.clone_from(&refusal.log);
-        return end.seen("alert internal error").stop();
+        return every_object_dropped(refusal);
     }
     let label = Label { span: listener.span, message: "at this listener".to_owned() };
     let (message, log) = match (nobody, server_name) {
@@ -110,6 +110,66 @@ pub fn nobody(listener: &Listener, tls: &ListenerTls, nobody: Nobody, server_nam
     };
     let reason = why(Mistake::UnknownServerName, message, vec![label]);
     End::new(Outcome::HandshakeFails, Side::Server, reason).seen("alert internal error").logged(log).stop()
+}
+
+/// The end of every handshake where the objects that there are are dropped.
+pub fn every_object_dropped(refusal: &Refusal) -> Stop {
+    let mut end = End::new(Outcome::ConfigRejected, Side::Server, Why::from(refusal));
+    end.server_logs.clone_from(&refusal.log);
+    end.seen("alert internal error").stop()
+}
+
+/// The end of every handshake where no ssl object serves anybody.
+pub fn no_object(program: &Program, listener: &Listener) -> Stop {
+    let at = Label { span: listener.span, message: "at this listener".to_owned() };
+    let ssls = match &program.configuration {
+        Configuration::Apisix(facts) => facts.objects.ssls.as_slice(),
+        _ => &[],
+    };
+    let label = |ssl: &SslObject, message: &str| Label { span: ssl.span, message: message.to_owned() };
+    let (message, help, labels) = match ssls.iter().find(|ssl| ssl.kind == SslKind::Server) {
+        Some(off) => (
+            "every ssl object for clients has status 0, so no handshake finds a certificate",
+            "write status: 1",
+            vec![label(off, "status 0: nobody is served by it"), at],
+        ),
+        None => match ssls.first() {
+            Some(own) => (
+                "every ssl object is of type client, so no handshake finds a certificate",
+                "add an ssl object of type server, with the names that clients ask for in snis",
+                vec![label(own, "shown to upstreams only"), at],
+            ),
+            None => (
+                "there is no ssl object, so no handshake finds a certificate",
+                "add an ssl object with the names that clients ask for in snis",
+                vec![at],
+            ),
+        },
+    };
+    let reason = why(Mistake::UnknownServerName, message.to_owned(), labels);
+    let reason = Why { help: Some(help.to_owned()), ..reason };
+    let end = End::new(Outcome::HandshakeFails, Side::Server, reason);
+    end.seen("alert internal error").logged("failed to match any SSL certificate by SNI").stop()
+}
+
+/// Why single ssl objects serve nobody, whether or not others do and whoever calls.
+pub fn unusable_objects(shelf: &Shelf<'_>) -> Vec<Why> {
+    let mut reasons = Vec::new();
+    for program in &shelf.deployment.programs {
+        let objects = program.listeners.iter().filter(|listener| serves_objects(program, listener));
+        let contexts = objects.filter_map(|listener| listener.tls.as_ref()).flat_map(|tls| &tls.contexts);
+        // what the schema refuses, is told where it is read
+        for context in contexts.filter(|context| context.refusals.is_empty()) {
+            let stop = match shelf.object(program, context) {
+                Ok(object) => unusable(&object),
+                Err(refusal) => Some(every_object_dropped(&refusal)),
+            };
+            if let Some(Stop::End(end)) = stop {
+                reasons.extend(end.why.into_iter().next());
+            }
+        }
+    }
+    reasons
 }
 
 /// The end of every handshake of an object that was accepted and cannot be used; None: it can.

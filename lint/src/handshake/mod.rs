@@ -18,6 +18,7 @@ mod words;
 use crate::deployment::{Connection, Deployment, Dialer, Lookup, Program, ProgramId};
 use crate::finding::Label;
 pub use crate::time::UnixSeconds;
+pub(crate) use apisix::unusable_objects;
 use outcome::{End, Step, Stop, unknown};
 pub(crate) use shelf::Shelf;
 use wire::{Authenticated, Wire};

@@ -240,20 +240,15 @@ struct Shown {
 
 impl Shown {
     fn of(files: &Files, finding: &Finding) -> Self {
-        let first = finding.labels.first().map(|label| label.span.file);
-        let mut others: Vec<FileId> = Vec::new();
-        for label in &finding.labels {
-            if Some(label.span.file) != first && !others.contains(&label.span.file) {
-                others.push(label.span.file);
-            }
-        }
-        let related = others.into_iter().map(|file| Self {
+        let mut excerpts = excerpts(files, finding).into_iter();
+        let (first, labels) = excerpts.next().unwrap_or((FileId(0), Vec::new()));
+        let related = excerpts.map(|(file, labels)| Self {
             code: None,
             severity: miette::Severity::Advice,
             message: format!("related, in {}", on_one_line(files.path(file))),
             help: None,
             source: source(files, file),
-            labels: labels_in(files, finding, file),
+            labels,
             related: Vec::new(),
         });
         Self {
@@ -265,8 +260,8 @@ impl Shown {
             },
             message: visible(&finding.message).into_owned(),
             help: finding.help.as_deref().map(|help| visible(help).into_owned()),
-            source: source(files, first.unwrap_or(FileId(0))),
-            labels: first.map_or_else(Vec::new, |file| labels_in(files, finding, file)),
+            source: source(files, first),
+            labels,
             related: related.collect(),
         }
     }
@@ -276,11 +271,33 @@ fn source(files: &Files, file: FileId) -> NamedSource<String> {
     NamedSource::new(on_one_line(files.path(file)), files.shown(file).text.clone())
 }
 
-fn labels_in(files: &Files, finding: &Finding, file: FileId) -> Vec<LabeledSpan> {
-    let shown = files.shown(file);
-    let here = finding.labels.iter().enumerate().filter(|(_, label)| label.span.file == file);
-    here.map(|(index, label)| labeled(&shown, label, index == 0)).collect()
+/// The places of a finding, those of one file together that stand near each other; the primary one first.
+///
+/// Between two labels of one excerpt every line is printed: a page of certificates explains nothing.
+fn excerpts(files: &Files, finding: &Finding) -> Vec<(FileId, Vec<LabeledSpan>)> {
+    let mut excerpts: Vec<(FileId, Vec<usize>, Vec<LabeledSpan>)> = Vec::new();
+    for (index, label) in finding.labels.iter().enumerate() {
+        let file = label.span.file;
+        let shown = files.shown(file);
+        let before = shown.text.get(..shown.at(label.span.start as usize)).unwrap_or_default();
+        let line = before.bytes().filter(|byte| *byte == b'\n').count();
+        let span = labeled(&shown, label, index == 0);
+        let near = excerpts.iter_mut().find(|(other, lines, _)| {
+            *other == file && lines.iter().any(|known| known.abs_diff(line) <= NEAR)
+        });
+        match near {
+            Some((_, lines, labels)) => {
+                lines.push(line);
+                labels.push(span);
+            }
+            None => excerpts.push((file, vec![line], vec![span])),
+        }
+    }
+    excerpts.into_iter().map(|(file, _, labels)| (file, labels)).collect()
 }
+
+/// Lines between labels that are shown together.
+const NEAR: usize = 10;
 
 fn labeled(shown: &report::Shown, label: &Label, primary: bool) -> LabeledSpan {
     let start = shown.at(label.span.start as usize);

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::World;
-use super::kubernetes::{Cluster, Route};
+use super::kubernetes::{Cluster, Forward, Route};
 use super::machine::Files;
 use super::routing;
 use crate::deployment::{
     Bind, Configuration, Connection, Dialer, DialerPurpose, Gate, ListenerPurpose, Lookup, Missing, Program,
-    ProgramId, Request, Speaks, Target,
+    ProgramId, ProgramKind, Request, Speaks, Target,
 };
 use crate::dialect::envoy::NetworkFilterKind;
 use crate::finding::Label;
@@ -37,6 +37,14 @@ struct Place {
     /// None: any address of the machine.
     address: Option<IpAddr>,
     port: u16,
+}
+
+/// How a name led to places.
+#[derive(Debug, Default)]
+struct Way {
+    labels: Vec<Label>,
+    /// The port of a Service that it led through.
+    forward: Option<Forward>,
 }
 
 impl<'a> Switchboard<'a> {
@@ -179,11 +187,11 @@ impl<'a> Switchboard<'a> {
             };
         };
         let target = &dialer.target;
-        let mut path = Vec::new();
+        let mut way = Way::default();
         let server = if dialer.purpose == DialerPurpose::Gateway {
             self.own_listener(client, target)
         } else {
-            self.relayed(self.answering(program, target, &mut path), &mut path)
+            self.relayed(self.answering(program, dialer, &mut way), &mut way)
         };
         Connection {
             client: Some((client, index)),
@@ -199,16 +207,12 @@ impl<'a> Switchboard<'a> {
                 Some((host, port)) => format!("{}:{port}", bracketed(host)),
                 None => format!("{}:{}", bracketed(&target.host.value), target.port),
             }),
-            path,
+            path: way.labels,
         }
     }
 
     /// The server behind those that pass bytes on as they come (nginx's `stream`, APISIX's stream routes).
-    fn relayed(
-        &self,
-        mut server: Lookup<(ProgramId, usize)>,
-        path: &mut Vec<Label>,
-    ) -> Lookup<(ProgramId, usize)> {
+    fn relayed(&self, mut server: Lookup<(ProgramId, usize)>, way: &mut Way) -> Lookup<(ProgramId, usize)> {
         for _ in 0..MOST_HOPS {
             let Lookup::Found((id, listener)) = server else { return server };
             let Some(program) = self.programs.get(id) else { return server };
@@ -220,11 +224,11 @@ impl<'a> Switchboard<'a> {
             if let Some(why) = relay.unseen.first() {
                 return Lookup::Unseen(why.clone());
             }
-            path.push(Label {
+            way.labels.push(Label {
                 span: relay.span,
                 message: format!("{} passes the bytes on to {}", program.name, relay.target.url),
             });
-            server = self.answering(program, &relay.target, path);
+            server = self.answering(program, relay, way);
         }
         Lookup::Unseen("the connection is passed on in a circle".to_owned())
     }
@@ -232,7 +236,7 @@ impl<'a> Switchboard<'a> {
     /// The address from which a connection within one machine comes: that of the machine to which it goes.
     fn caller(&self, from: &Program, target: &Target) -> Option<IpAddr> {
         let (host, port) = reached(target);
-        let Lookup::Found(places) = self.places(from, host, port, &mut Vec::new()) else { return None };
+        let Lookup::Found(places) = self.places(from, host, port, &mut Way::default()) else { return None };
         let place = places.iter().find(|place| self.listener_at(**place).is_some())?;
         let address = place.address.filter(|_| place.machine == from.machine)?;
         Some(match address {
@@ -288,14 +292,9 @@ impl<'a> Switchboard<'a> {
     }
 
     /// The listener that answers a target, as the dialing program's machine resolves it.
-    fn answering(
-        &self,
-        from: &Program,
-        target: &Target,
-        path: &mut Vec<Label>,
-    ) -> Lookup<(ProgramId, usize)> {
-        let (host, port) = reached(target);
-        let places = match self.places(from, host, port, path) {
+    fn answering(&self, from: &Program, dialer: &Dialer, way: &mut Way) -> Lookup<(ProgramId, usize)> {
+        let (host, port) = reached(&dialer.target);
+        let places = match self.places(from, host, port, way) {
             Lookup::Found(places) => places,
             Lookup::Missing(missing) => return Lookup::Missing(missing),
             Lookup::Unseen(why) => return Lookup::Unseen(why),
@@ -316,7 +315,7 @@ impl<'a> Switchboard<'a> {
             }
             return Lookup::Found(found);
         }
-        self.nobody_listens(from, target, host, port, &places)
+        self.nobody_listens(from, dialer, &places, way.forward.as_ref())
     }
 
     fn listener_at(&self, place: Place) -> Option<(ProgramId, usize)> {
@@ -345,66 +344,143 @@ impl<'a> Switchboard<'a> {
         binds.any(|bind| bind.port == place.port && bind.address == place.address)
     }
 
+    /// Where no listener of ours answers: provably nobody does, or something unseen may.
     fn nobody_listens(
         &self,
         from: &Program,
-        target: &Target,
-        host: &str,
-        port: u16,
+        dialer: &Dialer,
         places: &[Place],
+        forward: Option<&Forward>,
     ) -> Lookup<(ProgramId, usize)> {
-        let known: Vec<&Program> = self
-            .programs
-            .iter()
-            .filter(|program| places.iter().any(|place| place.machine == program.machine))
-            .collect();
-        let unseen =
-            known.iter().flat_map(|program| program.unseen.iter().chain(&program.hidden_listeners)).next();
-        let files = self.world.machines.get(from.machine).map(|machine| &machine.files);
-        match (unseen, files) {
-            (Some(why), _) => Lookup::Unseen(why.clone()),
-            // something that is no file of ours may listen there
-            (None, Some(Files::Loose) | None) => Lookup::Unseen(format!(
-                "no program among the given paths listens on {}:{port}",
-                bracketed(host)
-            )),
-            (None, Some(_)) if known.is_empty() => {
-                Lookup::Unseen(format!("what listens at {}:{port} is not among the sources", bracketed(host)))
+        let (host, port) = reached(&dialer.target);
+        let shown = format!("{}:{port}", bracketed(host));
+        let mut servers: Vec<&Program> = Vec::new();
+        for place in places {
+            match self.only_servers(from, dialer, *place, &shown) {
+                Ok(found) => {
+                    for program in found {
+                        if !servers.iter().any(|known| std::ptr::eq(*known, program)) {
+                            servers.push(program);
+                        }
+                    }
+                }
+                Err(why) => return Lookup::Unseen(why),
             }
-            (None, Some(_)) => Lookup::Missing(Missing {
-                rule: "unanswered-port",
-                message: format!(
-                    "nothing listens on {}:{port}; {}",
-                    bracketed(host),
-                    known.iter().map(|program| listens_on(program)).collect::<Vec<_>>().join(", ")
-                ),
-                labels: vec![Label {
-                    span: target.host.span,
-                    message: format!("dials {}:{port}", bracketed(host)),
-                }],
-            }),
         }
+        let elsewhere: Vec<String> = servers.iter().filter_map(|program| listens_on(program)).collect();
+        if elsewhere.is_empty() {
+            return Lookup::Unseen(format!("what listens at {shown} is not among the sources"));
+        }
+        let elsewhere = elsewhere.join(", ");
+        let dials = Label { span: dialer.target.host.span, message: format!("dials {shown}") };
+        let Some(forward) = forward else {
+            return Lookup::Missing(Missing {
+                rule: "unanswered-port",
+                message: format!("nothing listens on {shown}; {elsewhere}"),
+                labels: vec![dials],
+            });
+        };
+        let Forward { service, port, target, span } = forward;
+        let ports: Vec<String> = client_ports(&servers, *port).iter().map(u16::to_string).collect();
+        Lookup::Missing(Missing {
+            rule: "unanswered-port",
+            message: format!(
+                "nothing listens where {service} leads: its port {port} has targetPort {target}, and {elsewhere}"
+            ),
+            labels: vec![
+                Label { span: *span, message: format!("write targetPort: {}", ports.join(" or ")) },
+                dials,
+            ],
+        })
+    }
+
+    /// The programs of which one would have to listen at a place where none does, if they are all that may.
+    fn only_servers(
+        &self,
+        from: &Program,
+        dialer: &Dialer,
+        place: Place,
+        shown: &str,
+    ) -> Result<Vec<&'a Program>, String> {
+        let here: Vec<&Program> =
+            self.programs.iter().filter(|program| program.machine == place.machine).collect();
+        let machine = self.world.machines.get(place.machine);
+        let known = match machine.map(|machine| &machine.files) {
+            // something that is no file of ours may listen there
+            Some(Files::Loose) | None => {
+                return Err(format!("no program among the given paths listens on {shown}"));
+            }
+            Some(Files::Root) => {
+                if !self.is_own_address(&here, place) {
+                    return Err(format!(
+                        "{shown} is not known to be an address of this machine: what listens there is not among the sources"
+                    ));
+                }
+                // which processes run is on no disk; but who dials etcd means etcd
+                let means_etcd =
+                    dialer.purpose == DialerPurpose::Configuration || from.kind == ProgramKind::Etcdctl;
+                let etcd = here.into_iter().filter(|program| program.kind == ProgramKind::Etcd);
+                let etcd: Vec<&Program> = etcd.filter(|_| means_etcd).collect();
+                if etcd.is_empty() {
+                    return Err(format!(
+                        "no program among the sources listens on {shown}, and another one of this machine may"
+                    ));
+                }
+                etcd
+            }
+            Some(Files::Container(_)) => {
+                if self.cluster.pod_of(place.machine).is_some_and(|pod| pod.may_have_others) {
+                    return Err(format!(
+                        "programs that are not among the sources share the network in which {shown} leads"
+                    ));
+                }
+                // a command may be run in a container of anything
+                if !here.iter().any(|program| is_server(program)) {
+                    let name = machine.map_or("a container", |machine| machine.name.as_str());
+                    return Err(format!(
+                        "{name} runs a program that is not known here, which may listen on {shown}"
+                    ));
+                }
+                here
+            }
+        };
+        match known.iter().find_map(|program| may_listen_elsewhere(program)) {
+            Some(why) => Err(why),
+            None => Ok(known),
+        }
+    }
+
+    /// Whether an address is known to be that of the machine it led to: its loopback, or one that its programs are
+    /// bound to or advertise.
+    fn is_own_address(&self, here: &[&Program], place: Place) -> bool {
+        let Some(address) = place.address else { return true };
+        let bound = |program: &&Program| {
+            let mut binds = program.listeners.iter().flat_map(|listener| &listener.binds);
+            binds.any(|bind| bind.address == Some(address))
+        };
+        let advertised = |program: &&Program| {
+            program.aliases.iter().any(|alias| {
+                let named = self.hosts.get(&alias.to_ascii_lowercase());
+                alias.parse().is_ok_and(|own: IpAddr| own == address)
+                    || named.is_some_and(|addresses| addresses.contains(&address))
+            })
+        };
+        address.is_loopback() || here.iter().any(|program| bound(program) || advertised(program))
     }
 
     /// The machines and addresses that a name leads to.
-    fn places(&self, from: &Program, host: &str, port: u16, path: &mut Vec<Label>) -> Lookup<Vec<Place>> {
+    fn places(&self, from: &Program, host: &str, port: u16, way: &mut Way) -> Lookup<Vec<Place>> {
         let files = self.world.machines.get(from.machine).map(|machine| &machine.files);
         match files {
-            Some(Files::Container(_)) => self.places_in_cluster(from.machine, host, port, path),
+            Some(Files::Container(_)) => self.places_in_cluster(from.machine, host, port, way),
             Some(Files::Root) => self.places_by_hosts(from.machine, host, port),
-            Some(Files::Loose) | None => self.places_outside(from.machine, host, port, path),
+            Some(Files::Loose) | None => self.places_outside(from.machine, host, port, way),
         }
     }
 
-    fn places_in_cluster(
-        &self,
-        machine: usize,
-        host: &str,
-        port: u16,
-        path: &mut Vec<Label>,
-    ) -> Lookup<Vec<Place>> {
+    fn places_in_cluster(&self, machine: usize, host: &str, port: u16, way: &mut Way) -> Lookup<Vec<Place>> {
         match self.cluster.resolve(host, port, Some(machine)) {
-            Some(route) => places(route, path),
+            Some(route) => places(route, way),
             None => Lookup::Unseen(format!(
                 "{host} is no name of this cluster: what answers there cannot be seen"
             )),
@@ -430,18 +506,12 @@ impl<'a> Switchboard<'a> {
     }
 
     /// From a command or a loose file: a node's port, a Service as seen from within, or a name that a listener bears.
-    fn places_outside(
-        &self,
-        machine: usize,
-        host: &str,
-        port: u16,
-        path: &mut Vec<Label>,
-    ) -> Lookup<Vec<Place>> {
+    fn places_outside(&self, machine: usize, host: &str, port: u16, way: &mut Way) -> Lookup<Vec<Place>> {
         if let Some(Lookup::Found(route)) = self.cluster.resolve_node_port(port) {
-            return places(Lookup::Found(route), path);
+            return places(Lookup::Found(route), way);
         }
         if let Some(route) = self.cluster.resolve(host, port, None) {
-            return places(route, path);
+            return places(route, way);
         }
         if let Ok(address) = host.parse() {
             return Lookup::Found(vec![Place { machine, address: Some(address), port }]);
@@ -493,9 +563,10 @@ fn nearness(bind: &Bind, place: Place) -> u8 {
 }
 
 /// The places of a route, and how the name led there.
-fn places(route: Lookup<Route>, path: &mut Vec<Label>) -> Lookup<Vec<Place>> {
+fn places(route: Lookup<Route>, way: &mut Way) -> Lookup<Vec<Place>> {
     route.map(|route| {
-        path.extend(route.path);
+        way.labels.extend(route.path);
+        way.forward = route.forward;
         let backends = route.backends.iter();
         backends
             .flat_map(|backend| {
@@ -551,17 +622,34 @@ fn accepts(bind: &Bind, place: Place) -> bool {
     }
 }
 
-fn listens_on(program: &Program) -> String {
-    let mut ports: Vec<u16> =
-        program.listeners.iter().flat_map(|listener| &listener.binds).map(|bind| bind.port).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-    if ports.is_empty() {
-        format!("{} listens nowhere", program.name)
-    } else {
-        format!("{} listens on {}", program.name, ports.join(", "))
+/// Why a program may listen where its listeners do not tell; None: they are all.
+fn may_listen_elsewhere(program: &Program) -> Option<String> {
+    if let Some(why) = program.unseen.first().or(program.hidden_listeners.as_ref()) {
+        return Some(why.clone());
     }
+    let Configuration::Apisix(facts) = &program.configuration else { return None };
+    let snippet = facts.config.nginx.snippets.iter().find(|snippet| snippet.unread || snippet.has_servers)?;
+    Some(format!("{} of {} has servers of its own", snippet.place.key(), program.name))
+}
+
+fn is_server(program: &Program) -> bool {
+    matches!(program.kind, ProgramKind::Apisix | ProgramKind::Envoy | ProgramKind::Etcd | ProgramKind::Nginx)
+}
+
+/// Ports for clients, the dialled one alone if it is among them.
+fn client_ports(servers: &[&Program], dialled: u16) -> BTreeSet<u16> {
+    let listeners = servers.iter().flat_map(|program| &program.listeners);
+    let clients = listeners.filter(|listener| listener.purpose == ListenerPurpose::Clients);
+    let ports: BTreeSet<u16> = clients.flat_map(|listener| &listener.binds).map(|bind| bind.port).collect();
+    if ports.contains(&dialled) { BTreeSet::from([dialled]) } else { ports }
+}
+
+/// Where a server listens; None: it is none.
+fn listens_on(program: &Program) -> Option<String> {
+    let binds = program.listeners.iter().flat_map(|listener| &listener.binds);
+    let ports: BTreeSet<u16> = binds.map(|bind| bind.port).collect();
+    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+    (!ports.is_empty()).then(|| format!("{} listens on {}", program.name, ports.join(", ")))
 }
 
 /// Whether a name of a configuration (exact, or with a leading `*.`) covers a host.

@@ -173,6 +173,9 @@ fn yaml_file(
             Meaning::Apisix => programs.push(ProgramKind::Apisix),
             Meaning::ApisixObjects => found.apisix_objects.add(&Values::new(NO_ENVIRONMENT), root),
             Meaning::Etcd => programs.push(ProgramKind::Etcd),
+            Meaning::Other if apisix::config::recognises_at(&normalise("/", sources.path(id)), root) => {
+                programs.push(ProgramKind::Apisix);
+            }
             Meaning::Other if envoy::is_dump(root) => incomplete(
                 notes,
                 sources,

@@ -25,7 +25,7 @@ use crate::deployment::{
 };
 use crate::finding::{Finding, Label, Severity};
 use crate::handshake::held::Held;
-use crate::handshake::{Prediction, Shelf, UnixSeconds};
+use crate::handshake::{self, Prediction, Shelf, UnixSeconds, Why};
 use crate::selection::Selected;
 use crate::source::Span;
 use crate::stack::Certificate;
@@ -55,6 +55,8 @@ pub struct Subject<'a> {
     offered: BTreeSet<Span>,
     /// Programs, by their place in memory, with the reasons for which predictions about them fail.
     failing: BTreeSet<(*const Program, &'static str)>,
+    /// Why single ssl objects of APISIX serve nobody, while others of the same port may.
+    objects: Vec<Why>,
     /// Certificates that rules look into, each file read once.
     shelf: Shelf<'a>,
 }
@@ -334,6 +336,7 @@ impl<'a> Subject<'a> {
             blamed: BTreeSet::new(),
             offered: BTreeSet::new(),
             failing: BTreeSet::new(),
+            objects: handshake::unusable_objects(&shelf),
             shelf,
         };
         let offered = deployment.connections.iter().filter_map(|connection| {
@@ -515,6 +518,11 @@ impl<'a> Subject<'a> {
                 }
             }
             findings.push(finding);
+        }
+        for why in self.objects.iter().filter(|why| why.rule == rule.id) {
+            if places.insert(why.labels.first().map(|label| label.span)) {
+                findings.push(rule.finding(why.message.clone(), why.help.clone(), why.labels.clone()));
+            }
         }
     }
 

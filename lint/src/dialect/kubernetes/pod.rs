@@ -75,6 +75,7 @@ fn container(node: Node<'_>) -> Container {
             Some(Probe { purpose, action: action(probe)?, span: probe.span() })
         })),
         has_hooks: node.get("lifecycle").is_some(),
+        restarts: node.get("restartPolicy").and_then(Node::as_str) == Some("Always"),
         run_as_user: node.at(&["securityContext", "runAsUser"]).and_then(Node::as_i64),
         span: node.span(),
     }

@@ -79,6 +79,8 @@ pub struct Container {
     pub probes: Vec<Probe>,
     /// `lifecycle`: it runs commands of its own when it starts or stops.
     pub has_hooks: bool,
+    /// `restartPolicy: Always`: an init container that stays, as a sidecar.
+    pub restarts: bool,
     /// `securityContext.runAsUser`.
     pub run_as_user: Option<i64>,
     /// The container.

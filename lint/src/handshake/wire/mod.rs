@@ -14,11 +14,13 @@ use super::request::{self, Met};
 use super::shelf::Shelf;
 use super::{Outcome, Side, UnixSeconds, Why, apisix};
 use crate::deployment::{
-    ClientAuthMode, Connection, Dialer, Listener, PathChecks, Program, ProgramId, Request, Selection,
-    Setting, Trust,
+    ClientAuthMode, Connection, Dialer, Listener, ListenerTls, PathChecks, Program, ProgramId, ProgramKind,
+    Request, Selection, ServerContext, Setting, Trust,
 };
 use crate::finding::Label;
+use crate::selection::Selected;
 use crate::stack::{Anchors, Fault, Mistake};
+use crate::syntax::url::without_port;
 
 /// A connection with both its programs.
 pub struct Wire<'s, 'd> {
@@ -80,31 +82,15 @@ impl<'s, 'd> Wire<'s, 'd> {
     fn any_client(&self, authenticated: &mut Authenticated) -> Step {
         let (_, server, listener) = self.server;
         let Some(tls) = &listener.tls else { return Ok(()) };
-        let (mut asking, mut open) = (false, false);
-        let mut named_by_client = None;
+        let mut served: Vec<&ServerContext> = Vec::new();
         let objects = apisix::serves_objects(server, listener);
-        for context in &tls.contexts {
-            if objects {
-                // the others work when one is dropped
-                let Ok(object) = self.shelf.object(server, context) else { continue };
-                if let Some(stop) = apisix::unusable(&object).filter(|_| tls.contexts.len() == 1) {
-                    return Err(stop);
-                }
-            } else {
+        if objects {
+            served = self.usable_objects(tls)?;
+        } else {
+            for context in &tls.contexts {
                 self.shelf.context(server, context, Side::Server)?;
+                served.push(context);
             }
-            // nobody gets in there
-            if context.rejects_handshake {
-                continue;
-            }
-            let asks = *context.client_auth.mode.value() == ClientAuthMode::Required
-                && (!context.client_auth.trust.is_empty() || !context.client_auth.checks.pins.is_empty());
-            asking |= asks;
-            open |= !asks;
-            let mut certificates =
-                context.credentials.iter().map(|credential| &credential.certificate.path.value);
-            named_by_client =
-                named_by_client.or(certificates.find(|path| path.contains('$')).filter(|_| !objects));
         }
         if !listener.unseen.is_empty() {
             return Err(unknown(listener.unseen.clone()));
@@ -114,12 +100,69 @@ impl<'s, 'd> Wire<'s, 'd> {
         {
             return Err(unknown(vec![passage.why.clone()]));
         }
-        if let Some(path) = named_by_client {
+        // nobody gets in there
+        served.retain(|context| !context.rejects_handshake);
+        let certificates = served.iter().flat_map(|context| &context.credentials);
+        let mut paths = certificates.map(|credential| &credential.certificate.path.value).filter(|_| !objects);
+        if let Some(path) = paths.find(|path| path.contains('$')) {
             return Err(unknown(vec![format!("{path} holds variables, known only per connection")]));
         }
+        let asks = |context: &&ServerContext| {
+            let auth = &context.client_auth;
+            *auth.mode.value() == ClientAuthMode::Required
+                && (!auth.trust.is_empty() || !auth.checks.pins.is_empty())
+        };
+        let (asking, open) = (served.iter().any(asks), !served.iter().all(asks));
         authenticated.client = asking && !open;
         authenticated.by_name = asking && open;
         Ok(())
+    }
+
+    /// The ssl objects with which a handshake can succeed: the others work when one is dropped.
+    ///
+    /// # Errors
+    /// Where none can.
+    fn usable_objects(&self, tls: &'d ListenerTls) -> Step<Vec<&'d ServerContext>> {
+        let (_, server, listener) = self.server;
+        let mut usable = Vec::new();
+        let mut unseen = Vec::new();
+        let mut first = None;
+        // the name under which clients may know the port
+        let host = self.connection.url.strip_prefix("https://").map(without_port);
+        let shown = host.and_then(|host| match tls.select(Some(host)) {
+            Selected::Context(index) => Some(index),
+            Selected::Nobody(_) | Selected::Undetermined(_) => None,
+        });
+        for (index, context) in tls.contexts.iter().enumerate() {
+            let object = match self.shelf.object(server, context) {
+                Err(refusal) => Err(apisix::every_object_dropped(&refusal)),
+                Ok(object) => apisix::unusable(&object).map_or(Ok(object), Err),
+            };
+            match object {
+                Err(stop) if shown == Some(index) => return Err(stop),
+                Err(stop) => {
+                    first.get_or_insert(stop);
+                }
+                Ok(object) if object.pairs.iter().any(|pair| !pair.unseen.is_empty()) => {
+                    let kept: Vec<String> = object.pairs.into_iter().flat_map(|pair| pair.unseen).collect();
+                    if shown == Some(index) {
+                        return Err(unknown(kept));
+                    }
+                    unseen.extend(kept);
+                }
+                Ok(_) => usable.push(context),
+            }
+        }
+        if !usable.is_empty() {
+            return Ok(usable);
+        }
+        // another object may lie in etcd, or with whoever keeps the secret
+        unseen.extend(listener.unseen.iter().cloned());
+        match first {
+            _ if !unseen.is_empty() => Err(unknown(unseen)),
+            Some(stop) => Err(stop),
+            None => Err(apisix::no_object(server, listener)),
+        }
     }
 
     /// The name that the client sends, if any.
@@ -134,7 +177,19 @@ impl<'s, 'd> Wire<'s, 'd> {
     }
 
     fn request_host(&self) -> Option<String> {
-        self.received().map(|request| request.host_name().to_owned())
+        self.received().map(|request| request.host_name().to_owned()).or_else(|| self.routed_host())
+    }
+
+    /// The host of every request that APISIX's routes lead to the dialer, where they name one.
+    fn routed_host(&self) -> Option<String> {
+        let (_, client, dialer) = self.client?;
+        let mut hosts = dialer.routes.iter().map(|route| match route.hosts.as_slice() {
+            [host] if !host.contains('*') => Some(host),
+            _ => None,
+        });
+        let first = hosts.next()??;
+        let same = hosts.all(|host| host.is_some_and(|host| host.eq_ignore_ascii_case(first)));
+        (client.kind == ProgramKind::Apisix && same).then(|| first.clone())
     }
 
     /// The request that opens the connection, as the server gets it.
@@ -177,10 +232,10 @@ fn verifier_label<T>(
 
 /// Where trust is configured, or where the check is switched on.
 fn trust_label<T>(trust: &[Trust], otherwise: &Setting<T>) -> Option<Label> {
-    let span = match trust.first() {
-        Some(Trust::File { file, .. }) => file.path.span,
-        Some(Trust::System(span)) => *span,
-        None => otherwise.span(),
+    let (span, message) = match trust.first() {
+        Some(Trust::File { file, .. }) => (file.path.span, "the verifier's trust is configured here"),
+        Some(Trust::System(span)) => (*span, "the operating system's bundle is trusted here"),
+        None => (otherwise.span(), "no trust is configured here"),
     };
-    Some(Label { span, message: "the verifier's trust is configured here".to_owned() })
+    Some(Label { span, message: message.to_owned() })
 }

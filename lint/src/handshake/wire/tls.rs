@@ -1,7 +1,9 @@
 //! The handshake's course: the context that the server name chooses, what both sides agree on, both certificates.
 
 use super::{Authenticated, Wire};
-use crate::deployment::{ClientTls, Listener, ListenerTls, Program, Protocol, ServerContext, Stack, Version};
+use crate::deployment::{
+    ClientTls, Listener, ListenerTls, Program, Protocol, Selection, ServerContext, Stack, Version,
+};
 use crate::finding::Label;
 use crate::handshake::negotiate::{self, Party};
 use crate::handshake::outcome::{End, Step, Stop, unknown, why};
@@ -99,7 +101,12 @@ impl<'d> Wire<'_, 'd> {
 
     /// The name of the request is known, where anything depends on it.
     fn knows_needed_name(&self, client_tls: &ClientTls, tls: &ListenerTls) -> Step {
-        let chooses = client_tls.server_name.is_some() && tls.contexts.len() > 1;
+        let one_for_all = match tls.selection {
+            Selection::Single => true,
+            Selection::Nginx { .. } => tls.contexts.len() <= 1,
+            Selection::Apisix { .. } | Selection::Envoy { .. } => false,
+        };
+        let chooses = client_tls.server_name.is_some() && !one_for_all;
         let compares = client_tls.reference.is_some() && *client_tls.verify.value();
         if client_tls.names_from_request && (chooses || compares) && self.request_host().is_none() {
             return Err(unknown(vec![

@@ -88,6 +88,10 @@ fn dialer(given: &Given<'_>, config: &Config, bundles: &[Trust], url: &Located<S
         ));
     }
     let tls = address.https.then(|| tls(given, config, bundles, &address, span, &mut refusals));
+    let mut unseen = unseen_in(config, &[Area::Etcd]);
+    if let Some(tls) = &tls {
+        unseen.extend(unknown_name_check(config, tls));
+    }
     let target = Target {
         url: url.value.trim_end_matches('/').to_owned(),
         host: Located::new(address.host.to_owned(), span),
@@ -98,10 +102,23 @@ fn dialer(given: &Given<'_>, config: &Config, bundles: &[Trust], url: &Located<S
         tls,
         path_prefix: address.path.to_owned(),
         refusals,
-        unseen: unseen_in(config, &[Area::Etcd]),
+        unseen,
         // no request: the start asks for HOST/version, one slash too many, and etcd knows no such path
         ..Dialer::new(DialerPurpose::Configuration, target, span)
     })
+}
+
+/// Why it is unknown which name the certificate must bear.
+fn unknown_name_check(config: &Config, tls: &ClientTls) -> Option<String> {
+    let name = tls.reference.as_ref().filter(|_| *tls.verify.value())?;
+    if name.value.is_empty() {
+        return Some(
+            "deployment.etcd.tls.sni is empty, and what is compared then is not known here".to_owned(),
+        );
+    }
+    // Go finds an address among the IP SANs, where X509_check_host does not look
+    let by_go = config.etcd.use_grpc && name.value.parse::<std::net::IpAddr>().is_ok();
+    by_go.then(|| "with use_grpc a client in Go compares the address, which is not predicted here".to_owned())
 }
 
 fn tls(
@@ -154,11 +171,13 @@ fn tls(
         } else {
             UnfitCredential::FailsHandshake
         },
-        reads_unprivileged: config
-            .nginx
-            .user
-            .as_ref()
-            .is_none_or(|user| user.value.split_whitespace().next() != Some("root")),
+        // up to 3.5 nginx's master loads the files for its own proxy to etcd
+        reads_unprivileged: given.version >= Version(3, 6, 0)
+            && config
+                .nginx
+                .user
+                .as_ref()
+                .is_none_or(|user| user.value.split_whitespace().next() != Some("root")),
         ..ClientTls::new(verify, Setting::Default { value: cosocket_protocols(given), parent }, parent)
     }
 }
@@ -166,7 +185,8 @@ fn tls(
 /// 3.0 to 3.5: a data plane at its control plane, through nginx's own proxy.
 fn control_plane(given: &Given<'_>, plane: &ControlPlane, url: &Located<String>) -> Option<Dialer> {
     let address = address(&url.value)?;
-    let read = |path: &Located<String>| given.read(path, &given.folder);
+    // cli/ops.lua makes these absolute, from APISIX's home
+    let read = |path: &Located<String>| given.read(path, &given.home);
     let trust = match &plane.trusted {
         Some(path) => vec![Trust::File { file: read(path), loader: TrustLoader::Anchors }],
         None => Vec::new(),

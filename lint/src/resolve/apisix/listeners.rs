@@ -182,7 +182,7 @@ fn admin_api(given: &Given<'_>, config: &Config, admin: &Admin) -> Option<Listen
             .then(|| admin.keys.iter().map(|key| key.sha256).collect()),
         keys_unseen: unseen_in(config, &[Area::Keys]).into_iter().next(),
         shipped_keys: !admin.keys.is_empty() && admin.keys.iter().all(|key| key.span == admin.span),
-        key_required: *admin.key_required.value(),
+        key_required: *admin.key_required.value() && admin.no_keys.is_none(),
     };
     let tls = admin.https.value().then(|| {
         let context = admin_context(given, config, admin, admin.mtls.as_ref());
@@ -247,7 +247,8 @@ fn admin_context(
 }
 
 fn conf_server(given: &Given<'_>, config: &Config, server: &ConfServer) -> Listener {
-    let read = |path: &Located<String>| given.read(path, &given.folder);
+    // cli/ops.lua makes these absolute, from APISIX's home
+    let read = |path: &Located<String>| given.read(path, &given.home);
     let context = ServerContext {
         names: Vec::new(),
         credentials: server

@@ -76,7 +76,7 @@ fn standalone(
     let parsed = yaml::parse(&text);
     notes.not_yaml(given.world, &parsed);
     if let Some(document) = parsed.documents.first() {
-        objects.add_set(&Values::new(environment), document.root());
+        objects.add_set(&Values::new(environment), document.root(), Some(given.version));
     }
     Found { objects, ssls_unseen: None }
 }

@@ -6,7 +6,7 @@ use super::Given;
 use super::listeners::depth;
 use crate::deployment::{
     ClientTls, Credential, Dialer, DialerPurpose, PathChecks, PathPattern, Program, Protocols, Refusal,
-    RouteMatch, Setting, Speaks, Target, Trust, TrustLoader, UnfitCredential,
+    RouteMatch, Setting, Speaks, Target, Trust, TrustLoader, UnfitCredential, Version,
 };
 use crate::dialect::apisix::config::{self, Directive, Router};
 use crate::dialect::apisix::objects::{
@@ -207,11 +207,20 @@ impl Call<'_> {
         let shown = bracketed(host);
         let url = format!("{}://{shown}:{port}", scheme.name());
         let tls = scheme.is_tls().then(|| self.tls(node, layer_4, &mut refusals));
+        let asked = self.upstream.tls.as_ref().and_then(|tls| tls.verify.as_ref());
+        let asked = asked.is_some_and(|verify| verify.value);
+        let unseen = tls.as_ref().filter(|tls| asked && !*tls.verify.value()).and_then(|_| {
+            // merged after 3.18; which release has it first, is not known
+            (self.given.version >= Version(3, 19, 0)).then(|| {
+                format!("whether APISIX {} acts on tls.verify here is not known", self.given.version)
+            })
+        });
         Some(Dialer {
             tls,
             routes,
             speaks,
             refusals,
+            unseen: unseen.into_iter().collect(),
             ..Dialer::new(
                 DialerPurpose::Upstream,
                 Target { url, host: node.host.clone(), port, connect_to: None },
@@ -225,13 +234,13 @@ impl Call<'_> {
         let grpc = *self.upstream.scheme.value() == Scheme::Grpcs;
         let directive = |name: &str| {
             let prefix = if grpc { "grpc" } else { "proxy" };
-            // layer 4 has its own block, which no snippet reaches
-            if layer_4 { None } else { nginx.for_requests(&format!("{prefix}_ssl_{name}")) }
+            let name = format!("{prefix}_ssl_{name}");
+            if layer_4 { nginx.for_stream(&name) } else { nginx.for_requests(&name) }
         };
         let span = self.upstream.tls.as_ref().map_or(self.upstream.span, |tls| tls.span);
         let verify = match directive("verify") {
             Some(written) => Setting::Given(Located::new(written.is_on(), written.name.span)),
-            None => Setting::Default { value: false, parent: self.upstream.span },
+            None => Setting::Default { value: false, parent: self.upstream.scheme.span() },
         };
         let names = self.names(node, grpc || layer_4, layer_4, refusals);
         let protocols = directive("protocols").and_then(|written| {
@@ -244,7 +253,7 @@ impl Call<'_> {
         };
         ClientTls {
             credential: self.credential(&directive, refusals),
-            trust: if *verify.value() { self.trust(grpc, &directive) } else { Vec::new() },
+            trust: if *verify.value() { self.trust(grpc || layer_4, &directive) } else { Vec::new() },
             server_name: names.server_name,
             reference: names.reference,
             checks: PathChecks {
@@ -259,20 +268,20 @@ impl Call<'_> {
     }
 
     /// What verifies an upstream once a snippet turns it on.
-    fn trust<'d>(&self, grpc: bool, directive: &impl Fn(&str) -> Option<&'d Directive>) -> Vec<Trust> {
+    fn trust<'d>(&self, apart: bool, directive: &impl Fn(&str) -> Option<&'d Directive>) -> Vec<Trust> {
         let own = directive("trusted_certificate").and_then(Directive::argument);
         match (self.config.ssl.trusted.value(), own) {
-            // gRPC's location has no trust of its own
+            // the blocks of gRPC and of layer 4 have no trust of their own
             (_, Some(path)) => {
                 let file = self.given.read(path, &self.given.folder);
                 vec![Trust::File { file, loader: TrustLoader::Anchors }]
             }
-            (Some(config::Trusted::File(path)), None) if !grpc => {
+            (Some(config::Trusted::File(path)), None) if !apart => {
                 let path = Located::new(path.clone(), self.config.ssl.trusted.span());
                 let file = self.given.read(&path, &self.given.home);
                 vec![Trust::File { file, loader: TrustLoader::Anchors }]
             }
-            (Some(config::Trusted::System), None) if !grpc => {
+            (Some(config::Trusted::System), None) if !apart => {
                 vec![Trust::System(self.config.ssl.trusted.span())]
             }
             _ => Vec::new(),

@@ -38,6 +38,8 @@ pub struct PodInstance {
     pub namespace: String,
     /// The machines of its containers: they share one network.
     pub machines: Vec<usize>,
+    /// Programs beside its containers may listen in its network: the node's, or those of sidecars that start first.
+    pub may_have_others: bool,
     /// Its name within a headless Service, and that Service.
     host: Option<(Option<String>, String)>,
     labels: Vec<Pair>,
@@ -57,6 +59,21 @@ pub struct Route {
     pub backends: Vec<Backend>,
     /// How the name led there: the Service's port, its selector.
     pub path: Vec<Label>,
+    /// The port of a Service, where it went through one.
+    pub forward: Option<Forward>,
+}
+
+/// A port of a Service that leads to another by number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// `Service tls/etcd`.
+    pub service: String,
+    /// `port`.
+    pub port: u16,
+    /// `targetPort`.
+    pub target: u16,
+    /// Where `targetPort` is written, or else `port`.
+    pub span: Span,
 }
 
 /// A Pod and a port.
@@ -91,6 +108,8 @@ impl PodInstance {
             title: identity.owner.clone(),
             namespace: identity.namespace.clone(),
             machines: containers.iter().map(|(machine, _)| *machine).collect(),
+            may_have_others: pod.host_network
+                || pod.init_containers.iter().any(|container| container.restarts),
             host: subdomain.map(|subdomain| (hostname, subdomain.value.clone())),
             labels: workload.pod_labels.clone(),
             ports: tcp
@@ -379,7 +398,15 @@ impl Cluster {
                     PortName::Name(target) => format!("{} leads to their port {target}", title(service)),
                 };
                 let path = vec![Label { span: place, message }];
-                self.backends(service, &selected, &port.target(), place, path)
+                let forward = match port.target() {
+                    PortName::Number(target) => {
+                        let service = title(service);
+                        Some(Forward { service, port: port.port.value, target, span: place })
+                    }
+                    PortName::Name(_) => None,
+                };
+                let route = self.backends(service, &selected, &port.target(), place, path);
+                route.map(|route| Route { forward, ..route })
             }
             Lookup::Missing(missing) => Lookup::Missing(missing),
             Lookup::Unseen(why) => Lookup::Unseen(why),
@@ -416,7 +443,7 @@ impl Cluster {
             });
         }
         path.push(Label { span: service.selector_span, message: format!("{title} selects these Pods") });
-        Lookup::Found(Route { name: title, backends, path })
+        Lookup::Found(Route { name: title, backends, path, forward: None })
     }
 
     /// The Pods that a Service's selector matches; None: it has no selector.
@@ -508,7 +535,7 @@ impl PodInstance {
 
     fn route(&self, port: u16) -> Route {
         let backend = Backend { pod: self.title.clone(), machines: self.machines.clone(), port };
-        Route { name: self.title.clone(), backends: vec![backend], path: Vec::new() }
+        Route { name: self.title.clone(), backends: vec![backend], path: Vec::new(), forward: None }
     }
 }
 

@@ -33,7 +33,7 @@ use crate::resolve::machine::{Files, Machine};
 use crate::source::Sources;
 use crate::syntax::yaml::Node;
 
-pub use cluster::{Cluster, PodInstance, Route};
+pub use cluster::{Cluster, Forward, PodInstance, Route};
 pub use ingress::control_planes;
 pub use secrets::names_a_password;
 pub use stores::Stores;

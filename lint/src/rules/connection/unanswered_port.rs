@@ -6,7 +6,8 @@ rule! {
     ///
     /// ## Why it matters
     ///
-    /// The connection is refused before TLS begins.
+    /// The connection is refused before TLS begins. A Service may lead there: its `targetPort` is a port on which a
+    /// container of its Pods listens.
     ///
     /// ## How to fix
     ///
@@ -24,5 +25,14 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    let mut found = Vec::new();
+    subject.named(&RULE, &mut found);
+    for finding in &mut found {
+        // what to write stands at the Service's port, and is the help of the finding
+        if let Some(label) = finding.labels.first_mut().filter(|label| label.message.starts_with("write ")) {
+            let nowhere = "nothing listens on this port of its Pods".to_owned();
+            finding.help = Some(std::mem::replace(&mut label.message, nowhere));
+        }
+    }
+    findings.append(&mut found);
 }

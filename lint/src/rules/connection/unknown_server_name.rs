@@ -1,3 +1,4 @@
+use crate::deployment::{Configuration, Connection, Lookup};
 use crate::finding::Finding;
 use crate::rules::endpoint::unsent_server_name;
 use crate::rules::{Subject, rule};
@@ -8,7 +9,7 @@ rule! {
     /// ## Why it matters
     ///
     /// APISIX ends the handshake when no ssl object matches, Envoy when no filter chain does. A client that dials
-    /// an IP address sends no name.
+    /// an IP address sends no name. An ssl object with `status: 0`, or of type client, serves nobody.
     ///
     /// ## How to fix
     ///
@@ -33,8 +34,20 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    // a port of APISIX that nobody is known to call, and for which nobody wrote a certificate, is nobody's mistake
     let mut found = Vec::new();
-    subject.named(&RULE, &mut found);
+    subject.named_on(&RULE, &mut found, |connection| {
+        connection.client.is_some() || has_objects(subject, connection)
+    });
     unsent_server_name::explain(subject, &RULE, &mut found);
     findings.append(&mut found);
+}
+
+/// Whether the APISIX that a connection leads to has an ssl object at all; true for other servers.
+fn has_objects(subject: &Subject<'_>, connection: &Connection) -> bool {
+    let Lookup::Found((server, _)) = connection.server else { return true };
+    match subject.deployment.programs.get(server).map(|program| &program.configuration) {
+        Some(Configuration::Apisix(facts)) => !facts.objects.ssls.is_empty(),
+        _ => true,
+    }
 }

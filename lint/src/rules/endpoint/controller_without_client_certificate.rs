@@ -38,7 +38,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 "{} sends the controller to the Admin API of {}, which refuses it: it has no client certificate",
                 proxy.name, program.name
             ),
-            Some("leave admin_ssl_ca_cert out, and let in the controller's addresses alone with allow_admin".to_owned()),
+            Some(
+                "keep admin_ssl_ca_cert, and send the controller to a proxy in its own Pod that presents a client \
+                 certificate for it (nginx: proxy_ssl_certificate)"
+                    .to_owned(),
+            ),
             vec![
                 Label { span: proxy.endpoint.span, message: "the controller dials this".to_owned() },
                 Label {

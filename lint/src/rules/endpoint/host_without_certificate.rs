@@ -75,6 +75,12 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn is_served(tls: &ListenerTls, host: &Located<String>) -> bool {
+    // of an object that APISIX drops, refused-object speaks
+    let dropped = tls.contexts.iter().filter(|context| !context.refusals.is_empty());
+    let mut names = dropped.flat_map(|context| &context.names);
+    if names.any(|name| name.value.eq_ignore_ascii_case(&host.value)) {
+        return true;
+    }
     match host.value.strip_prefix("*.") {
         // any name beneath the wildcard will do
         Some(rest) => {

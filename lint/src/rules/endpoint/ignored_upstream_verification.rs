@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::deployment::{Configuration, Dialer, DialerPurpose, Program};
+use crate::deployment::{Configuration, Dialer, DialerPurpose, Program, Speaks, Version};
 use crate::dialect::apisix::Facts;
 use crate::dialect::apisix::objects::Upstream;
 use crate::finding::{Finding, Label};
@@ -49,19 +49,32 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     "{} does not check the certificate of {}, in spite of tls.verify",
                     program.name, dialer.target.url
                 ),
-                Some(
-                    "in config.yaml, write nginx_config.http_server_configuration_snippet: \"proxy_ssl_verify on;\", \
-                     with the upstream's CA in apisix.ssl.ssl_trusted_certificate"
-                        .to_owned(),
-                ),
+                Some(help(dialer)),
                 vec![
                     Label { span: verify, message: "has an effect for kafka only".to_owned() },
-                    Label {
-                        span: dialer.target.host.span,
-                        message: format!("dials {}", dialer.target.url),
-                    },
+                    Label { span: dialer.target.host.span, message: format!("dials {}", dialer.target.url) },
                 ],
             ));
+        }
+    }
+}
+
+/// What makes APISIX verify an upstream, by the protocol within the connection.
+pub(super) fn help(dialer: &Dialer) -> String {
+    match dialer.speaks {
+        Speaks::Http => "in config.yaml, write nginx_config.http_server_configuration_snippet: \
+             \"proxy_ssl_verify on;\", with the upstream's CA in apisix.ssl.ssl_trusted_certificate"
+            .to_owned(),
+        // the location of gRPC compares the name of its own block, which no certificate bears
+        Speaks::Http2 => {
+            "give the upstream's connection to a proxy of its own that verifies it: no setting makes \
+             APISIX verify grpcs, where grpc_ssl_verify on; compares the name apisix_backend"
+                .to_owned()
+        }
+        Speaks::Stream => {
+            "in config.yaml, write nginx_config.stream_configuration_snippet: \"proxy_ssl_verify on; \
+             proxy_ssl_trusted_certificate /path/ca.crt;\"; the name that is compared is apisix_backend"
+                .to_owned()
         }
     }
 }
@@ -69,6 +82,21 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 /// Where `tls.verify` asks for what this dialer does not do.
 pub(super) fn asked_in_vain(program: &Program, dialer: &Dialer) -> Option<Span> {
     let Configuration::Apisix(facts) = &program.configuration else { return None };
+    // later releases verify https and grpcs; which is the first, is not known
+    if program.versions.program >= Version(3, 19, 0) {
+        return None;
+    }
+    asked(facts, dialer)
+}
+
+/// Whether `tls.verify` asks for what this dialer may do, in a release that nobody has seen.
+pub(super) fn may_verify(program: &Program, dialer: &Dialer) -> bool {
+    let Configuration::Apisix(facts) = &program.configuration else { return false };
+    program.versions.program >= Version(3, 19, 0) && asked(facts, dialer).is_some()
+}
+
+/// Where `tls.verify` stands for a dialer that nothing else makes verify.
+fn asked(facts: &Facts, dialer: &Dialer) -> Option<Span> {
     let tls = dialer.tls.as_ref().filter(|_| dialer.purpose == DialerPurpose::Upstream)?;
     if *tls.verify.value() {
         return None;

@@ -1,4 +1,4 @@
-use crate::deployment::{Configuration, Program};
+use crate::deployment::{Configuration, Program, Version};
 use crate::dialect::apisix::Facts;
 use crate::dialect::apisix::config::Ignored;
 use crate::dialect::etcd::{self, EtcdConfig, IgnoredBecause};
@@ -55,7 +55,21 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
         let Configuration::Apisix(facts) = &program.configuration else { continue };
         findings.extend(of_objects(program, facts));
+        findings.extend(facts.objects.unread_ssls.as_ref().map(|read| {
+            RULE.finding(
+                format!(
+                    "APISIX {} does not read this list: it reads ssl objects from {}",
+                    program.versions.program, read.value
+                ),
+                Some(format!("write {}:", read.value)),
+                vec![Label { span: read.span, message: "no object of it is served".to_owned() }],
+            )
+        }));
         for ignored in &facts.config.ignored {
+            // where the connection fails for it, that is the sharper finding, at the same place
+            if ignored.value == Ignored::EtcdCa && subject.is_predicted(program, &["missing-trust-bundle"]) {
+                continue;
+            }
             let (what, help) = match ignored.value {
                 Ignored::TopLevelEtcd => {
                     ("etcd at the top level is a setting of 2.x", "write it as deployment.etcd")
@@ -70,14 +84,21 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 Ignored::EtcdMtls => {
                     ("etcd has no mtls block", "write cert and key under deployment.etcd.tls")
                 }
+                Ignored::EtcdUnderApisix => ("apisix has no etcd block", "write it as deployment.etcd"),
                 Ignored::SslCertificate => (
                     "ssl_cert and ssl_cert_key are not looked at",
                     "give the certificate as an ssl object with its server names",
                 ),
             };
+            // 2.x has no deployment block
+            let help = if program.versions.program < Version(3, 0, 0) {
+                help.replace("deployment.etcd", "etcd")
+            } else {
+                help.to_owned()
+            };
             findings.push(RULE.finding(
                 format!("APISIX {} ignores this: {what}", program.versions.program),
-                Some(help.to_owned()),
+                Some(help),
                 vec![Label { span: ignored.span, message: "without effect".to_owned() }],
             ));
         }
@@ -90,7 +111,9 @@ fn of_objects(program: &Program, facts: &Facts) -> Vec<Finding> {
     let clients = clients.flat_map(|client| {
         client.unknown.iter().map(|key| ("client", "ca, depth and skip_mtls_uri_regex", key))
     });
-    let upstreams = super::ignored_upstream_verification::upstreams(facts);
+    // 3.18 is the last release whose keys are known
+    let known = program.versions.program < Version(3, 19, 0);
+    let upstreams = super::ignored_upstream_verification::upstreams(facts).filter(|_| known);
     let tls = upstreams.filter_map(|upstream| upstream.tls.as_ref()).flat_map(|tls| {
         let known = "client_cert, client_key, client_cert_id and verify";
         tls.unknown.iter().map(move |key| ("tls", known, key))

@@ -1,4 +1,4 @@
-use crate::deployment::{Gate, Setting};
+use crate::deployment::{Configuration, Gate, Setting};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -39,6 +39,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let Gate::ApisixAdmin { allow, .. } = &listener.gate else { continue };
         let Setting::Given(given) = allow else { continue };
         let Some(wide) = given.value.iter().find(|network| is_everything(network)) else { continue };
+        let places = match &program.configuration {
+            Configuration::Apisix(facts) => {
+                facts.config.admin.as_ref().map(|admin| admin.allow_places.as_slice())
+            }
+            _ => None,
+        };
+        let item = places.into_iter().flatten().find(|place| place.value == *wide);
+        let span = item.map_or(given.span, |item| item.span);
         findings.push(
             RULE.finding(
                 format!("the Admin API of {} answers every address: allow_admin has {wide}", program.name),
@@ -46,7 +54,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     "name the networks of your administrators in allow_admin, for instance 10.42.0.0/16"
                         .to_owned(),
                 ),
-                vec![Label { span: given.span, message: format!("{wide} is every address") }],
+                vec![Label { span, message: format!("{wide} is every address") }],
             ),
         );
     }

@@ -76,7 +76,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             told.push(span);
             findings.push(RULE.finding(
                 format!("{} asks no client for a certificate", shown(program, context)),
-                help(program),
+                help(program, listener.purpose),
                 vec![Label { span, message: "no client certificate is asked for here".to_owned() }],
             ));
         }
@@ -105,13 +105,17 @@ fn is_shadowed<'c>(context: &ServerContext, before: impl Iterator<Item = &'c Ser
 }
 
 /// What to write so that clients need a certificate.
-pub(in crate::rules) fn help(program: &Program) -> Option<String> {
+pub(in crate::rules) fn help(program: &Program, purpose: ListenerPurpose) -> Option<String> {
     let text = match program.kind {
         ProgramKind::Nginx => {
             "write ssl_client_certificate with the CA of the clients and ssl_verify_client on; in the server block"
         }
         ProgramKind::Etcd => "give etcd --trusted-ca-file with the CA of the clients, and --client-cert-auth",
-        ProgramKind::Apisix => "write client.ca in the ssl object, or admin_ssl_ca_cert for the Admin API",
+        ProgramKind::Apisix => match purpose {
+            ListenerPurpose::Admin => "write admin_ssl_ca_cert with the CA of the clients in admin_api_mtls",
+            ListenerPurpose::Peers => "write client_ca_cert with the CA of the data planes in conf_server",
+            _ => "write client.ca with the CA of the clients in the ssl object",
+        },
         ProgramKind::Envoy => {
             "write require_client_certificate: true and a validation_context with trusted_ca in the \
              DownstreamTlsContext"

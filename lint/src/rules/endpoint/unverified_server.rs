@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::nginx::unsettled;
-use crate::deployment::{Configuration, Dialer, DialerPurpose, Program, ProgramKind};
+use crate::deployment::{Configuration, Dialer, DialerPurpose, Program, ProgramKind, Version};
 use crate::dialect::envoy::{Cluster, Discovery, UpstreamTls, Validation};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -54,7 +54,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         // asked for in vain: the sharper finding
-        if super::ignored_upstream_verification::asked_in_vain(program, dialer).is_some() {
+        if super::ignored_upstream_verification::asked_in_vain(program, dialer).is_some()
+            || super::ignored_upstream_verification::may_verify(program, dialer)
+        {
             continue;
         }
         // another file may ask for it
@@ -171,12 +173,10 @@ fn help(program: &Program, dialer: &Dialer) -> Option<String> {
             )
         }
         (ProgramKind::Apisix, DialerPurpose::Configuration) => {
-            "write deployment.etcd.tls.verify: true, and etcd's CA in apisix.ssl.ssl_trusted_certificate"
-                .to_owned()
+            let block = if program.versions.program < Version(3, 0, 0) { "" } else { "deployment." };
+            format!("write {block}etcd.tls.verify: true, and etcd's CA in apisix.ssl.ssl_trusted_certificate")
         }
-        (ProgramKind::Apisix, _) => "in config.yaml, write nginx_config.http_server_configuration_snippet: \
-             \"proxy_ssl_verify on;\", with the upstream's CA in apisix.ssl.ssl_trusted_certificate"
-            .to_owned(),
+        (ProgramKind::Apisix, _) => super::ignored_upstream_verification::help(dialer),
         (ProgramKind::Envoy, _) => format!(
             "add to the cluster's common_tls_context a validation_context with trusted_ca and \
              match_typed_subject_alt_names: [{}]",

@@ -1,4 +1,4 @@
-use crate::deployment::ClientAuthMode;
+use crate::deployment::{ClientAuthMode, ListenerPurpose};
 use crate::dialect::envoy::ClientCertificateForwarding;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -41,7 +41,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         };
         findings.push(RULE.finding(
             format!("{} is to pass on client certificates, and asks for none", program.name),
-            super::super::endpoint::unauthenticated_clients::help(program),
+            super::super::endpoint::unauthenticated_clients::help(program, ListenerPurpose::Clients),
             vec![
                 Label {
                     span: detail.span,

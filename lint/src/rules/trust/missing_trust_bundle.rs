@@ -1,5 +1,10 @@
-use crate::finding::Finding;
+use std::collections::BTreeSet;
+
+use crate::deployment::{Configuration, Connection, DialerPurpose};
+use crate::dialect::apisix::config::Ignored;
+use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::source::Span;
 
 rule! {
     /// Verification is on, but the verifier trusts nothing that could have issued the peer's certificate.
@@ -31,5 +36,24 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    subject.named_on(&RULE, findings, |connection| ignored_authority(subject, connection).is_none());
+    let mut told = BTreeSet::new();
+    for (connection, prediction) in subject.deployment.connections.iter().zip(subject.predictions) {
+        let Some(ignored) = ignored_authority(subject, connection) else { continue };
+        let Some(why) = prediction.why.first().filter(|why| why.rule == RULE.id) else { continue };
+        if told.insert(ignored) {
+            let here = Label { span: ignored, message: "ignored: etcd has no CA of its own".to_owned() };
+            let labels = std::iter::once(here).chain(why.labels.iter().cloned()).collect();
+            let help = "write the file as apisix.ssl.ssl_trusted_certificate".to_owned();
+            findings.push(RULE.finding(why.message.clone(), Some(help), labels));
+        }
+    }
+}
+
+/// Where APISIX was given a CA for etcd that it does not read.
+fn ignored_authority(subject: &Subject<'_>, connection: &Connection) -> Option<Span> {
+    let (program, dialer) = subject.dialer_of(connection)?;
+    let Configuration::Apisix(facts) = &program.configuration else { return None };
+    let mut ignored = facts.config.ignored.iter().filter(|ignored| ignored.value == Ignored::EtcdCa);
+    ignored.next().filter(|_| dialer.purpose == DialerPurpose::Configuration).map(|ignored| ignored.span)
 }

@@ -82,8 +82,13 @@ pub fn admin(
         }
         _ => Setting::Default { value: vec!["127.0.0.0/24".to_owned()], parent: span },
     };
+    let allow_places = values.texts(get("allow_admin"));
     let key_required = values.boolean(get("admin_key_required"), true, span);
-    let (keys, random_key) = admin_keys(values, get("admin_key"), version, span);
+    let no_keys = get("admin_key").filter(|node| matches!(values.value(*node), Value::Nil)).map(Node::span);
+    let (keys, random_key) = match no_keys {
+        Some(_) => (Vec::new(), None),
+        None => admin_keys(values, get("admin_key"), version, span),
+    };
     let only_local = allow.value().len() == 1 && allow.value().iter().all(|net| net == "127.0.0.0/24");
     if keys.is_empty()
         && random_key.is_some()
@@ -97,14 +102,29 @@ pub fn admin(
             Some("ERROR: missing valid Admin API token.".to_owned()),
         ));
     }
+    // null removes the default list: cli/ops.lua looks for a list with keys unless only the loopback is let in
+    if let Some(null) = no_keys
+        && modern
+        && *key_required.value()
+        && !only_local
+    {
+        refusals.push(schema::refusal(
+            "admin_key is null, so there is no key, and allow_admin lets in more than the loopback"
+                .to_owned(),
+            null,
+            Some("ERROR: missing valid Admin API token.".to_owned()),
+        ));
+    }
     Some(Admin {
         listen: admin_listen(values, own, modern, span),
         https,
         mtls,
         key_required,
         keys,
+        no_keys,
         random_key,
         allow,
+        allow_places,
         span,
     })
 }

@@ -14,6 +14,9 @@ pub fn etcd(values: &Values<'_>, root: Node<'_>, modern: bool, ignored: &mut Vec
     if modern && let Some(span) = root.key_span("etcd") {
         ignored.push(Located::new(Ignored::TopLevelEtcd, span));
     }
+    if let Some(span) = root.get("apisix").filter(|_| modern).and_then(|apisix| apisix.key_span("etcd")) {
+        ignored.push(Located::new(Ignored::EtcdUnderApisix, span));
+    }
     for place in [node, root.get("etcd")].into_iter().flatten() {
         if let Some(span) = place.key_span("mtls") {
             ignored.push(Located::new(Ignored::EtcdMtls, span));
@@ -41,11 +44,12 @@ pub fn etcd(values: &Values<'_>, root: Node<'_>, modern: bool, ignored: &mut Vec
         certificate: values.given_text(node.get("cert")),
         key: values.given_text(node.get("key")),
         verify: values.boolean(node.get("verify"), true, node.span()),
-        sni: values.given_text(node.get("sni")),
+        sni: values.text(node.get("sni")),
         span: node.span(),
     });
     let password = values.given_text(get("user")).is_some() && get("password").is_some();
-    Etcd { hosts, tls, password, span }
+    let use_grpc = *values.boolean(get("use_grpc"), false, span).value();
+    Etcd { hosts, tls, password, use_grpc, span }
 }
 
 /// The port of a control plane for its data planes.

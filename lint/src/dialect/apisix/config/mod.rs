@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use crate::deployment::{Protocols, Refusal, Setting, Version};
 use crate::source::{Located, Span};
 
-pub use read::{protocols, read, recognises};
+pub use read::{protocols, read, recognises, recognises_at};
 
 /// config.yaml, merged with the defaults of its version.
 #[derive(Debug, Clone)]
@@ -160,10 +160,14 @@ pub struct Admin {
     pub key_required: Setting<bool>,
     /// `admin_key`.
     pub keys: Vec<AdminKey>,
+    /// `admin_key` is null, which leaves no key at all.
+    pub no_keys: Option<Span>,
     /// A key is empty or none is written: since 3.10 APISIX makes a random one.
     pub random_key: Option<Span>,
     /// `allow_admin`.
     pub allow: Setting<Vec<String>>,
+    /// Where each network of it is written.
+    pub allow_places: Vec<Located<String>>,
     /// Where it is configured.
     pub span: Span,
 }
@@ -205,6 +209,8 @@ pub struct Etcd {
     pub tls: Option<EtcdTls>,
     /// A user name and a password are given.
     pub password: bool,
+    /// `use_grpc`: a client in Go dials it.
+    pub use_grpc: bool,
     /// Where it is configured.
     pub span: Span,
 }
@@ -276,6 +282,8 @@ pub struct Snippet {
     pub directives: Vec<Directive>,
     /// The text could not be read as nginx reads it.
     pub unread: bool,
+    /// It has servers of its own, or includes files that may have some.
+    pub has_servers: bool,
     /// Where it stands.
     pub span: Span,
 }
@@ -343,6 +351,8 @@ pub enum Ignored {
     AdminUnderApisix,
     /// A CA under `etcd.tls`: `apisix.ssl.ssl_trusted_certificate` is the only one.
     EtcdCa,
+    /// `etcd:` within `apisix:`.
+    EtcdUnderApisix,
     /// `etcd.mtls` or another shape of `tls` of old.
     EtcdMtls,
     /// `apisix.ssl.ssl_cert` and `ssl_cert_key`: ssl objects are the only certificates.

@@ -15,7 +15,7 @@ use crate::syntax::yaml::{Kind, Node};
 const PUBLISHED_KEYRING: [&str; 2] = ["qeddd145sfvddff3", "edd1c9f0985e76a2"];
 
 /// What stands at the top level of config.yaml, in any version.
-const TOP_LEVEL: [&str; 15] = [
+const TOP_LEVEL: [&str; 16] = [
     "apisix",
     "deployment",
     "nginx_config",
@@ -31,6 +31,7 @@ const TOP_LEVEL: [&str; 15] = [
     "conf_center",
     "secret",
     "tracing",
+    "vault",
 ];
 
 /// Whether a document is APISIX's config.yaml.
@@ -45,11 +46,33 @@ pub fn recognises(root: Node<'_>) -> bool {
         ["role", "etcd", "admin", "role_traditional", "role_control_plane", "role_data_plane", "certs"]
             .iter()
             .any(|key| has(&["deployment", key]));
-    let apisix =
-        ["node_listen", "ssl", "admin_key", "enable_admin", "config_center", "allow_admin", "https_admin"]
-            .iter()
-            .any(|key| has(&["apisix", key]));
-    deployment || apisix || (has(&["nginx_config"]) && (has(&["plugins"]) || has(&["wasm"])))
+    let apisix = [
+        "node_listen",
+        "ssl",
+        "admin_key",
+        "enable_admin",
+        "config_center",
+        "allow_admin",
+        "https_admin",
+        "stream_proxy",
+        "proxy_mode",
+    ]
+    .iter()
+    .any(|key| has(&["apisix", key]));
+    // etcd's own file has no block of this name
+    let hosts = root.at(&["etcd", "host"]).into_iter().flat_map(Node::items);
+    let etcd = hosts.filter_map(Node::as_str).any(|host| host.starts_with("http"));
+    deployment || apisix || etcd || (has(&["nginx_config"]) && (has(&["plugins"]) || has(&["wasm"])))
+}
+
+/// Whether a file that stands where every image and package has config.yaml holds something of it.
+pub fn recognises_at(path: &str, root: Node<'_>) -> bool {
+    let name = path.rsplit_once("apisix/conf/config").map(|(_, rest)| rest);
+    let there =
+        name.is_some_and(|rest| rest == ".yaml" || (rest.starts_with('-') && rest.ends_with(".yaml")));
+    // the defaults are there for people to read
+    let read = there && name != Some("-default.yaml");
+    read && root.entries().any(|(key, _)| key.as_str().is_some_and(|key| TOP_LEVEL.contains(&key)))
 }
 
 /// Reads config.yaml as a version does, with the environment that the process has.
@@ -63,8 +86,15 @@ pub fn read(root: Node<'_>, version: Version, environment: &Environment<'_>) -> 
     let role = role(values, root);
     let provider = provider(values, root, modern, *role.value());
     let nginx = nginx(values, root);
-    let ssl = ssl(values, root, version, &mut refusals, &mut ignored);
-    let admin = admin(values, root, version, *role.value(), &mut refusals, &mut ignored);
+    let http = speaks_http(values, root, version);
+    let mut ssl = ssl(values, root, version, &mut refusals, &mut ignored);
+    let mut admin = admin(values, root, version, *role.value(), &mut refusals, &mut ignored);
+    if !http {
+        ssl.listen.clear();
+        if let Some(admin) = &mut admin {
+            admin.listen = None;
+        }
+    }
     let etcd = etcd(values, root, modern, &mut ignored);
 
     refusals.extend(schema::refusals(values, root, version, *role.value()));
@@ -87,8 +117,8 @@ pub fn read(root: Node<'_>, version: Version, environment: &Environment<'_>) -> 
         span,
         version,
         provider,
-        plain: plain(values, root),
-        control: control(values, root),
+        plain: if http { plain(values, root) } else { Vec::new() },
+        control: control(values, root).filter(|_| http),
         metrics: metrics(values, root),
         stream: stream(values, root, version),
         conf_server: conf_server(values, root, version, *role.value()),
@@ -100,7 +130,7 @@ pub fn read(root: Node<'_>, version: Version, environment: &Environment<'_>) -> 
             .map(|node| values.texts(Some(node))),
         router: router(values, root, version),
         published_keyring: published_keyring(values, root),
-        unseen: unseen(values, root),
+        unseen: unseen(values, root).into_iter().chain(unread(&nginx)).collect(),
         role,
         nginx,
         ssl,
@@ -295,6 +325,19 @@ pub fn protocol(word: &str) -> Option<Protocol> {
     })
 }
 
+/// Whether nginx.conf has an `http` block at all (cli/ops.lua): `proxy_mode` says so since 3.3, before that
+/// `stream_proxy.only`, which is on unless the Admin API needs HTTP.
+fn speaks_http(values: &Values<'_>, root: Node<'_>, version: Version) -> bool {
+    let Some(apisix) = root.get("apisix") else { return true };
+    if version >= Version(3, 3, 0) {
+        return values.text(apisix.get("proxy_mode")).is_none_or(|mode| mode.value.contains("http"));
+    }
+    let is_false =
+        |node: Option<Node<'_>>| node.is_some_and(|node| values.value(node) == Value::Boolean(false));
+    let stream = apisix.get("stream_proxy").filter(|node| node.kind() == Kind::Mapping);
+    stream.is_none_or(|stream| is_false(stream.get("only"))) || !is_false(apisix.get("enable_admin"))
+}
+
 fn stream(values: &Values<'_>, root: Node<'_>, version: Version) -> Vec<StreamListen> {
     // 3.3 brought proxy_mode, whose default leaves layer 4 off
     let mode = values.text(root.at(&["apisix", "proxy_mode"]));
@@ -342,6 +385,12 @@ fn nginx(values: &Values<'_>, root: Node<'_>) -> Nginx {
         snippets,
         span,
     }
+}
+
+/// Snippets that cannot be read as nginx reads them: what they do to the rest of nginx.conf is unknown.
+fn unread(nginx: &Nginx) -> impl Iterator<Item = (Area, String)> {
+    let snippets = nginx.snippets.iter().filter(|snippet| snippet.unread);
+    snippets.map(|snippet| (Area::Rest, format!("{} is no complete nginx text", snippet.place.key())))
 }
 
 fn wasm(values: &Values<'_>, root: Node<'_>) -> Vec<WasmPlugin> {
@@ -397,6 +446,18 @@ fn published_keyring(values: &Values<'_>, root: Node<'_>) -> Setting<bool> {
     Setting::Given(Located::new(published, node.span()))
 }
 
+/// Keys of `nginx_config` that change no connection, only how many there may be and what is logged of them.
+const TUNING: [&str; 8] = [
+    "error_log",
+    "error_log_level",
+    "worker_processes",
+    "worker_rlimit_nofile",
+    "worker_shutdown_timeout",
+    "max_pending_timers",
+    "max_running_timers",
+    "event",
+];
+
 /// Strings whose variables were not seen, by the part of the configuration that they belong to.
 fn unseen(values: &Values<'_>, root: Node<'_>) -> Vec<(Area, String)> {
     let mut out = Vec::new();
@@ -418,6 +479,13 @@ fn unseen(values: &Values<'_>, root: Node<'_>) -> Vec<(Area, String)> {
                 }
             }
             Some("etcd") => walk(values, value, Area::Etcd, 0, &mut out),
+            Some("nginx_config") => {
+                for (key, value) in value.entries() {
+                    if !key.as_str().is_some_and(|key| TUNING.contains(&key)) {
+                        walk(values, value, Area::Rest, 0, &mut out);
+                    }
+                }
+            }
             // what discovery and plugins are told concerns no connection here
             Some("discovery" | "plugin_attr" | "ext-plugin") => {}
             _ => walk(values, value, Area::Rest, 0, &mut out),

@@ -7,7 +7,7 @@ use super::super::values::{Value, Values};
 use super::{Provider, Role};
 use crate::deployment::{Refusal, Version};
 use crate::finding::Label;
-use crate::source::Span;
+use crate::source::{Located, Span};
 use crate::syntax::yaml::{Kind, Node};
 
 /// What is refused of a document.
@@ -16,7 +16,8 @@ pub fn refusals(values: &Values<'_>, root: Node<'_>, version: Version, role: Rol
     for (path, expected) in DEFAULTS {
         merged(values, root, path, expected, version, &mut out);
     }
-    deployment(values, root, role, &mut out);
+    deployment(values, root, version, role, &mut out);
+    proxied_etcd(values, root, version, role, &mut out);
     admin(values, root, &mut out);
     etcd(values, root, version, role, &mut out);
     ssl(values, root, &mut out);
@@ -100,7 +101,7 @@ fn merged(
 
 const READ: &str = "failed to read local yaml config of apisix: ";
 
-fn deployment(values: &Values<'_>, root: Node<'_>, role: Role, out: &mut Vec<Refusal>) {
+fn deployment(values: &Values<'_>, root: Node<'_>, version: Version, role: Role, out: &mut Vec<Refusal>) {
     let Some(deployment) = root.get("deployment") else { return };
     if let Some(node) = deployment.get("role")
         && let Value::Text(text) = values.value(node)
@@ -118,7 +119,7 @@ fn deployment(values: &Values<'_>, root: Node<'_>, role: Role, out: &mut Vec<Ref
     let block = role.block();
     let provider = deployment.at(&[block, "config_provider"]);
     match provider.map(|node| (node, values.value(node))) {
-        Some((node, Value::Text(text))) if Provider::parse(&text).is_none() => out.push(refusal(
+        Some((node, Value::Text(text))) if unknown_provider(&text, version) => out.push(refusal(
             format!("{block}.config_provider is {text}, which APISIX does not know"),
             node.span(),
             Some(format!(
@@ -134,6 +135,48 @@ fn deployment(values: &Values<'_>, root: Node<'_>, role: Role, out: &mut Vec<Ref
             )),
         )),
         _ => {}
+    }
+    let server = deployment.at(&["role_control_plane", "conf_server"]);
+    let server = server.filter(|_| role == Role::ControlPlane && proxies_etcd(version));
+    if let Some(server) = server
+        && server.get("cert").is_some()
+        && server.get("cert_key").is_none()
+    {
+        out.push(refusal("conf_server has cert without cert_key".to_owned(), server.span(), None));
+    }
+}
+
+/// 3.6 removed the control plane as a provider.
+fn unknown_provider(word: &str, version: Version) -> bool {
+    match Provider::parse(word) {
+        None => true,
+        Some(Provider::ControlPlane) => version >= Version(3, 6, 0),
+        Some(_) => false,
+    }
+}
+
+/// 3.0 to 3.5 reach etcd through nginx's own proxy, for which cli/snippet.lua writes a block.
+fn proxies_etcd(version: Version) -> bool {
+    version >= Version(3, 0, 0) && version < Version(3, 6, 0)
+}
+
+/// What cli/snippet.lua refuses of etcd's addresses.
+fn proxied_etcd(values: &Values<'_>, root: Node<'_>, version: Version, role: Role, out: &mut Vec<Refusal>) {
+    let provider = values.text(root.at(&["deployment", role.block(), "config_provider"]));
+    let from_etcd = provider.is_none_or(|provider| provider.value == "etcd");
+    if !proxies_etcd(version) || role == Role::DataPlane || !from_etcd {
+        return;
+    }
+    let Some(etcd) = root.at(&["deployment", "etcd"]) else { return };
+    let hosts = values.texts(etcd.get("host"));
+    let is_https = |host: &Located<String>| host.value.starts_with("https://");
+    let Some(first) = hosts.first() else { return };
+    if let Some(other) = hosts.iter().find(|host| is_https(host) != is_https(first)) {
+        out.push(refusal(
+            "some of etcd's addresses are https and others http".to_owned(),
+            other.span,
+            Some("all nodes in the etcd cluster should enable/disable TLS together".to_owned()),
+        ));
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Admin, Directive, Nginx, Place, Snippet, Ssl};
 use crate::deployment::Refusal;
 use crate::finding::Label;
 use crate::source::{Located, Text};
+use crate::syntax::nginx;
 
 impl Place {
     /// The keys under `nginx_config`, and where each goes.
@@ -18,6 +19,13 @@ impl Place {
     ];
 }
 
+impl Place {
+    /// The key under `nginx_config`.
+    pub fn key(self) -> &'static str {
+        Self::ALL.iter().find(|(_, place)| *place == self).map_or("a snippet", |(key, _)| key)
+    }
+}
+
 impl Nginx {
     /// The directive in force for a request of the data plane: the innermost block wins.
     pub fn for_requests(&self, name: &str) -> Option<&Directive> {
@@ -27,6 +35,11 @@ impl Nginx {
     /// The directive in force for handshakes of the data plane.
     pub fn for_handshakes(&self, name: &str) -> Option<&Directive> {
         self.innermost(name, &[Place::Server, Place::Http, Place::HttpEnd])
+    }
+
+    /// The directive in force for connections of layer 4.
+    pub fn for_stream(&self, name: &str) -> Option<&Directive> {
+        self.innermost(name, &[Place::Stream])
     }
 
     /// The directive in force at the Admin API.
@@ -56,115 +69,47 @@ impl Directive {
 
 /// Reads the directives of a snippet; those within a block belong to the block and are left out.
 pub fn read(place: Place, text: &Text) -> Snippet {
-    let span = text.full_span();
-    let Ok(source) = text.as_str() else {
-        return Snippet { place, directives: Vec::new(), unread: true, span };
-    };
-    let mut directives = Vec::new();
-    let mut words: Vec<Located<String>> = Vec::new();
-    let mut depth = 0_usize;
-    let mut unread = false;
-    let mut rest = source;
-    while let Some(first) = rest.chars().next() {
-        let at = source.len() - rest.len();
-        let mut length = first.len_utf8();
-        match first {
-            '#' => length = rest.find('\n').unwrap_or(rest.len()),
-            ';' => {
-                if depth == 0 && !words.is_empty() {
-                    let name = words.remove(0);
-                    directives.push(Directive { name, arguments: std::mem::take(&mut words) });
-                }
-                words.clear();
-            }
-            '{' => {
-                depth += 1;
-                words.clear();
-            }
-            '}' => {
-                unread |= depth == 0;
-                depth = depth.saturating_sub(1);
-                words.clear();
-            }
-            '"' | '\'' => match quoted(rest, first) {
-                Some((word, end)) => {
-                    length = end;
-                    words.push(Located::new(word, text.span(at..at + end)));
-                }
-                None => {
-                    unread = true;
-                    length = rest.len();
-                }
-            },
-            space if space.is_whitespace() => {}
-            _ => {
-                length = word_length(rest);
-                let word = rest.get(..length).unwrap_or_default().to_owned();
-                words.push(Located::new(word, text.span(at..at + length)));
-            }
-        }
-        rest = rest.get(length..).unwrap_or_default();
+    let parsed = nginx::parse(text);
+    let has_servers = opens_servers(&parsed.directives);
+    let outermost = parsed.directives.into_iter().filter(|directive| directive.block.is_none());
+    Snippet {
+        place,
+        directives: outermost
+            .map(|directive| Directive { name: directive.name, arguments: directive.arguments })
+            .collect(),
+        unread: !parsed.problems.is_empty(),
+        has_servers,
+        span: text.full_span(),
     }
-    unread |= depth > 0 || !words.is_empty();
-    Snippet { place, directives, unread, span }
 }
 
-/// The word within quotes and the length with them.
-fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
-    let mut word = String::new();
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        match c {
-            c if escaped => {
-                word.push(c);
-                escaped = false;
-            }
-            '\\' => escaped = true,
-            c if c == quote => return Some((word, at + c.len_utf8())),
-            c => word.push(c),
-        }
-    }
-    None
-}
-
-/// The length of a word: `${name}` belongs to it, a brace otherwise ends it.
-fn word_length(text: &str) -> usize {
-    let mut previous = ' ';
-    let mut variable = false;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' if previous == '$' => variable = true,
-            '}' if variable => variable = false,
-            ';' | '{' | '}' => return at,
-            c if c.is_whitespace() => return at,
-            _ => {}
-        }
-        previous = c;
-    }
-    text.len()
+/// Whether a `server` stands among directives, or files are included that may hold one.
+fn opens_servers(directives: &[nginx::Directive]) -> bool {
+    directives.iter().any(|directive| match &directive.block {
+        // the server of an upstream has no block
+        Some(block) => directive.name.value == "server" || opens_servers(block),
+        None => directive.name.value == "include",
+    })
 }
 
 /// Directives that APISIX writes itself into the block of a snippet: nginx refuses them twice.
-pub fn duplicates(nginx: &Nginx, ssl: &Ssl, admin: Option<&Admin>) -> Vec<Refusal> {
+pub fn duplicates(settings: &Nginx, ssl: &Ssl, admin: Option<&Admin>) -> Vec<Refusal> {
     let admin_https = admin.is_some_and(|admin| *admin.https.value());
     let admin_ca = admin_https
         && admin.and_then(|admin| admin.mtls.as_ref()).is_some_and(|mtls| mtls.client_ca.is_some());
     let written = |place: Place, name: &str| match place {
         Place::Server => match name {
-            "proxy_ssl_name" | "proxy_ssl_server_name" => *nginx.sends_server_name.value(),
+            "proxy_ssl_name" | "proxy_ssl_server_name" => *settings.sends_server_name.value(),
             "proxy_ssl_trusted_certificate" => ssl.trusted.value().is_some(),
-            "ssl_session_cache"
-            | "ssl_session_timeout"
-            | "ssl_ciphers"
-            | "ssl_prefer_server_ciphers"
-            | "ssl_session_tickets" => *ssl.enable.value(),
+            // not ssl_session_cache, which nginx takes twice
+            "ssl_session_timeout" | "ssl_ciphers" | "ssl_prefer_server_ciphers" | "ssl_session_tickets" => {
+                *ssl.enable.value()
+            }
             _ => false,
         },
         Place::Admin => match name {
             "ssl_verify_client" | "ssl_client_certificate" => admin_ca,
-            "ssl_session_cache" | "ssl_ciphers" | "ssl_prefer_server_ciphers" | "ssl_session_tickets" => {
-                admin_https
-            }
+            "ssl_ciphers" | "ssl_prefer_server_ciphers" | "ssl_session_tickets" => admin_https,
             "log_not_found" => true,
             _ => false,
         },
@@ -180,7 +125,7 @@ pub fn duplicates(nginx: &Nginx, ssl: &Ssl, admin: Option<&Admin>) -> Vec<Refusa
         Place::Main | Place::Location | Place::HttpEnd | Place::Stream => false,
     };
     let mut refusals = Vec::new();
-    for snippet in &nginx.snippets {
+    for snippet in &settings.snippets {
         let mut seen: Vec<&str> = Vec::new();
         for directive in &snippet.directives {
             let name = directive.name.value.as_str();
@@ -205,7 +150,10 @@ pub fn duplicates(nginx: &Nginx, ssl: &Ssl, admin: Option<&Admin>) -> Vec<Refusa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Sources;
+    use crate::deployment::{Protocols, Setting};
+    use crate::source::{FileId, Sources, Span};
+
+    const SPAN: Span = Span { file: FileId(0), start: 0, end: 0 };
 
     fn snippet(text: &str) -> Snippet {
         let mut sources = Sources::default();
@@ -215,14 +163,20 @@ mod tests {
 
     #[test]
     fn a_snippet_is_read_as_nginx_reads_it() {
-        let cases: [(&str, &[&str], bool); 7] = [
+        let cases: [(&str, &[&str], bool); 9] = [
             ("proxy_ssl_verify on;", &["proxy_ssl_verify on"], false),
             ("a 'b c' \"d\\\"e\"; # x; y\n f ${g}h;", &["a b c d\"e", "f ${g}h"], false),
             ("map $a $b { default 1; } c d;", &["c d"], false),
             ("location / { proxy_ssl_verify on; } x;", &["x"], false),
-            ("proxy_ssl_verify on", &[], true),
+            ("proxy_ssl_verify on", &["proxy_ssl_verify on"], true),
             ("a { b c;", &[], true),
             ("", &[], false),
+            (
+                "set_by_lua_block $x { return #ngx.var.uri -- }\n }\na b;",
+                &["set_by_lua_block $x  return #ngx.var.uri -- }\n ", "a b"],
+                false,
+            ),
+            ("} server { listen 1983 ssl;", &[], true),
         ];
         for (text, want, unread) in cases {
             let got = snippet(text);
@@ -238,5 +192,44 @@ mod tests {
             assert_eq!(directives, want, "{text}");
             assert_eq!(got.unread, unread, "{text}");
         }
+    }
+
+    #[test]
+    fn a_snippet_may_have_servers_of_its_own() {
+        for (text, want) in [
+            ("server { listen 1983 ssl; }", true),
+            ("http { server { listen 1983; } }", true),
+            ("include /etc/nginx/conf.d/*.conf;", true),
+            ("upstream x { server 127.0.0.1:1; } proxy_ssl_verify on;", false),
+        ] {
+            assert_eq!(snippet(text).has_servers, want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_cache_may_be_written_twice() {
+        let nginx = Nginx {
+            user: None,
+            sends_server_name: Setting::Default { value: true, parent: SPAN },
+            snippets: vec![snippet("ssl_session_cache shared:x:1m;"), snippet("ssl_session_timeout 1d;")],
+            span: SPAN,
+        };
+        let ssl = Ssl {
+            enable: Setting::Default { value: true, parent: SPAN },
+            listen: Vec::new(),
+            trusted: Setting::Default { value: None, parent: SPAN },
+            protocols: Setting::Default { value: Protocols::modern(), parent: SPAN },
+            ciphers: None,
+            fallback_sni: None,
+            span: SPAN,
+        };
+        let refused = duplicates(&nginx, &ssl, None);
+        let logs: Vec<&str> = refused.iter().filter_map(|refusal| refusal.log.as_deref()).collect();
+        assert_eq!(
+            logs,
+            [
+                "nginx: [emerg] \"ssl_session_timeout\" directive is duplicate in /usr/local/apisix/conf/nginx.conf"
+            ]
+        );
     }
 }

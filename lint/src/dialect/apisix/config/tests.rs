@@ -233,3 +233,81 @@ fn a_configuration_is_recognised_by_its_keys() {
         assert_eq!(recognises(parsed.documents.first().unwrap().root()), expected, "{text}");
     }
 }
+
+#[test]
+fn a_null_admin_key_leaves_no_key_and_an_open_admin_api_is_refused_without_one() {
+    let open = "deployment: {role: traditional, admin: {admin_key: ~, allow_admin: [0.0.0.0/0]}}";
+    for version in [Version(3, 2, 0), Version(3, 18, 0)] {
+        let config = read_at(open, version);
+        assert_eq!(logs(&config), ["ERROR: missing valid Admin API token."], "{version}");
+        let local = read_at("deployment: {role: traditional, admin: {admin_key: ~}}", version);
+        assert!(local.refusals.is_empty() && local.admin.unwrap().no_keys.is_some());
+    }
+    let old = read_at("apisix: {admin_key: ~, allow_admin: [0.0.0.0/0]}", Version(2, 15, 3));
+    assert!(old.refusals.is_empty(), "{:?}", old.refusals);
+    let admin = old.admin.unwrap();
+    assert!(admin.no_keys.is_some() && admin.keys.is_empty() && admin.random_key.is_none());
+}
+
+#[test]
+fn a_proxy_mode_of_stream_alone_leaves_no_port_for_http() {
+    let ports = |text: &str, version| {
+        let config = read_at(text, version);
+        let http = config.plain.len() + config.ssl.listen.len();
+        (http, config.admin.and_then(|admin| admin.listen).is_some(), config.stream.len())
+    };
+    let stream = "apisix: {proxy_mode: stream, stream_proxy: {tcp: [9100]}}";
+    assert_eq!(ports(stream, Version(3, 18, 0)), (0, false, 1));
+    let both = "apisix: {proxy_mode: http&stream, stream_proxy: {tcp: [9100]}}";
+    assert_eq!(ports(both, Version(3, 18, 0)), (2, true, 1));
+    let only = "apisix: {enable_admin: false, stream_proxy: {tcp: [9100]}}";
+    assert_eq!(ports(only, Version(2, 15, 3)), (0, false, 1));
+    let not_only = "apisix: {enable_admin: false, stream_proxy: {only: false, tcp: [9100]}}";
+    assert_eq!(ports(not_only, Version(2, 15, 3)), (2, false, 1));
+}
+
+#[test]
+fn etcd_behind_nginx_s_proxy_has_one_scheme() {
+    let etcd = |hosts: &str, version| {
+        let text = format!("deployment: {{role: traditional, etcd: {{host: [{hosts}]}}}}");
+        let config = read_at(&text, version);
+        logs(&config).first().map(|log| (*log).to_owned())
+    };
+    let mixed = "'https://a:2379', 'http://b:2379'";
+    let log = "all nodes in the etcd cluster should enable/disable TLS together";
+    assert_eq!(etcd(mixed, Version(3, 2, 0)).as_deref(), Some(log));
+    assert_eq!(etcd(mixed, Version(3, 6, 0)), None);
+    assert_eq!(etcd("'https://a:2379', 'https://b:2379'", Version(3, 2, 0)), None);
+}
+
+#[test]
+fn a_control_plane_provides_nothing_since_3_6() {
+    let text = "deployment: {role: data_plane, role_data_plane: {config_provider: control_plane}}";
+    assert!(read_at(text, Version(3, 5, 0)).refusals.is_empty());
+    assert_eq!(read_at(text, Version(3, 6, 0)).refusals.len(), 1);
+    let server = "deployment: {role: control_plane, role_control_plane: {conf_server: {cert: /c.crt}}}";
+    assert_eq!(read_at(server, Version(3, 5, 0)).refusals.len(), 1);
+}
+
+#[test]
+fn config_yaml_is_recognised_by_what_it_holds_or_where_it_stands() {
+    let parse = |text: &str| {
+        let mut sources = Sources::default();
+        let id = sources.add("config.yaml", text);
+        let parsed = yaml::parse(&sources.text(id).unwrap());
+        let root = parsed.documents.first().unwrap().root();
+        (recognises(root), recognises_at("/usr/local/apisix/conf/config.yaml", root))
+    };
+    assert_eq!(parse("etcd: {host: ['https://etcd:2379']}"), (true, true));
+    assert_eq!(parse("apisix: {proxy_mode: stream}\nvault: {}"), (true, true));
+    // a Helm chart's values
+    assert_eq!(parse("image: {}\netcd: {host: ['http://etcd:2379']}"), (false, true));
+    assert_eq!(parse("plugins: [prometheus]"), (false, true));
+    assert_eq!(parse("name: x"), (false, false));
+}
+
+#[test]
+fn how_many_workers_there_are_concerns_no_connection() {
+    let config = latest("nginx_config: {worker_processes: '${{nproc}}'}\ndeployment: {role: traditional}");
+    assert!(config.unseen.is_empty(), "{:?}", config.unseen);
+}

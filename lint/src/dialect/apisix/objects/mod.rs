@@ -30,6 +30,9 @@ pub struct Objects {
     pub plugins: Vec<PluginHolder>,
     /// A whole set was seen (apisix.yaml, a dump of that shape): what is not in it does not exist.
     pub complete: bool,
+    /// A list of ssl objects under the key of another major version (`ssl` in 2.x, `ssls` since 3.0), which is not
+    /// read: the key that is, at the one that is not.
+    pub unread_ssls: Option<Located<&'static str>>,
     /// Why a whole set was not loaded.
     pub refusals: Vec<Refusal>,
 }

@@ -1,6 +1,7 @@
 //! Documents → [`Objects`]: whole sets, answers of the Admin API, bare bodies.
 
 use super::{Objects, PluginHolder, route, ssl, upstream};
+use crate::deployment::Version;
 use crate::dialect::apisix::values::Values;
 use crate::source::Located;
 use crate::syntax::yaml::{Kind, Node};
@@ -54,7 +55,7 @@ impl Objects {
         match shape(root) {
             Some(Shape::Set) => {
                 self.complete = true;
-                self.add_set(values, root);
+                self.add_set(values, root, None);
             }
             Some(Shape::Entry) => self.add_entry(values, root),
             Some(Shape::List) => {
@@ -72,10 +73,18 @@ impl Objects {
         }
     }
 
-    /// Adds the lists of a standalone file.
-    pub fn add_set(&mut self, values: &Values<'_>, root: Node<'_>) {
+    /// Adds the lists of a standalone file that a version reads; None: of a set whose reader is unknown.
+    pub fn add_set(&mut self, values: &Values<'_>, root: Node<'_>, version: Option<Version>) {
+        let of_two = version.is_some_and(|version| version < Version(3, 0, 0));
+        let (read, unread) = if of_two { ("ssl", "ssls") } else { ("ssls", "ssl") };
+        let has_ssls = |key: &str| root.get(key).is_some_and(|list| is_list_of("ssls", list));
+        let read = if version.is_none() && !has_ssls(read) { unread } else { read };
+        if version.is_some() && has_ssls(unread) {
+            self.unread_ssls = root.key_span(unread).map(|span| Located::new(read, span));
+        }
         for kind in LISTS {
-            for item in root.get(kind).into_iter().flat_map(Node::items) {
+            let key = if kind == "ssls" { read } else { kind };
+            for item in root.get(key).into_iter().flat_map(Node::items) {
                 self.add_object(values, kind, item, None);
             }
         }
@@ -168,7 +177,9 @@ fn shape(root: Node<'_>) -> Option<Shape> {
     {
         return Some(Shape::Node);
     }
-    if LISTS.iter().any(|list| root.get(list).is_some_and(|node| is_list_of(list, node))) {
+    let lists = LISTS.iter().map(|list| (*list, *list)).chain([("ssl", "ssls")]);
+    let mut lists = lists.filter_map(|(key, kind)| Some((root.get(key)?, kind)));
+    if lists.any(|(list, kind)| is_list_of(kind, list)) {
         return Some(Shape::Set);
     }
     bare(root).map(Shape::Bare)

@@ -1,5 +1,5 @@
 use super::*;
-use crate::deployment::{Content, Lookup, Protocol};
+use crate::deployment::{Content, Lookup, Protocol, Version};
 use crate::dialect::apisix::NO_ENVIRONMENT;
 use crate::dialect::apisix::values::Values;
 use crate::source::Sources;
@@ -296,4 +296,28 @@ fn a_standalone_file_must_end_with_its_flag() {
     ] {
         assert_eq!(end_flag_missing(text.as_bytes()), missing, "{text}");
     }
+}
+
+#[test]
+fn ssl_objects_stand_under_the_key_of_their_major_version() {
+    let read_as = |key: &str, version| {
+        let text = format!(
+            "{key}: [{{sni: a.test, cert: {}, key: {}}}]",
+            pem("CERTIFICATE", 4),
+            pem("PRIVATE KEY", 3)
+        );
+        let mut sources = Sources::default();
+        let id = sources.add("apisix.yaml", text);
+        let parsed = yaml::parse(&sources.text(id).unwrap());
+        let mut objects = Objects::default();
+        objects.add_set(&Values::new(NO_ENVIRONMENT), parsed.documents.first().unwrap().root(), version);
+        (objects.ssls.len(), objects.unread_ssls.map(|read| read.value))
+    };
+    let (two, three) = (Some(Version(2, 15, 3)), Some(Version(3, 18, 0)));
+    assert_eq!(read_as("ssl", two), (1, None));
+    assert_eq!(read_as("ssls", two), (0, Some("ssl")));
+    assert_eq!(read_as("ssl", three), (0, Some("ssls")));
+    assert_eq!(read_as("ssls", three), (1, None));
+    // a dump, whoever it is from
+    assert_eq!(read_as("ssl", None), (1, None));
 }
