@@ -1,4 +1,4 @@
-use crate::deployment::{ClientAuthMode, Lookup};
+use crate::deployment::{ClientAuthMode, ListenerPurpose, Lookup};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -63,7 +63,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 "{} presents a certificate to {}, which never asks for one: the connection is not mutual TLS",
                 client.name, program.name
             ),
-            super::unauthenticated_clients::help(program),
+            match listener.purpose {
+                ListenerPurpose::Peers => Some(super::unauthenticated_clients::PEERS.to_owned()),
+                _ => super::unauthenticated_clients::help(program),
+            },
             vec![
                 Label {
                     span: context.client_auth.mode.span(),

@@ -60,6 +60,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if matches!(&program.configuration, Configuration::Etcd(config) if !config.refusals.is_empty()) {
                 continue;
             }
+            // what is not seen of its flags may say more
+            if !program.unseen.is_empty() {
+                continue;
+            }
             // nobody is authenticated there, the server neither
             if super::self_made_certificate::serves_its_own(program, context) {
                 continue;
@@ -67,12 +71,19 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             told.push(span);
             findings.push(RULE.finding(
                 format!("{} asks no client for a certificate", shown(program, context)),
-                help(program),
+                match listener.purpose {
+                    ListenerPurpose::Peers => Some(PEERS.to_owned()),
+                    _ => help(program),
+                },
                 vec![Label { span, message: "no client certificate is asked for here".to_owned() }],
             ));
         }
     }
 }
+
+/// What to write so that members need a certificate.
+pub(in crate::rules) const PEERS: &str =
+    "give etcd --peer-trusted-ca-file with the CA of the members, and --peer-client-cert-auth";
 
 /// The program; of the servers of an nginx the one that is meant, by its name.
 fn shown(program: &Program, context: &ServerContext) -> String {

@@ -1,3 +1,4 @@
+use crate::deployment::{DialerPurpose, ProgramKind};
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -27,5 +28,24 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    let mut found = Vec::new();
+    subject.named(&RULE, &mut found);
+    for (connection, prediction) in subject.deployment.connections.iter().zip(subject.predictions) {
+        let Some((program, dialer)) = subject.dialer_of(connection) else { continue };
+        let help = match (program.kind, dialer.purpose) {
+            (ProgramKind::Etcd, DialerPurpose::Peer) => {
+                "give etcd --peer-trusted-ca-file with the CA of the members"
+            }
+            (ProgramKind::Etcd, DialerPurpose::Gateway) => {
+                "give etcd --trusted-ca-file with the CA of the clients"
+            }
+            _ => continue,
+        };
+        let place = prediction.why.first().and_then(|why| why.labels.first()).map(|label| label.span);
+        let same = |finding: &&mut Finding| finding.labels.first().map(|label| label.span) == place;
+        for finding in found.iter_mut().filter(same) {
+            finding.help.get_or_insert_with(|| help.to_owned());
+        }
+    }
+    findings.append(&mut found);
 }
