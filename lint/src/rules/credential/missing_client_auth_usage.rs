@@ -1,3 +1,5 @@
+use super::help_for_pem;
+use crate::deployment::{Connection, DialerPurpose};
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -38,5 +40,12 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    // etcd's own gateway is told by self-refusing-gateway, unless a client is seen that needs it
+    let by_others = |connection: &Connection| {
+        subject.dialer_of(connection).is_none_or(|(_, dialer)| dialer.purpose != DialerPurpose::Gateway)
+    };
+    let mut found = Vec::new();
+    subject.named_on(&RULE, &mut found, by_others);
+    help_for_pem(subject, &mut found, "clientAuth");
+    findings.append(&mut found);
 }

@@ -1,3 +1,4 @@
+use super::help_for_pem;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -36,5 +37,8 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
+    let mut found = Vec::new();
+    subject.named(&RULE, &mut found);
+    help_for_pem(subject, &mut found, "serverAuth");
+    findings.append(&mut found);
 }
