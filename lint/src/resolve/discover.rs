@@ -15,6 +15,7 @@ use crate::dialect::apisix::values::Values;
 use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
 use crate::dialect::{envoy, etcd, kubernetes, nginx};
 use crate::finding::Incomplete;
+use crate::recognise::is_called_like_a_host;
 use crate::source::{FileContent, FileId, Sources, Span, Text, as_text};
 use crate::syntax::yaml::Node;
 use crate::syntax::{pem, yaml};
@@ -147,6 +148,9 @@ pub(crate) fn form(path: &str, bytes: &[u8]) -> Form {
     };
     if yaml {
         return Form::Yaml;
+    }
+    if is_called_like_a_host(path) {
+        return Form::Other;
     }
     if etcd::recognises_environment(text) {
         return Form::Environment;
