@@ -12,17 +12,35 @@ use crate::syntax::{pem, yaml};
 
 /// Endings of files that hold no configuration and no certificate.
 const NOT_CONFIGURATION: &[&str] = &[
-    "a", "adoc", "avi", "bz2", "c", "cc", "class", "cpp", "css", "csv", "db", "deb", "dll", "exe", "gif",
-    "go", "gz", "h", "html", "ico", "jar", "java", "jpeg", "jpg", "js", "lock", "log", "md", "mjs", "mo",
-    "mp4", "o", "otf", "pdf", "php", "pl", "pm", "png", "ps1", "py", "pyc", "rb", "rlib", "rpm", "rs", "rst",
-    "sarif", "sh", "snap", "so", "sql", "svg", "tar", "tgz", "ts", "tsx", "ttf", "wasm", "webp", "woff",
-    "woff2", "xz", "zip", "zst",
+    "a", "adoc", "avi", "bz2", "c", "class", "cpp", "css", "csv", "db", "deb", "dll", "exe", "gif", "go",
+    "gz", "h", "html", "ico", "jar", "java", "jpeg", "jpg", "js", "lock", "log", "mjs", "mp4", "o", "otf",
+    "pdf", "php", "png", "ps1", "pyc", "rb", "rlib", "rpm", "rst", "sarif", "snap", "sql", "svg", "tar",
+    "tgz", "ts", "tsx", "ttf", "wasm", "webp", "woff", "woff2", "xz", "zst",
 ];
+/// Endings of the same kind that are top-level domains too: a file may be called after a host (`shop.pl`).
+const DOMAINS: &[&str] = &["cc", "md", "mo", "pl", "pm", "py", "rs", "sh", "so", "zip"];
+/// Folders in which files are called after hosts.
+const FOLDERS_OF_HOSTS: &[&str] =
+    &["certs", "conf.d", "sites-available", "sites-enabled", "ssl", "tls", "vhosts", "vhosts.d"];
 
-/// Whether a file found in a folder is worth reading, by its name.
-pub fn may_be_configuration(path: &Path) -> bool {
+/// Whether a file found in a folder is worth reading, by its name; `machine`: it lies beneath `--root`, where a
+/// program may refer to it.
+pub fn may_be_configuration(path: &Path, machine: bool) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    ending.is_none_or(|ending| NOT_CONFIGURATION.binary_search(&ending.as_str()).is_err())
+    let of_hosts = || {
+        let folder = path.parent().and_then(Path::file_name);
+        folder.is_some_and(|folder| FOLDERS_OF_HOSTS.contains(&folder.to_string_lossy().as_ref()))
+    };
+    ending.is_none_or(|ending| match DOMAINS.contains(&ending.as_str()) {
+        true => machine || of_hosts(),
+        false => NOT_CONFIGURATION.binary_search(&ending.as_str()).is_err(),
+    })
+}
+
+/// Whether a name ends as programs and texts do, and as domains do: only what refers to the file says what it is.
+pub fn is_called_like_a_host(path: &str) -> bool {
+    let ending = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending);
+    ending.is_some_and(|ending| DOMAINS.contains(&ending.to_ascii_lowercase().as_str()))
 }
 
 /// What a file is taken as, by its name and content alone.
@@ -125,7 +143,16 @@ mod tests {
     #[test]
     fn the_list_of_endings_is_sorted_for_the_search() {
         assert!(NOT_CONFIGURATION.is_sorted());
-        assert!(!may_be_configuration(Path::new("a/logo.PNG")) && may_be_configuration(Path::new("a/.png")));
+        let read = |path: &str, machine| may_be_configuration(Path::new(path), machine);
+        assert!(!read("a/logo.PNG", true) && read("a/.png", false));
+        for (path, machine, expected) in [
+            ("etc/nginx/sites-enabled/blog.rs", false, true),
+            ("etc/haproxy/shop.pl", true, true),
+            ("src/main.rs", false, false),
+        ] {
+            assert_eq!(read(path, machine), expected, "{path}");
+        }
+        assert_eq!(recognise("a/README.md", b"---\na: b\n"), "used if something refers to it");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mtls_lint::config::Config;
 use mtls_lint::finding::Incomplete;
-use mtls_lint::recognise::may_be_configuration;
+use mtls_lint::recognise::{is_called_like_a_host, may_be_configuration};
 use mtls_lint::source::{FileContent, SourceFile, Sources};
 
 use super::config::Configuration;
@@ -19,6 +19,8 @@ use super::progress::Progress;
 pub const LARGEST_FILE: u64 = 64 << 20;
 /// Beneath folders, where nobody named the file, a larger one is no configuration unless its name says that it is.
 const LARGEST_FOUND: u64 = 8 << 20;
+/// A larger one that is called as programs are is one.
+const LARGEST_PROGRAM: u64 = 1 << 20;
 /// All files together.
 const LARGEST_TOTAL: u64 = 1 << 30;
 /// Symbolic links followed for one path, as Linux has it.
@@ -186,7 +188,7 @@ impl Load<'_> {
                 continue;
             }
             if !self.config.reads(&name(&relative)) {
-                if (kind.is_file() || kind.is_symlink()) && may_be_configuration(entry.path()) {
+                if (kind.is_file() || kind.is_symlink()) && may_be_configuration(entry.path(), machine) {
                     self.not_read(name(&relative), "mtls-lint.yaml leaves it out".to_owned(), None);
                 }
                 continue;
@@ -195,7 +197,7 @@ impl Load<'_> {
                 self.link(entry.path(), top, name(&relative), machine);
                 continue;
             }
-            if !kind.is_file() || !may_be_configuration(entry.path()) {
+            if !kind.is_file() || !may_be_configuration(entry.path(), machine) {
                 continue;
             }
             match entry.metadata() {
@@ -209,7 +211,7 @@ impl Load<'_> {
 
     /// A symbolic link found in a folder: followed as far as it stays beneath the given path.
     fn link(&mut self, path: &Path, top: &Path, name: String, machine: bool) {
-        if !may_be_configuration(path) {
+        if !may_be_configuration(path, machine) {
             return;
         }
         match follow(path, top, machine) {
@@ -236,7 +238,11 @@ impl Load<'_> {
         if self.seen.contains(&name) {
             return;
         }
-        let largest = if is_named_configuration(path) { LARGEST_FILE } else { largest };
+        let largest = match is_named_configuration(path) {
+            true => LARGEST_FILE,
+            false if largest == LARGEST_FOUND && is_called_like_a_host(&name) => LARGEST_PROGRAM,
+            false => largest,
+        };
         if length > largest {
             let why = too_large(largest);
             if largest == LARGEST_FILE {

@@ -1,9 +1,11 @@
 //! What Kubernetes manifests say beyond programs, references followed.
 
+use std::collections::BTreeMap;
+
 use super::{FileRef, Lookup, Missing, ProgramId, Refusal, Versions};
 use crate::dialect::ingress_nginx::Settings;
 use crate::dialect::{cert_manager, kubernetes};
-use crate::source::{Located, Span};
+use crate::source::{FileId, Located, Span};
 
 /// What manifests say beyond programs, for the rules of Kubernetes and cert-manager.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +34,10 @@ pub struct ManifestFacts {
     pub has_bundles: bool,
     /// Objects of API versions that are no longer served.
     pub retired: Vec<kubernetes::Retired>,
+    /// Certificates whose CA cert-manager writes into webhooks, as `NAMESPACE/NAME`.
+    pub injected: Vec<String>,
+    /// Files that one kustomization puts together, each with the kustomization's own file.
+    pub roots: BTreeMap<FileId, FileId>,
     /// What the API server, a webhook or a controller refuses of the objects.
     pub refusals: Vec<Refusal>,
 }

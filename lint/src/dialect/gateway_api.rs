@@ -25,6 +25,10 @@ pub struct Gateway {
     pub listeners: Vec<Listener>,
     /// `spec.tls.frontend`: `default`, then `perPort`.
     pub validations: Vec<Validation>,
+    /// `spec.tls.backend.clientCertificateRef` (`spec.backendTLS` before 1.4).
+    pub client_certificate: Vec<Reference>,
+    /// `spec.allowedListeners`: ListenerSets may add listeners.
+    pub allows_listeners: bool,
 }
 
 /// One of a Gateway's `listeners`.
@@ -175,6 +179,12 @@ fn gateway(object: Node<'_>) -> Gateway {
         metadata: Metadata::read(object),
         listeners: listeners.into_iter().flat_map(Node::items).map(listener).collect(),
         validations,
+        client_certificate: [&["spec", "tls", "backend"][..], &["spec", "backendTLS"]]
+            .into_iter()
+            .filter_map(|keys| object.at(keys))
+            .flat_map(|node| references(node, "clientCertificateRef"))
+            .collect(),
+        allows_listeners: object.at(&["spec", "allowedListeners"]).is_some(),
     }
 }
 
@@ -237,6 +247,7 @@ fn grant(object: Node<'_>) -> Grant {
     Grant {
         namespace: Metadata::read(object).namespace().to_owned(),
         from: entries("from")
+            .filter(|node| word(*node, "group").is_none_or(|group| group == "gateway.networking.k8s.io"))
             .filter_map(|node| Some((word(node, "kind")?, word(node, "namespace")?)))
             .collect(),
         to: entries("to").filter_map(|node| Some((word(node, "kind")?, word(node, "name")))).collect(),

@@ -9,3 +9,4 @@ pub mod gateway_api;
 pub mod ingress_nginx;
 pub mod kubernetes;
 pub mod nginx;
+pub mod placeholder;

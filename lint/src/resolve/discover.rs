@@ -4,8 +4,10 @@
 //! `etcd.conf.yml`, …) become launches on the machine outside the cluster: the tree beneath `--root`, or the
 //! folder in which loose files stand. Everything else waits until a program refers to it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::kubernetes::Manifests;
-use super::machine::normalise;
+use super::machine::{folder, normalise};
 use super::{Launch, Notes};
 use crate::assume::Assume;
 use crate::deployment::ProgramKind;
@@ -13,6 +15,7 @@ use crate::dialect::apisix::values::Values;
 use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
 use crate::dialect::{envoy, etcd, kubernetes, nginx};
 use crate::finding::Incomplete;
+use crate::recognise::is_called_like_a_host;
 use crate::source::{FileContent, FileId, Sources, Span, Text, as_text};
 use crate::syntax::yaml::Node;
 use crate::syntax::{pem, yaml};
@@ -36,10 +39,14 @@ pub const OUTSIDE: usize = 0;
 /// Reads every source once and sorts it by what it is.
 pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discovered {
     let mut found = Discovered::default();
+    let kustomized = Kustomized::read(sources);
+    found.manifests.roots = kustomized.roots;
     for (id, file) in sources.iter() {
         let FileContent::Bytes(bytes) = &file.content else { continue };
         let Some(text) = sources.text(id) else { continue };
         match form(&file.path, bytes) {
+            // changes to objects that stand elsewhere
+            Form::Yaml if kustomized.patches.contains(&normalise("/", &file.path)) => {}
             Form::Yaml => yaml_file(&mut found, notes, sources, id, &text, assume),
             Form::Environment => found.launch(ProgramKind::Etcd, sources, id, &text),
             Form::Nginx => match template_mark(&text) {
@@ -79,6 +86,40 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
     found
 }
 
+/// What the kustomizations among the sources say of other files.
+struct Kustomized {
+    /// Files that are patches, by their normalised paths.
+    patches: BTreeSet<String>,
+    /// Files that one kustomization puts together, each with the kustomization's own file.
+    roots: BTreeMap<FileId, FileId>,
+}
+
+impl Kustomized {
+    fn read(sources: &Sources) -> Self {
+        let mut found = Self { patches: BTreeSet::new(), roots: BTreeMap::new() };
+        let mut resources: BTreeMap<String, FileId> = BTreeMap::new();
+        for (id, file) in sources.iter() {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            if !matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization") {
+                continue;
+            }
+            let Some(text) = sources.text(id) else { continue };
+            let base = folder(&normalise("/", &file.path));
+            // what is wrong with it is told where it is read
+            yaml::parse_each(&text, &mut Vec::new(), |document| {
+                let (patches, objects) = kubernetes::kustomized_files(document.root());
+                found.patches.extend(patches.iter().map(|path| normalise(&base, path)));
+                resources.extend(objects.iter().map(|path| (normalise(&base, path), id)));
+            });
+        }
+        if !resources.is_empty() {
+            let files = sources.iter().map(|(id, file)| (id, normalise("/", &file.path)));
+            found.roots = files.filter_map(|(id, path)| Some((id, *resources.get(&path)?))).collect();
+        }
+        found
+    }
+}
+
 /// What a file is, by its name and its first look.
 pub(crate) enum Form {
     Yaml,
@@ -110,6 +151,9 @@ pub(crate) fn form(path: &str, bytes: &[u8]) -> Form {
     if yaml {
         return Form::Yaml;
     }
+    if is_called_like_a_host(path) {
+        return Form::Other;
+    }
     if etcd::recognises_environment(text) {
         return Form::Environment;
     }
@@ -120,7 +164,27 @@ pub(crate) fn form(path: &str, bytes: &[u8]) -> Form {
     if start.starts_with("apiVersion:") || start.starts_with("---\n") || start.starts_with("kind:") {
         return Form::Yaml;
     }
+    if is_manifest(start) {
+        return Form::Yaml;
+    }
     Form::Other
+}
+
+/// A manifest whose name does not say so (`etcd.manifest`): JSON, or YAML below comments.
+fn is_manifest(text: &str) -> bool {
+    // a template is what somebody renders
+    if text.contains("{{") {
+        return false;
+    }
+    if text.starts_with('{') {
+        return text.contains("\"apiVersion\"") && text.contains("\"kind\"");
+    }
+    let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    text.starts_with('#')
+        && first.is_some_and(|line| {
+            line.starts_with("apiVersion:") || line.starts_with("kind:") || line.trim_end() == "---"
+        })
+        && text.contains("\nkind:")
 }
 
 /// What a YAML or JSON document is.
@@ -164,7 +228,9 @@ fn yaml_file(
         let root = document.root();
         match meaning(root) {
             Meaning::Kubernetes => {
-                for object in kubernetes::objects(root) {
+                for object in
+                    kubernetes::objects(root).into_iter().filter(|object| !kubernetes::is_patch(*object))
+                {
                     found.manifests.take(object, assume);
                     found.apisix_ingress.read(object);
                 }
@@ -336,5 +402,18 @@ mod tests {
         // YAML must be UTF-8
         assert!(matches!(form("etcd.yaml", b"# caf\xe9\nname: a\n"), Form::NotText(5)));
         assert!(matches!(form("etcd.conf", b"# caf\xe9\nname: a\n"), Form::NotText(5)));
+    }
+
+    #[test]
+    fn a_manifest_is_known_by_its_text() {
+        for (text, expected) in [
+            ("{\n\"apiVersion\": \"v1\",\n\"kind\": \"Pod\"}", true),
+            ("# a comment\n\napiVersion: v1\nkind: Pod\n", true),
+            ("{\"a\": 1}", false),
+            ("{\n\"apiVersion\": \"v1\",\n\"kind\": \"Pod\", {{ more }}}", false),
+            ("# kind: nothing\nname = 1\n", false),
+        ] {
+            assert_eq!(matches!(form("etcd.manifest", text.as_bytes()), Form::Yaml), expected, "{text}");
+        }
     }
 }

@@ -81,6 +81,7 @@ pub fn csi_request(attributes: &[Pair], namespace: &str, namespace_written: bool
                 kind: setting("issuer-kind", "Issuer"),
                 group: setting("issuer-group", "cert-manager.io"),
             },
+            is_copied: false,
             extra_keys: Vec::new(),
             name_constraints: None,
             refusals: Vec::new(),

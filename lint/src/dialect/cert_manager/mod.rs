@@ -74,6 +74,8 @@ pub struct Certificate {
     pub rotates_key: Setting<bool>,
     /// `issuerRef`.
     pub issuer: IssuerReference,
+    /// A controller copies the Secret into other namespaces (`secretTemplate.annotations`).
+    pub is_copied: bool,
     /// Keys that the Secret has beside tls.crt, tls.key and ca.crt.
     pub extra_keys: Vec<&'static str>,
     /// The key `nameConstraints`.
@@ -183,6 +185,9 @@ fn certificate(object: Node<'_>, version: Version) -> Certificate {
         key: key(spec),
         rotates_key: rotates_key(spec, version),
         issuer: issuer_reference(spec),
+        is_copied: spec
+            .at(&["secretTemplate", "annotations"])
+            .is_some_and(|annotations| kubernetes::is_copied(&kubernetes::pairs(annotations))),
         extra_keys: extra_keys(spec),
         name_constraints: spec.key_span("nameConstraints"),
         refusals: Vec::new(),
@@ -248,7 +253,7 @@ fn issuer_reference(spec: Node<'_>) -> IssuerReference {
         }
     };
     IssuerReference {
-        name: node.and_then(|node| kubernetes::text(node, "name")),
+        name: node.and_then(|node| kubernetes::text(node, "name")).filter(|name| !name.value.is_empty()),
         kind: field("kind", "Issuer"),
         group: field("group", "cert-manager.io"),
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::deployment::Refusal;
 use crate::dialect::kubernetes;
+use crate::dialect::placeholder::is_placeholder;
 use crate::finding::Label;
 use crate::source::{Located, Span};
 use crate::syntax::yaml::Node;
@@ -30,11 +31,6 @@ pub(super) fn refusals(certificate: &Certificate, spec: Node<'_>) -> Vec<Refusal
     found
 }
 
-/// Filled in before it is applied (`${HOST}`, `$(HOST)`, `<host>`): what it will be is not known.
-fn is_template(text: &str) -> bool {
-    ["${", "$(", "{{", "<"].iter().any(|start| text.contains(start))
-}
-
 fn refuse(
     found: &mut Vec<Refusal>,
     rule: &'static str,
@@ -47,6 +43,16 @@ fn refuse(
 }
 
 fn secret_name(certificate: &Certificate, name: &str, found: &mut Vec<Refusal>) {
+    if let Some(secret) = &certificate.secret_name
+        && !is_subdomain(&secret.value)
+        && !is_placeholder(&secret.value)
+    {
+        let message = format!("{name} is written into {:?}, which no Secret can be called", secret.value);
+        let place = vec![(secret.span, "write lower-case letters, digits, - and . only")];
+        let log = "spec.secretName: Invalid value: a lowercase RFC 1123 subdomain must consist of lower case \
+                   alphanumeric characters, '-' or '.'";
+        refuse(found, "certificate-without-secret-name", message, place, log);
+    }
     if certificate.secret_name.is_none() {
         let place = vec![(certificate.metadata.name.span, "its spec has no secretName")];
         let message = format!("{name} does not say into which Secret it is written");
@@ -54,11 +60,24 @@ fn secret_name(certificate: &Certificate, name: &str, found: &mut Vec<Refusal>) 
     }
 }
 
+/// A name as Kubernetes wants it (`NameIsDNSSubdomain`).
+fn is_subdomain(name: &str) -> bool {
+    let is_end =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_label = |label: &str| {
+        let bytes = label.as_bytes();
+        let within = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
+        is_end(bytes.first()) && is_end(bytes.last()) && bytes.iter().all(within)
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
 fn subject(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
     let literal = kubernetes::text(spec, "literalSubject").filter(|text| !text.value.is_empty());
     if let Some(literal) = &literal {
         let common_name = kubernetes::text(spec, "commonName").filter(|text| !text.value.is_empty());
-        let fields = spec.get("subject").filter(|subject| subject.entries().next().is_some());
+        let says = |value: Node<'_>| value.items().len() > 0 || value.as_str().is_some_and(|t| !t.is_empty());
+        let fields = spec.get("subject").filter(|subject| subject.entries().any(|(_, value)| says(value)));
         let other = match (common_name, fields) {
             (Some(common_name), _) => Some(("commonName", common_name.span)),
             (None, Some(_)) => spec.key_span("subject").map(|span| ("subject", span)),
@@ -73,6 +92,7 @@ fn subject(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Ve
     }
     if let Some(common_name) = &certificate.common_name
         && common_name.value.len() > LONGEST_COMMON_NAME
+        && !is_placeholder(&common_name.value)
     {
         let message = format!(
             "the common name of {name} has {} bytes, and a common name has {LONGEST_COMMON_NAME} at most",
@@ -98,7 +118,7 @@ fn subject(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Ve
 
 fn names(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
     for address in &certificate.ip_addresses {
-        if address.value.parse::<IpAddr>().is_err() && !is_template(&address.value) {
+        if address.value.parse::<IpAddr>().is_err() && !is_placeholder(&address.value) {
             let message = format!("{} in ipAddresses of {name} is no IP address", address.value);
             let places = vec![(address.span, "no IP address")];
             refuse(found, "invalid-alternative-name", message, places, "invalid IP address");
@@ -115,7 +135,7 @@ fn names(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Vec<
     }
     for usage in spec.get("usages").into_iter().flat_map(Node::items) {
         let word = usage.as_str().unwrap_or_default();
-        if !super::usage::is_known(word) && !is_template(word) {
+        if !super::usage::is_known(word) && !is_placeholder(word) {
             let message = format!("{name} asks for the usage {word}, which cert-manager does not know");
             let places = vec![(usage.span(), "no name of a usage")];
             refuse(found, "unknown-certificate-usage", message, places, "unknown keyusage");
@@ -128,7 +148,7 @@ fn no_mailbox(text: &str) -> Option<&'static str> {
     if text.contains('<') && text.contains('@') {
         return Some("is more than the e-mail address itself");
     }
-    if is_template(text) {
+    if is_placeholder(text) {
         return None;
     }
     match text.rsplit_once('@') {
@@ -143,7 +163,7 @@ fn key(spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
         .and_then(|key| kubernetes::text(key, "algorithm"))
         .filter(|algorithm| !algorithm.value.is_empty());
     let size = key.and_then(|key| key.get("size")).and_then(|node| Some((node.as_i64()?, node.span())));
-    if algorithm.as_ref().is_some_and(|algorithm| is_template(&algorithm.value)) {
+    if algorithm.as_ref().is_some_and(|algorithm| is_placeholder(&algorithm.value)) {
         return;
     }
     let written = algorithm.as_ref().map_or("RSA", |algorithm| algorithm.value.as_str());
@@ -176,7 +196,7 @@ fn key(spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
     }
     if let Some(signature) = kubernetes::text(spec, "signatureAlgorithm")
         && !signature.value.is_empty()
-        && !is_template(&signature.value)
+        && !is_placeholder(&signature.value)
         && !allowed.contains(&signature.value.as_str())
     {
         let message =
@@ -196,7 +216,7 @@ fn validity(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut V
         if let Some(node) = spec.get(field)
             && let Some(text) = node.as_str()
             && super::go_duration(text).is_none()
-            && !is_template(text)
+            && !is_placeholder(text)
         {
             let message = format!("{field} of {name} is {text}, which is no duration");
             let places = vec![(node.span(), "hours are the largest unit: 2160h")];
@@ -248,10 +268,22 @@ fn validity(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut V
             let log = "certificate duration must be greater than renewBefore";
             refuse(found, "renew-before-exceeds-duration", message, places, log);
         }
-        (None, Some((percent, span))) if !(1..100).contains(&percent) => {
+        // without duration the webhook does not look at it, and the default is in force
+        (None, Some((percent, span))) if !(1..100).contains(&percent) && given("duration").is_some() => {
             let message = format!("{name} shall be renewed {percent} percent of its life before its end");
             let log = "certificate renewBeforePercentage must result in a renewBefore less than duration";
             refuse(found, "renew-before-exceeds-duration", message, vec![(span, "1 to 99 is possible")], log);
+        }
+        // the webhook takes the percentage from the whole, unlike the controller
+        (None, Some((percent, span)))
+            if given("duration").is_some() && duration / 100 * (100 - percent) < SHORTEST_RENEW_BEFORE =>
+        {
+            let message = format!(
+                "{name} lives {}, and {percent} percent leave less than the 5 minutes that the webhook wants",
+                hours(duration)
+            );
+            let log = "certificate renewBeforePercentage must result in a renewBefore greater than 5m0s";
+            refuse(found, "duration-too-short", message, vec![(span, "write a smaller percentage")], log);
         }
         _ => {}
     }

@@ -22,6 +22,8 @@ pub struct Given {
     pub refusals: Vec<Refusal>,
     /// Variables whose values were not seen.
     pub unseen: Vec<String>,
+    /// How many refusals there were when words came that are filled in elsewhere: what comes after them is not certain.
+    pub open: Option<usize>,
     /// Where the file has its client and peer security blocks.
     pub security_spans: (Option<Span>, Option<Span>),
 }
@@ -74,6 +76,14 @@ impl Given {
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let word = argument.value.as_str();
+            if !word.starts_with('-')
+                && (is_filled_in(word) || word.starts_with("$@") || word.starts_with("$*"))
+            {
+                self.open.get_or_insert(self.refusals.len());
+                let what = if matches!(word, "$@" | "$*") { "what the script is given" } else { word };
+                self.unseen.push(format!("{what} may be more flags, and is filled in elsewhere"));
+                continue;
+            }
             let Some(body) = word.strip_prefix('-').filter(|body| !body.is_empty()) else {
                 return self.not_a_flag(argument);
             };

@@ -55,6 +55,8 @@ pub struct EtcdConfig {
     pub peer: Security,
     /// TLS 1.2 cipher suites by Go's names; empty: Go's own.
     pub cipher_suites: Vec<Located<String>>,
+    /// `logger`.
+    pub logger: Option<Located<String>>,
     /// `tls-min-version`.
     pub tls_min_version: Option<Located<String>>,
     /// `tls-max-version`; empty text: Go's own.

@@ -79,8 +79,11 @@ pub fn read(start: &Start<'_>) -> EtcdConfig {
             given.read_environment(supplied.iter().map(|(name, value)| Variable { name, value }), version);
         }
     }
+    let open = given.open;
     let mut config = build(start, given);
-    if !ends_early {
+    if let Some(certain) = open {
+        config.refusals.truncate(certain);
+    } else if !ends_early {
         let more = super::refuse::at_start(&config);
         config.refusals.extend(more);
     }
@@ -170,6 +173,7 @@ fn build(start: &Start<'_>, mut given: Given) -> EtcdConfig {
         client,
         peer,
         cipher_suites: given.list("cipher-suites"),
+        logger: given.text("logger"),
         tls_min_version: given.text("tls-min-version"),
         tls_max_version: given.text("tls-max-version"),
         enable_grpc_gateway,

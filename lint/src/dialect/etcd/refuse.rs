@@ -3,7 +3,7 @@
 use super::given::{ALLOWED_LISTS, refusal};
 use super::settings::in_release;
 use super::{EtcdConfig, Security};
-use crate::deployment::Refusal;
+use crate::deployment::{Refusal, Version};
 use crate::finding::Label;
 use crate::source::{Located, Span};
 use crate::syntax::url::Url;
@@ -15,7 +15,21 @@ pub fn at_start(config: &EtcdConfig) -> Vec<Refusal> {
     versions(config, &mut refusals);
     suites(config, &mut refusals);
     credentials(config, &mut refusals);
+    logger(config, &mut refusals);
     refusals
+}
+
+/// `logger`: capnslog went in 3.5.
+fn logger(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
+    let old = config.logger.as_ref().filter(|logger| logger.value == "capnslog");
+    if let Some(logger) = old.filter(|_| config.version >= Version(3, 5, 0)) {
+        refusals.push(refusal(
+            format!("etcd {} has no logger capnslog any more", config.version),
+            logger.span,
+            "write zap",
+            Some("--logger=capnslog is removed in v3.5".to_owned()),
+        ));
+    }
 }
 
 /// `checkBindURLs`: it listens on addresses, not on names.

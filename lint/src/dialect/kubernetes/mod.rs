@@ -38,6 +38,10 @@ pub struct Fragment {
     pub ingresses: Vec<Ingress>,
     /// Every other kind, by name.
     pub others: Vec<Other>,
+    /// Certificates whose CA cert-manager writes into webhooks (`cert-manager.io/inject-ca-from`), as they are named.
+    pub injected: Vec<String>,
+    /// Workloads of which only a part is written (`replicas`), to be merged into the whole: namespace and title.
+    pub parts: Vec<(String, String)>,
     /// What could not be understood of them.
     pub problems: Vec<Problem>,
     /// Objects of API versions that are no longer served.
@@ -99,8 +103,27 @@ pub fn recognises(document: Node<'_>) -> bool {
 /// Whether a document is a kustomization, which often says nothing of its kind.
 fn is_kustomization(document: Node<'_>) -> bool {
     let kind = document.get("kind").and_then(Node::as_str);
-    let generates = document.get("secretGenerator").is_some() || document.get("configMapGenerator").is_some();
-    kind == Some("Kustomization") || kind.is_none() && generates
+    let own =
+        ["secretGenerator", "configMapGenerator", "patches", "patchesStrategicMerge", "patchesJson6902"];
+    let has_own =
+        || own.iter().any(|key| document.get(key).is_some_and(|node| node.kind() == Kind::Sequence));
+    kind == Some("Kustomization") || kind.is_none() && has_own()
+}
+
+/// Whether an object says which one to change and how, and is none itself (`$patch: delete`).
+pub fn is_patch(object: Node<'_>) -> bool {
+    object.get("$patch").is_some()
+}
+
+/// The files that a kustomization applies as patches, and those that it takes objects from, as it names them.
+pub fn kustomized_files(document: Node<'_>) -> (Vec<String>, Vec<String>) {
+    let items = |key: &str| document.get(key).into_iter().flat_map(Node::items);
+    let file = |node: Node<'_>| node.as_str().filter(|name| !name.contains('\n')).map(str::to_owned);
+    let by_path = |key: &str| items(key).filter_map(|node| file(node.get("path")?)).collect::<Vec<_>>();
+    let mut patches = by_path("patches");
+    patches.extend(by_path("patchesJson6902"));
+    patches.extend(items("patchesStrategicMerge").filter_map(file));
+    (patches, items("resources").filter_map(file).collect())
 }
 
 /// The objects of a document: itself, or the items of a `List` (nested ones too).
@@ -125,6 +148,13 @@ pub fn group_kind<'d>(object: Node<'d>) -> Option<(&'d str, &'d str, &'d str)> {
     let kind = object.get("kind")?.as_str()?;
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     Some((group, kind, version))
+}
+
+/// A spec that says something, and nothing of a Pod.
+fn has_spec(object: Node<'_>) -> bool {
+    object
+        .get("spec")
+        .is_some_and(|spec| spec.entries().next().is_some() && spec.get("jobTemplate").is_none())
 }
 
 impl Fragment {
@@ -153,8 +183,12 @@ impl Fragment {
                 | "CronJob"
                 | "ReplicaSet"
                 | "ReplicationController",
-            ) => match pod::workload(object, metadata) {
+            ) => match pod::workload(object, metadata.clone()) {
                 Some(workload) => self.workloads.push(workload),
+                // a part of one, to be merged into the whole
+                None if kind != "Pod" && object.at(&["spec", "template"]).is_none() && has_spec(object) => {
+                    self.parts.push((metadata.namespace().to_owned(), format!("{kind} {}", metadata.path())));
+                }
                 None => self.problems.push(problem(
                     object.span(),
                     format!("this {kind} has no Pod to run: write its spec with containers"),
@@ -182,6 +216,8 @@ impl Fragment {
             }
             _ => {
                 let writes = written_names(object, &metadata);
+                let injected = metadata.annotation("cert-manager.io/inject-ca-from");
+                self.injected.extend(injected.map(|name| name.value.clone()));
                 let metadata = Metadata { labels: Vec::new(), annotations: Vec::new(), ..metadata };
                 self.others.push(Other {
                     api_version: text(object, "apiVersion").map(|text| text.value).unwrap_or_default(),
@@ -253,12 +289,44 @@ fn written_names(object: Node<'_>, metadata: &Metadata) -> Vec<String> {
         at(&["spec", "tlsSecretName"]),
         at(&["spec", "output", "name"]),
         at(&["spec", "destination", "name"]),
+        at(&["spec", "managedSecretReference", "secretName"]),
+        at(&["spec", "externalSecretSpec", "target", "name"]),
+        at(&["spec", "externalSecretName"]),
+        at(&["spec", "secretTemplate", "metadata", "name"]),
     ]
     .into_iter()
     .flatten()
     .collect();
     names.push(metadata.name.value.clone());
     names
+}
+
+/// Whether annotations have a controller copy the object into other namespaces, under its own name.
+pub fn is_copied(annotations: &[Pair]) -> bool {
+    const COPIERS: [&str; 5] = [
+        "reflector.v1.k8s.emberstack.com/reflection-",
+        "replicator.v1.mittwald.de/replicat",
+        "replicator.v1.kubernetes-replicator.olli.com/",
+        "kubed.appscode.com/sync",
+        "config-syncer.appscode.com/",
+    ];
+    annotations.iter().any(|pair| COPIERS.iter().any(|copier| pair.key.value.starts_with(copier)))
+}
+
+/// Who fills an object with keys that are not written in it, by its annotations or labels.
+pub fn filler(metadata: &Metadata) -> Option<&'static str> {
+    let pairs = || metadata.annotations.iter().chain(&metadata.labels);
+    let has = |key: &str| pairs().any(|pair| pair.key.value == key && pair.value.value != "false");
+    if has("replicator.v1.mittwald.de/replicate-from") || has("reflector.v1.k8s.emberstack.com/reflects") {
+        Some("a controller that copies it from another namespace")
+    } else if has("service.beta.openshift.io/inject-cabundle")
+        || has("service.alpha.openshift.io/inject-cabundle")
+        || has("config.openshift.io/inject-trusted-cabundle")
+    {
+        Some("OpenShift")
+    } else {
+        None
+    }
 }
 
 /// A key's scalar with its place.

@@ -6,7 +6,7 @@ use super::workload::{
     Workload,
 };
 use super::{Metadata, flag, list, pairs, scalar, text, texts};
-use crate::source::Located;
+use crate::source::{Located, Text};
 use crate::syntax::yaml::{Kind, Node};
 
 /// Reads a workload; None if it has no Pod spec.
@@ -66,6 +66,7 @@ fn container(node: Node<'_>) -> Container {
         image: text(node, "image"),
         command: texts(node, "command"),
         args: texts(node, "args"),
+        scripts: list(["command", "args"].into_iter().flat_map(each).filter_map(script)),
         env: list(each("env").filter_map(variable)),
         env_from: list(each("envFrom").flat_map(environment_sources)),
         ports: list(each("ports").filter_map(container_port)),
@@ -79,6 +80,12 @@ fn container(node: Node<'_>) -> Container {
         run_as_user: node.at(&["securityContext", "runAsUser"]).and_then(Node::as_i64),
         span: node.span(),
     }
+}
+
+/// A word with blanks in it, which a shell may be given to run.
+fn script(node: Node<'_>) -> Option<Located<Text>> {
+    let written = node.as_str().filter(|word| word.trim().contains([' ', '\n', '\t']))?;
+    node.text().filter(|text| text.bytes() == written.as_bytes()).map(|text| Located::new(text, node.span()))
 }
 
 fn variable(node: Node<'_>) -> Option<EnvironmentVariable> {

@@ -1,9 +1,11 @@
 //! Secrets and ConfigMaps: keys and the bytes they stand for.
 
 use base64::Engine;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::{Metadata, problem, text};
 use crate::deployment::Refusal;
+use crate::dialect::placeholder::is_placeholder;
 use crate::finding::Label;
 use crate::source::{Located, Span, Text};
 use crate::syntax::pem;
@@ -63,10 +65,15 @@ pub(super) fn secret(
 ) -> Secret {
     let title = format!("Secret {}", metadata.path());
     let mut data = encoded(object, "data", &title, refusals, hidden);
-    for datum in &data {
-        refusals.extend(twice_encoded(datum, &title));
-    }
-    for datum in plain(object, "stringData", problems) {
+    refusals.extend(twice_encoded(&data, &title, "PEM encoded twice", "base64 of base64"));
+    let plain = plain(object, "stringData", problems);
+    refusals.extend(twice_encoded(
+        &plain,
+        &title,
+        "base64 under stringData, which is encoded once more",
+        "base64, where text stands as it is",
+    ));
+    for datum in plain {
         data.retain(|other| other.key.value != datum.key.value);
         data.push(datum);
     }
@@ -103,8 +110,25 @@ fn without_pair(object: Node<'_>, secret: &Secret, title: &str) -> Option<Refusa
     })
 }
 
-/// PEM that went through base64 once too often.
-fn twice_encoded(datum: &Datum, title: &str) -> Option<Refusal> {
+/// PEM that went through base64 once too often: all such keys of a Secret at once.
+fn twice_encoded(data: &[Datum], title: &str, what: &str, here: &str) -> Option<Refusal> {
+    let found = data.iter().filter_map(|datum| Some((datum.key.value.as_str(), hidden_pem(datum)?)));
+    let (keys, places): (Vec<&str>, Vec<Span>) = found.unzip();
+    let (last, others) = keys.split_last()?;
+    let (names, are) = match others {
+        [] => ((*last).to_owned(), "is"),
+        others => (format!("{} and {last}", others.join(", ")), "are"),
+    };
+    Some(Refusal {
+        rule: "double-encoded-secret",
+        message: format!("{names} in {title} {are} {what}: whoever mounts it finds base64"),
+        labels: places.into_iter().map(|span| Label { span, message: here.to_owned() }).collect(),
+        log: None,
+    })
+}
+
+/// Where a value stands that is base64 of PEM after all decoding.
+fn hidden_pem(datum: &Datum) -> Option<Span> {
     let text = datum.value.as_ref().ok()?;
     let once = std::str::from_utf8(text.bytes()).ok()?.trim();
     let pem = |text: &str| text.trim_start().starts_with("-----BEGIN ");
@@ -112,15 +136,7 @@ fn twice_encoded(datum: &Datum, title: &str) -> Option<Refusal> {
         return None;
     }
     let twice = decode(once).ok()?;
-    pem(std::str::from_utf8(&twice).ok()?).then(|| Refusal {
-        rule: "double-encoded-secret",
-        message: format!(
-            "{} in {title} is PEM encoded twice: whoever mounts it finds base64",
-            datum.key.value
-        ),
-        labels: vec![Label { span: text.full_span(), message: "base64 of base64".to_owned() }],
-        log: None,
-    })
+    pem(std::str::from_utf8(&twice).ok()?).then(|| text.full_span())
 }
 
 /// The values of a Secret that is kept encrypted (SOPS) or filled in before it is applied are not seen.
@@ -128,7 +144,8 @@ fn unseen(object: Node<'_>, written: &str) -> Option<&'static str> {
     if object.get("sops").is_some() || written.starts_with("ENC[") {
         return Some("it is encrypted by SOPS");
     }
-    let template = written.starts_with('<') || written.contains("${") || written.contains("{{");
+    // what is valid base64 is meant as it is
+    let template = is_placeholder(written) && decode(written).is_err();
     template.then_some("it is filled in before it is applied")
 }
 
@@ -221,20 +238,28 @@ fn not_base64(name: &Located<String>, place: Span, written: &str, why: &str, tit
     } else {
         format!("not base64: {why}")
     };
+    // documentation writes words or dots where a value belongs
+    let stands_in = written.contains("...") || !written.contains('\n') && written.trim().contains(' ');
+    let here = match stands_in && !written.contains("-----") {
+        true => "stands in for a value: what base64 -w0 prints of the file belongs here",
+        false => "stands here as it is",
+    };
     Refusal {
         rule: "undecodable-secret",
         message: format!("the value of {} in {title} is {what}", name.value),
         labels: vec![
             Label { span: name.span, message: "its value cannot be decoded".to_owned() },
-            Label { span: place, message: "stands here as it is".to_owned() },
+            Label { span: place, message: here.to_owned() },
         ],
         log: Some("illegal base64 data at input byte 0".to_owned()),
     }
 }
 
-/// Standard base64 with padding; line breaks in it are skipped, as Go does.
+/// Standard base64 with padding; line breaks in it are skipped, and bits that are left over at the end forgiven, as Go
+/// does (`base64.StdEncoding` is not `Strict`).
 fn decode(text: &str) -> Result<Vec<u8>, &'static str> {
-    let engine = &base64::engine::general_purpose::STANDARD;
+    const FORGIVING: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, FORGIVING);
     if let Ok(bytes) = engine.decode(text) {
         return Ok(bytes);
     }

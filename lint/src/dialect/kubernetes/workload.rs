@@ -1,7 +1,7 @@
 //! Workloads: the Pods that they make, their containers, volumes, environment and probes.
 
 use super::{Metadata, Pair};
-use crate::source::{Located, Span};
+use crate::source::{Located, Span, Text};
 
 /// A Pod, or whatever makes Pods.
 #[derive(Debug, Clone)]
@@ -67,6 +67,8 @@ pub struct Container {
     pub command: Vec<Located<String>>,
     /// `args`: replaces the image's arguments.
     pub args: Vec<Located<String>>,
+    /// Those words of both that are longer than one line, as text to parse further.
+    pub scripts: Vec<Located<Text>>,
     /// `env`, in order.
     pub env: Vec<EnvironmentVariable>,
     /// `envFrom`, in order.

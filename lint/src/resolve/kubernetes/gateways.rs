@@ -4,15 +4,26 @@
 //! implementation. An object that is not among the sources is never missing here: controllers make many of them.
 
 use crate::deployment::Refusal;
+use crate::dialect::cert_manager::Certificate;
 use crate::dialect::gateway_api::{BackendPolicy, Fragment, Gateway, Reference};
 use crate::dialect::kubernetes;
 use crate::finding::Label;
 use crate::source::{Located, Span};
 
 /// Every mistake, with the rule that names it.
-pub(super) fn refusals(own: &kubernetes::Fragment, routes: &Fragment) -> Vec<Refusal> {
+pub(super) fn refusals(
+    own: &kubernetes::Fragment,
+    routes: &Fragment,
+    certificates: &[Certificate],
+) -> Vec<Refusal> {
+    let own = &Objects { own, certificates };
     let mut found = Vec::new();
     for gateway in &routes.gateways {
+        let name = format!("Gateway {}", gateway.metadata.path());
+        for reference in &gateway.client_certificate {
+            kind(reference, &["Secret"], "Secret", &name, &mut found);
+            granted(reference, "Secret", gateway, own, routes, &mut found);
+        }
         listeners(gateway, own, routes, &mut found);
         validations(gateway, own, routes, &mut found);
     }
@@ -20,6 +31,20 @@ pub(super) fn refusals(own: &kubernetes::Fragment, routes: &Fragment) -> Vec<Ref
         backend(policy, own, &mut found);
     }
     found
+}
+
+/// The objects that references lead to.
+struct Objects<'o> {
+    own: &'o kubernetes::Fragment,
+    certificates: &'o [Certificate],
+}
+
+impl std::ops::Deref for Objects<'_> {
+    type Target = kubernetes::Fragment;
+
+    fn deref(&self) -> &kubernetes::Fragment {
+        self.own
+    }
 }
 
 fn refuse(
@@ -33,7 +58,7 @@ fn refuse(
     found.push(Refusal { rule, message, labels, log: Some(log.to_owned()) });
 }
 
-fn listeners(gateway: &Gateway, own: &kubernetes::Fragment, routes: &Fragment, found: &mut Vec<Refusal>) {
+fn listeners(gateway: &Gateway, own: &Objects<'_>, routes: &Fragment, found: &mut Vec<Refusal>) {
     let name = format!("Gateway {}", gateway.metadata.path());
     for listener in &gateway.listeners {
         let (Some(protocol), Some(tls)) = (&listener.protocol, &listener.tls) else { continue };
@@ -81,7 +106,7 @@ fn listeners(gateway: &Gateway, own: &kubernetes::Fragment, routes: &Fragment, f
     }
 }
 
-fn validations(gateway: &Gateway, own: &kubernetes::Fragment, routes: &Fragment, found: &mut Vec<Refusal>) {
+fn validations(gateway: &Gateway, own: &Objects<'_>, routes: &Fragment, found: &mut Vec<Refusal>) {
     let name = format!("Gateway {}", gateway.metadata.path());
     for validation in &gateway.validations {
         if validation.authorities.is_empty() {
@@ -96,7 +121,10 @@ fn validations(gateway: &Gateway, own: &kubernetes::Fragment, routes: &Fragment,
             let places = vec![(mode.span, "whatever comes passes".to_owned())];
             refuse(found, "insecure-client-fallback", message, places, "");
         }
-        if let Some(port) = &validation.port
+        // listeners may be added by a ListenerSet
+        let sets = gateway.allows_listeners
+            || own.others.iter().any(|other| matches!(other.kind.as_str(), "ListenerSet" | "XListenerSet"));
+        if let Some(port) = validation.port.as_ref().filter(|_| !sets)
             && gateway.listeners.iter().all(|listener| listener.port != Some(port.value))
         {
             let message = format!("{name} verifies clients on port {}, where no listener is", port.value);
@@ -113,7 +141,7 @@ fn validations(gateway: &Gateway, own: &kubernetes::Fragment, routes: &Fragment,
     }
 }
 
-fn backend(policy: &BackendPolicy, own: &kubernetes::Fragment, found: &mut Vec<Refusal>) {
+fn backend(policy: &BackendPolicy, own: &Objects<'_>, found: &mut Vec<Refusal>) {
     let name = format!("BackendTLSPolicy {}", policy.metadata.path());
     let place = policy.validation.unwrap_or(policy.metadata.name.span);
     match (policy.authorities.first(), &policy.well_known) {
@@ -165,7 +193,7 @@ fn target_port(
     target: &Reference,
     policy: &BackendPolicy,
     name: &str,
-    own: &kubernetes::Fragment,
+    own: &Objects<'_>,
     found: &mut Vec<Refusal>,
 ) {
     let named =
@@ -218,7 +246,7 @@ fn kind(reference: &Reference, fit: &[&str], default: &str, name: &str, found: &
 }
 
 /// A ConfigMap or Secret that is among the sources and has no `ca.crt`.
-fn authority(reference: &Reference, namespace: &str, own: &kubernetes::Fragment, found: &mut Vec<Refusal>) {
+fn authority(reference: &Reference, namespace: &str, own: &Objects<'_>, found: &mut Vec<Refusal>) {
     let is = |metadata: &kubernetes::Metadata| {
         metadata.namespace() == namespace && metadata.name.value == reference.name.value
     };
@@ -235,8 +263,14 @@ fn authority(reference: &Reference, namespace: &str, own: &kubernetes::Fragment,
         _ => None,
     };
     let Some((metadata, data)) = store else { return };
-    // an object with an owner is filled by it (trust-manager, cert-manager's injector)
-    if data.iter().any(|datum| datum.key.value == "ca.crt") || data.is_empty() {
+    // an object with an owner is filled by it (trust-manager, cert-manager's injector), and where there is one key some
+    // implementations take that
+    let filled = kind == "Secret"
+        && own.certificates.iter().any(|certificate| {
+            certificate.metadata.namespace() == namespace
+                && certificate.secret_name.as_ref().is_some_and(|name| name.value == reference.name.value)
+        });
+    if data.iter().any(|datum| datum.key.value == "ca.crt") || data.len() < 2 || filled {
         return;
     }
     let has: Vec<&str> = data.iter().map(|datum| datum.key.value.as_str()).collect();
@@ -257,7 +291,7 @@ fn granted(
     reference: &Reference,
     default: &str,
     gateway: &Gateway,
-    own: &kubernetes::Fragment,
+    own: &Objects<'_>,
     routes: &Fragment,
     found: &mut Vec<Refusal>,
 ) {

@@ -6,11 +6,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::stores::{Store, Stores};
+use super::stores::{Store, Stores, distance};
 use crate::deployment::{
     Content, FileRef, Lookup, Missing, PlannedCertificate, PlannedId, PlannedIssuer, Setting,
 };
 use crate::dialect::cert_manager::{Certificate, Issuer, IssuerSource};
+use crate::dialect::placeholder::is_placeholder;
 use crate::finding::Label;
 use crate::source::{Located, Span, Text};
 
@@ -205,6 +206,9 @@ impl<'m> Planning<'m> {
                 vec![Label { span: reference.kind.span(), message: "issuerRef has no name".to_owned() }],
             ));
         };
+        if is_placeholder(&name.value) || is_placeholder(reference.kind.value()) {
+            return Ok(None);
+        }
         let key = match reference.kind.value().as_str() {
             "Issuer" => (Some(namespace), name.value.as_str()),
             "ClusterIssuer" => (None, name.value.as_str()),
@@ -221,7 +225,7 @@ impl<'m> Planning<'m> {
         if let Some(issuer) = self.issuers.get(&key) {
             return Ok(Some(issuer));
         }
-        // issuers often belong to others: where none of that place is seen, they lie elsewhere
+        // issuers often belong to others: only what stands in the wrong place, or almost has the name, is a mistake
         let namesakes = self.by_name.get(name.value.as_str()).map_or(&[][..], Vec::as_slice);
         let unwritten = |other: &&Issuer| {
             !other.cluster && (certificate.metadata.namespace.is_none() || other.metadata.namespace.is_none())
@@ -229,8 +233,14 @@ impl<'m> Planning<'m> {
         if key.0.is_some() && namesakes.iter().any(unwritten) {
             return Ok(None);
         }
-        let seen = self.issuers.keys().any(|(namespace, _)| *namespace == key.0);
-        if !seen && namesakes.is_empty() {
+        // one that is spelled almost alike, in the place that is meant
+        let similar = self.issuers.iter().filter(|((place, _), _)| *place == key.0);
+        let mut similar: Vec<(usize, &Issuer)> = similar
+            .map(|((_, other), issuer)| (distance(&name.value, other), *issuer))
+            .filter(|(distance, _)| *distance <= 2)
+            .collect();
+        similar.sort_by_key(|(distance, issuer)| (*distance, issuer.metadata.name.span));
+        if namesakes.is_empty() && similar.is_empty() {
             return Ok(None);
         }
         let mut labels = vec![Label { span: name.span, message: "names this issuer".to_owned() }];
@@ -240,6 +250,10 @@ impl<'m> Planning<'m> {
                 (true, true) => "is a ClusterIssuer".to_owned(),
                 (false, _) => format!("is an Issuer of namespace {}", other.metadata.namespace()),
             };
+            labels.push(Label { span: other.metadata.name.span, message });
+        }
+        for (_, other) in similar.iter().take(1).filter(|_| namesakes.is_empty()) {
+            let message = format!("{} has a similar name", other.title());
             labels.push(Label { span: other.metadata.name.span, message });
         }
         let which = match key.0 {

@@ -3,9 +3,11 @@
 use super::environment::Environment;
 use crate::deployment::{Lookup, ProgramKind};
 use crate::dialect::kubernetes::Container;
-use crate::resolve::Launch;
 use crate::resolve::machine::{Mount, Mounted};
-use crate::source::Located;
+use crate::resolve::{Launch, Variable};
+use crate::source::{Located, Text};
+use crate::syntax;
+use crate::syntax::command::Word;
 
 /// The launch of a container's program, if it is one that we know; of init containers, only clients.
 pub(super) fn recognise(
@@ -27,8 +29,14 @@ pub(super) fn recognise(
     let mut words = expand(&container.command);
     let given = !words.is_empty();
     words.extend(expand(&container.args));
-    let (kind, arguments) = match command_program(&words) {
-        Some(found) => found,
+    let mut variables = environment.variables.clone();
+    let (kind, arguments) = match command_program(&words, &container.scripts) {
+        Some(found) => {
+            // what a script sets wins
+            variables.retain(|old| !found.environment.iter().any(|new| new.name.value == old.name.value));
+            variables.extend(found.environment);
+            (found.kind, found.arguments)
+        }
         // a command that we do not know may start anything
         None if given => return None,
         None => {
@@ -53,7 +61,7 @@ pub(super) fn recognise(
         machine,
         image: container.image.clone(),
         arguments,
-        environment: environment.variables.clone(),
+        environment: variables,
         configuration: None,
     })
 }
@@ -148,94 +156,116 @@ fn program(word: &str) -> Option<ProgramKind> {
     })
 }
 
+/// A program with its arguments and what its script sets in the environment.
+struct Command {
+    kind: ProgramKind,
+    arguments: Vec<Located<String>>,
+    environment: Vec<Variable>,
+}
+
 /// The program and arguments of a command line, through `sh -c` and launchers such as `tini --`.
-fn command_program(words: &[Located<String>]) -> Option<(ProgramKind, Vec<Located<String>>)> {
+fn command_program(words: &[Located<String>], scripts: &[Located<Text>]) -> Option<Command> {
     let first = words.first()?;
+    if is_shell(&first.value) {
+        let at = words.iter().position(|word| {
+            word.value.starts_with('-') && !word.value.starts_with("--") && word.value.ends_with('c')
+        })?;
+        return shell(words.get(at + 1)?, scripts);
+    }
     let base = first.value.rsplit('/').next().unwrap_or_default();
     match base {
-        "sh" | "bash" | "ash" | "dash" => {
-            let at = words.iter().position(|word| {
-                word.value.starts_with('-') && !word.value.starts_with("--") && word.value.ends_with('c')
-            })?;
-            shell(words.get(at + 1)?)
-        }
         "tini" | "dumb-init" | "exec" | "docker-entrypoint.sh" | "entrypoint.sh" | "env" => {
-            let next = words.iter().skip(1).position(|word| program(&word.value).is_some())?;
-            command_program(words.get(next + 1..)?)
+            let known = |word: &Located<String>| program(&word.value).is_some() || is_shell(&word.value);
+            let next = words.iter().skip(1).position(known)?;
+            command_program(words.get(next + 1..)?, scripts)
         }
         _ => {
             let kind = program(&first.value)?;
-            Some((kind, words.get(1..).unwrap_or_default().to_vec()))
+            let arguments = words.get(1..).unwrap_or_default().to_vec();
+            Some(Command { kind, arguments, environment: Vec::new() })
         }
     }
 }
 
+fn is_shell(word: &str) -> bool {
+    matches!(word.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"))
+}
+
 /// The last program that we know in a shell script: servers run in the foreground at its end.
-fn shell(script: &Located<String>) -> Option<(ProgramKind, Vec<Located<String>>)> {
-    let mut found = None;
-    for command in commands(&script.value) {
-        let mut words = command.iter().skip_while(|word| {
-            let assignment = word.split_once('=').is_some_and(|(name, _)| {
-                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            });
-            assignment
-                || matches!(word.as_str(), "exec" | "nohup" | "then" | "do" | "if" | "while" | "until" | "!")
-        });
-        let Some(kind) = words.next().and_then(|word| program(word)) else { continue };
-        let arguments = words.map(|word| Located::new(word.clone(), script.span)).collect();
-        found = Some((kind, arguments));
+///
+/// None where it is started in several ways, or in one that the script's text does not tell.
+fn shell(script: &Located<String>, scripts: &[Located<Text>]) -> Option<Command> {
+    let written = scripts
+        .iter()
+        .find(|text| text.span == script.span && text.value.as_str().is_ok_and(|text| text == script.value));
+    // what the kubelet filled in stands nowhere as it is
+    let text =
+        written.map_or_else(|| Text::opaque(script.span, script.value.as_bytes()), |t| t.value.clone());
+    let document = syntax::command::script(&text);
+    if !document.problems.is_empty() {
+        return None;
+    }
+    let mut found: Option<Command> = None;
+    let mut environment = Vec::new();
+    let mut sourced = None;
+    for command in document.commands {
+        let assigned = command.assignments.iter().map(|(name, word)| variable(name, word.text.clone(), word));
+        let mut own: Vec<Variable> = assigned.collect();
+        let mut words = command.words.into_iter().skip_while(|word| KEYWORDS.contains(&word.text.as_str()));
+        let mut first = words.next();
+        while let Some((name, value)) = first.as_ref().and_then(|word| assignment(&word.text)) {
+            own.extend(first.as_ref().map(|word| variable(name, value.to_owned(), word)));
+            first = words.next();
+        }
+        let Some(first) = first else {
+            environment.extend(own);
+            continue;
+        };
+        match first.text.as_str() {
+            "export" => {
+                environment.extend(words.filter_map(|word| {
+                    let (name, value) = assignment(&word.text)?;
+                    Some(variable(name, value.to_owned(), &word))
+                }));
+                continue;
+            }
+            // another file, or a text made at run time, may set what it likes
+            "." | "source" | "eval" | "set" => sourced = Some(first.span),
+            _ => {}
+        }
+        let Some(kind) = program(&first.text) else { continue };
+        let mut arguments: Vec<Located<String>> =
+            words.map(|word| Located::new(word.text, word.span)).collect();
+        if found.as_ref().is_some_and(|before| {
+            before.kind == kind && before.arguments.len() > 1 && before.arguments.len() + arguments.len() > 2
+        }) {
+            return None;
+        }
+        if let Some(span) = sourced {
+            arguments.push(Located::new("$@".to_owned(), span));
+        }
+        let environment = environment.iter().cloned().chain(own).collect();
+        found = Some(Command { kind, arguments, environment });
     }
     found
 }
 
-/// The simple commands of a shell script, as words without quotes; nothing is expanded.
-fn commands(script: &str) -> Vec<Vec<String>> {
-    let mut all = Vec::new();
-    let mut words: Vec<String> = Vec::new();
-    let mut word: Option<String> = None;
-    let mut characters = script.chars().peekable();
-    let mut quote: Option<char> = None;
-    while let Some(character) = characters.next() {
-        if let Some(open) = quote {
-            if character == open {
-                quote = None;
-            } else if open == '"' && character == '\\' && matches!(characters.peek(), Some('"' | '\\' | '$'))
-            {
-                word.get_or_insert_default().extend(characters.next());
-            } else {
-                word.get_or_insert_default().push(character);
-            }
-            continue;
-        }
-        match character {
-            '\'' | '"' => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            '\\' => match characters.next() {
-                Some('\n') | None => {}
-                Some(escaped) => word.get_or_insert_default().push(escaped),
-            },
-            '#' if word.is_none() => {
-                while characters.peek().is_some_and(|next| *next != '\n') {
-                    characters.next();
-                }
-            }
-            ' ' | '\t' => words.extend(word.take()),
-            // a brace within a word is part of it (`${NAME}`)
-            '{' | '}' if word.is_some() => word.get_or_insert_default().push(character),
-            '\n' | ';' | '|' | '&' | '(' | ')' | '{' | '}' => {
-                words.extend(word.take());
-                if !words.is_empty() {
-                    all.push(std::mem::take(&mut words));
-                }
-            }
-            _ => word.get_or_insert_default().push(character),
-        }
+/// What may stand before a command.
+const KEYWORDS: [&str; 12] =
+    ["exec", "nohup", "then", "do", "if", "elif", "else", "while", "until", "!", "{", "time"];
+
+/// `NAME=value`.
+fn assignment(word: &str) -> Option<(&str, &str)> {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    word.split_once('=').filter(|(name, _)| is_name(name))
+}
+
+fn variable(name: &str, value: String, word: &Word) -> Variable {
+    Variable {
+        name: Located::new(name.to_owned(), word.span),
+        value: Lookup::Found(Located::new(value, word.span)),
+        secret: false,
     }
-    words.extend(word);
-    if !words.is_empty() {
-        all.push(words);
-    }
-    all
 }

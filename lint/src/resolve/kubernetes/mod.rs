@@ -24,13 +24,15 @@ mod probe;
 mod secrets;
 mod stores;
 
+use std::collections::BTreeMap;
+
 use crate::assume::Assume;
 use crate::deployment::{ManifestFacts, NginxIngress, PlannedCertificate, Program, Version};
 use crate::dialect::{cert_manager, gateway_api, kubernetes};
 use crate::finding::Incomplete;
 use crate::resolve::Launch;
 use crate::resolve::machine::{Files, Machine};
-use crate::source::Sources;
+use crate::source::{FileId, Sources};
 use crate::syntax::yaml::Node;
 
 pub use cluster::{Cluster, Forward, PodInstance, Route};
@@ -52,6 +54,8 @@ pub struct Manifests {
     pub cert_manager: cert_manager::Fragment,
     /// The Gateway API's, as far as it speaks of TLS.
     pub gateway_api: gateway_api::Fragment,
+    /// Files that one kustomization puts together, each with the kustomization's own file.
+    pub roots: BTreeMap<FileId, FileId>,
 }
 
 impl Manifests {
@@ -91,7 +95,7 @@ pub struct Built {
 
 /// Follows every reference between the manifests.
 pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_machine: usize) -> Built {
-    let Manifests { kubernetes: mut own, cert_manager: mut issued, gateway_api: routes } = manifests;
+    let Manifests { kubernetes: mut own, cert_manager: mut issued, gateway_api: routes, roots } = manifests;
     let incomplete = std::mem::take(&mut own.problems)
         .into_iter()
         .map(|problem| Incomplete {
@@ -103,16 +107,17 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     let secrets = secrets::places(&own);
     let mut refusals = std::mem::take(&mut own.refusals);
     refusals.extend(issued.certificates.iter_mut().flat_map(|certificate| certificate.refusals.drain(..)));
-    refusals.extend(gateways::refusals(&own, &routes));
+    refusals.extend(gateways::refusals(&own, &routes, &issued.certificates));
     refusals.extend(gates::refusals(&issued.certificates, &own.workloads));
-    let has_bundles = own
-        .others
-        .iter()
-        .any(|other| other.kind == "Bundle" && other.api_version.starts_with("trust.cert-manager.io/"));
+    let has_bundles = own.others.iter().any(|other| {
+        let group = other.api_version.split('/').next().unwrap_or_default();
+        matches!(other.kind.as_str(), "Bundle" | "ClusterBundle")
+            && matches!(group, "trust.cert-manager.io" | "trust-manager.io")
+    });
     let stored = own.secrets.clone();
     let config_maps = own.config_maps.clone();
     let ingresses = std::mem::take(&mut own.ingresses);
-    let creators = stores::Creators::new(&own, &ingresses);
+    let creators = stores::Creators::new(&own, &ingresses, &issued.certificates, &routes.gateways);
     let mut stores = Stores::new(own.secrets, own.config_maps, creators);
     let mut planning = issue::Planning::new(&issued.issuers);
     planning.certificates(&issued.certificates, &mut stores);
@@ -164,6 +169,8 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         stored,
         config_maps,
         has_bundles,
+        injected: own.injected,
+        roots,
         retired: own.retired,
         refusals,
     };

@@ -3,7 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::deployment::{Content, Lookup, Missing};
-use crate::dialect::kubernetes::{ConfigMap, Datum, Fragment, Ingress, Secret};
+use crate::dialect::cert_manager::Certificate;
+use crate::dialect::gateway_api::Gateway;
+use crate::dialect::kubernetes::{ConfigMap, Datum, Fragment, Ingress, Secret, filler, is_copied};
+use crate::dialect::placeholder::is_placeholder;
 use crate::finding::Label;
 use crate::resolve::machine::Entries;
 use crate::source::Span;
@@ -55,6 +58,10 @@ pub(super) struct Creators {
     anything: Option<String>,
     /// Jobs and their command lines.
     jobs: Vec<(String, String)>,
+    /// Name → who writes or copies one of it into any namespace.
+    everywhere: HashMap<String, String>,
+    /// Namespace and name of an operator's resources, whose Secrets begin with that name.
+    prefixes: Vec<(String, String, String)>,
     /// Namespace → an object of an operator, which may make Pods.
     operated: HashMap<String, String>,
 }
@@ -64,7 +71,12 @@ const APPLICATIONS: [&str; 6] =
     ["HelmRelease", "HelmChart", "HelmChartConfig", "Application", "ApplicationSet", "Kustomization"];
 
 impl Creators {
-    pub(super) fn new(fragment: &Fragment, ingresses: &[Ingress]) -> Self {
+    pub(super) fn new(
+        fragment: &Fragment,
+        ingresses: &[Ingress],
+        certificates: &[Certificate],
+        gateways: &[Gateway],
+    ) -> Self {
         let mut creators = Self::default();
         for other in &fragment.others {
             let group = other.api_version.split_once('/').map_or("", |(group, _)| group);
@@ -96,7 +108,17 @@ impl Creators {
             );
             if makes_pods {
                 let title = format!("{} {}", other.kind, other.metadata.path());
-                creators.operated.entry(other.metadata.namespace().to_owned()).or_insert(title);
+                let namespace = other.metadata.namespace().to_owned();
+                let prefix = format!("{}-", other.metadata.name.value);
+                creators.prefixes.push((namespace.clone(), prefix, title.clone()));
+                creators.operated.entry(namespace).or_insert(title);
+            }
+            // trust-manager's bundles and external secrets of the cluster are written into many namespaces
+            let spreads = other.metadata.namespace.is_none()
+                && (other.kind.starts_with("Cluster") || other.kind == "Bundle");
+            for name in other.writes.iter().filter(|_| spreads) {
+                let title = format!("{} {}", other.kind, other.metadata.name.value);
+                creators.everywhere.insert(name.clone(), title);
             }
             for name in &other.writes {
                 let key = (other.metadata.namespace().to_owned(), name.clone());
@@ -112,6 +134,24 @@ impl Creators {
                 let title = format!("cert-manager, for Ingress {}", ingress.metadata.path());
                 creators.named.insert(key, title);
             }
+        }
+        for gateway in gateways {
+            let shim = ["cert-manager.io/issuer", "cert-manager.io/cluster-issuer"]
+                .iter()
+                .any(|key| gateway.metadata.annotation(key).is_some());
+            let listeners = gateway.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+            for reference in listeners.flat_map(|tls| &tls.certificates).filter(|_| shim) {
+                let namespace = reference.namespace.as_ref().map(|namespace| namespace.value.as_str());
+                let namespace = namespace.unwrap_or(gateway.metadata.namespace());
+                let key = (namespace.to_owned(), reference.name.value.clone());
+                let title = format!("cert-manager, for Gateway {}", gateway.metadata.path());
+                creators.named.insert(key, title);
+            }
+        }
+        creators.copied(fragment, certificates);
+        for (namespace, title) in &fragment.parts {
+            let title = format!("{title}, of which a part is seen");
+            creators.operated.entry(namespace.clone()).or_insert(title);
         }
         for service in &fragment.services {
             let annotation = "service.beta.openshift.io/serving-cert-secret-name";
@@ -138,10 +178,37 @@ impl Creators {
         creators
     }
 
+    /// Objects that a controller copies into other namespaces, as their annotations say.
+    fn copied(&mut self, fragment: &Fragment, certificates: &[Certificate]) {
+        let secrets = fragment.secrets.iter().map(|secret| ("Secret", &secret.metadata));
+        let maps = fragment.config_maps.iter().map(|map| ("ConfigMap", &map.metadata));
+        for (kind, metadata) in secrets.chain(maps).filter(|(_, metadata)| is_copied(&metadata.annotations)) {
+            let title = format!("what copies {kind} {}", metadata.path());
+            self.everywhere.insert(metadata.name.value.clone(), title);
+        }
+        for certificate in certificates.iter().filter(|certificate| certificate.is_copied) {
+            if let Some(secret) = &certificate.secret_name {
+                let title = format!("what copies the Secret of Certificate {}", certificate.metadata.path());
+                self.everywhere.insert(secret.value.clone(), title);
+            }
+        }
+    }
+
     /// Why an object of this name may exist although it is not among the sources.
     fn excuse(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
         if let Some(writer) = self.named.get(&(namespace.to_owned(), name.to_owned())) {
             return Some(format!("{kind} {namespace}/{name} is written by {writer}"));
+        }
+        if is_placeholder(name) {
+            return Some(format!("the name {name} is filled in before it is applied"));
+        }
+        if let Some(writer) = self.everywhere.get(name) {
+            return Some(format!("{kind} {namespace}/{name} may be written by {writer}"));
+        }
+        let operator =
+            self.prefixes.iter().find(|(space, prefix, _)| space == namespace && name.starts_with(prefix));
+        if let Some((_, _, operator)) = operator {
+            return Some(format!("{kind} {namespace}/{name} may be written by the operator of {operator}"));
         }
         if matches!(name, "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert")
             || name.starts_with("sh.helm.release.")
@@ -344,7 +411,7 @@ fn holds_certificates(key: &str) -> bool {
 }
 
 /// How many characters have to be put in, taken out or changed; more than 2 count as 3.
-fn distance(one: &str, other: &str) -> usize {
+pub(super) fn distance(one: &str, other: &str) -> usize {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     if one.len().abs_diff(other.len()) > 2 {
         return 3;
@@ -384,6 +451,8 @@ fn store(kind: &str, metadata: &crate::dialect::kubernetes::Metadata, data: Vec<
         }
     }
     let unseen = unread.into_iter().next().map(|why| format!("{why} in {kind} {}", metadata.path()));
+    let filled = || filler(metadata).map(|who| format!("{kind} {} is filled by {who}", metadata.path()));
+    let unseen = unseen.or_else(filled);
     Store {
         title: format!("{kind} {}", metadata.path()),
         span: metadata.name.span,

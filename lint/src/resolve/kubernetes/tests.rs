@@ -94,7 +94,7 @@ fn edited(from: &str, to: &str) -> Built {
 }
 
 fn read(sources: &Sources, built: &Built, path: &str) -> crate::deployment::FileRef {
-    let span = Span { file: crate::source::FileId(0), start: 0, end: 0 };
+    let span = Span { file: FileId(0), start: 0, end: 0 };
     built.machines[0].read(&Index::new(sources), &Located::new(path.to_owned(), span), "/")
 }
 
@@ -166,10 +166,10 @@ fn what_cannot_be_issued_or_mounted_is_missing_for_a_reason() {
         ),
         (
             "{name: self, kind: ClusterIssuer}",
-            "{name: none, kind: ClusterIssuer}",
+            "{name: slef, kind: ClusterIssuer}",
             "/tls/tls.crt",
             "missing-issuer",
-            "no ClusterIssuer none",
+            "no ClusterIssuer slef",
         ),
         (
             "issuerRef: {name: ca}",
@@ -560,4 +560,33 @@ fn the_kubelet_probes_without_a_certificate() {
     assert_eq!(kubelet.dialers[0].target.url, "https://127.0.0.1:2379/health");
     let tls = kubelet.dialers[0].tls.as_ref().unwrap();
     assert!(tls.credential.is_none() && !tls.verify.value());
+}
+
+#[test]
+fn what_somebody_copies_or_fills_is_unseen() {
+    let certificate = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c, namespace: certs}\nspec: {secretName: nobody, dnsNames: [a], issuerRef: {name: self, kind: ClusterIssuer}, secretTemplate: {annotations: {reflector.v1.k8s.emberstack.com/reflection-allowed: \"true\"}}}\n";
+    for object in [
+        certificate,
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: nobody, namespace: certs, annotations: {replicator.v1.mittwald.de/replicate-to: demo}}\n",
+        "apiVersion: trust.cert-manager.io/v1alpha1\nkind: Bundle\nmetadata: {name: nobody}\nspec: {}\n",
+        "apiVersion: trust-manager.io/v1alpha2\nkind: ClusterBundle\nmetadata: {name: nobody}\nspec: {}\n",
+        "apiVersion: external-secrets.io/v1\nkind: ClusterExternalSecret\nmetadata: {name: x}\nspec: {externalSecretSpec: {target: {name: nobody}}}\n",
+        "apiVersion: secrets.infisical.com/v1alpha1\nkind: InfisicalSecret\nmetadata: {name: x, namespace: demo}\nspec: {managedSecretReference: {secretName: nobody}}\n",
+        "apiVersion: kafka.strimzi.io/v1beta2\nkind: Kafka\nmetadata: {name: no, namespace: demo}\nspec: {}\n",
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: g, namespace: demo, annotations: {cert-manager.io/issuer: ca}}\nspec: {listeners: [{port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: nobody}]}}]}\n",
+    ] {
+        let name = if object.contains("Kafka") { "no-cluster-ca-cert" } else { "nobody" };
+        let text = DEPLOYMENT.replacen(
+            "secret: {secretName: store-tls",
+            &format!("secret: {{secretName: {name}"),
+            1,
+        );
+        let (sources, built) = built(&format!("{text}---\n{object}"));
+        let found = read(&sources, &built, "/tls/tls.crt").content;
+        assert!(matches!(found, Lookup::Unseen(_)), "{object}: {found:?}");
+    }
+    let filled = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: nobody, namespace: demo, annotations: {service.beta.openshift.io/inject-cabundle: \"true\"}}\n";
+    let text = DEPLOYMENT.replacen("configMap: {name: settings}", "configMap: {name: nobody}", 1);
+    let (sources, built) = built(&format!("{text}{filled}"));
+    assert!(matches!(read(&sources, &built, "/etc/a.conf").content, Lookup::Unseen(_)));
 }

@@ -1,4 +1,4 @@
-use crate::finding::{Finding, Label};
+use crate::finding::{Finding, Label, Severity};
 use crate::rules::{Subject, rule};
 use crate::stack::certificate::{CLIENT_AUTH, SERVER_AUTH};
 
@@ -45,13 +45,18 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if subject.is_blamed(planned.span) {
             continue;
         }
-        findings.push(RULE.finding(
+        let mut finding = RULE.finding(
             format!("{} is a CA for {listed} alone: what it issues is good for nothing else", planned.name),
             Some("remove server auth and client auth from the usages of the CA".to_owned()),
             vec![
                 Label { span: planned.extended_key_usage.span(), message: format!("lists {listed}") },
                 Label { span: planned.is_ca.span(), message: "a CA".to_owned() },
             ],
-        ));
+        );
+        // servers and clients it serves both
+        if word(SERVER_AUTH) && word(CLIENT_AUTH) {
+            finding.severity = Severity::Advice;
+        }
+        findings.push(finding);
     }
 }

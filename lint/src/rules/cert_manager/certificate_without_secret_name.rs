@@ -6,7 +6,8 @@ rule! {
     ///
     /// ## Why it matters
     ///
-    /// The API server refuses the object. Whatever mounts the Secret waits for it in vain.
+    /// The API server refuses the object, as it does a name that no Secret can have (capitals, `_`). Whatever mounts the
+    /// Secret waits for it in vain.
     ///
     /// ## How to fix
     ///
@@ -20,6 +21,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - `spec.secretName: Required value`
+    /// - `spec.secretName: Invalid value: … a lowercase RFC 1123 subdomain must consist of …`
     ///
     /// ## Reference
     ///

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
+use crate::dialect::kubernetes::Metadata;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::source::Span;
 
 rule! {
     /// Two Certificates are written into one Secret.
@@ -28,18 +30,22 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let mut first = BTreeMap::new();
-    for certificate in &subject.deployment.manifests.certificates {
+    let manifests = &subject.deployment.manifests;
+    let mut first: BTreeMap<_, Vec<(&Metadata, Span)>> = BTreeMap::new();
+    for certificate in &manifests.certificates {
         let Some(secret) = &certificate.secret_name else { continue };
         let metadata = &certificate.metadata;
-        let Some((before, place)) = first.get(&(metadata.namespace(), &secret.value)) else {
-            first.insert((metadata.namespace(), &secret.value), (metadata, secret.span));
-            continue;
+        let before = first.entry((metadata.namespace(), &secret.value)).or_default();
+        // overlays for several places give one object several names, each in a namespace of its own
+        let together = |other: &(&Metadata, Span)| {
+            let file = |span: Span| manifests.roots.get(&span.file).copied().unwrap_or(span.file);
+            metadata.namespace.is_some() && other.0.namespace.is_some() || file(other.1) == file(secret.span)
         };
         // the same object in two files is applied twice and is one
-        if before.name.value == metadata.name.value {
-            continue;
-        }
+        let same = before.iter().any(|(other, _)| other.name.value == metadata.name.value);
+        let found = before.iter().find(|other| together(other)).copied().filter(|_| !same);
+        before.push((metadata, secret.span));
+        let Some((before, place)) = found else { continue };
         findings.push(RULE.finding(
             format!(
                 "Certificate {} and Certificate {} are written into one Secret, {}",
@@ -50,7 +56,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             Some("write another secretName for one of them".to_owned()),
             vec![
                 Label { span: secret.span, message: "this Secret".to_owned() },
-                Label { span: *place, message: format!("is also that of {}", before.name.value) },
+                Label { span: place, message: format!("is also that of {}", before.name.value) },
             ],
         ));
     }

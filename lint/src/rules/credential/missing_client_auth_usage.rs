@@ -1,4 +1,5 @@
-use super::unjudged;
+use super::{help_for_pem, unjudged};
+use crate::deployment::{Connection, DialerPurpose};
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 use crate::stack::certificate::Purpose;
@@ -43,6 +44,13 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
-    findings.extend(unjudged::lacking_usage(subject, &RULE, Purpose::Client));
+    // etcd's own gateway is told by self-refusing-gateway, unless a client is seen that needs it
+    let by_others = |connection: &Connection| {
+        subject.dialer_of(connection).is_none_or(|(_, dialer)| dialer.purpose != DialerPurpose::Gateway)
+    };
+    let mut found = Vec::new();
+    subject.named_on(&RULE, &mut found, by_others);
+    found.extend(unjudged::lacking_usage(subject, &RULE, Purpose::Client));
+    help_for_pem(subject, &mut found, "clientAuth");
+    findings.append(&mut found);
 }

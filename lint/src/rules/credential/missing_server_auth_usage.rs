@@ -1,4 +1,4 @@
-use super::unjudged;
+use super::{help_for_pem, unjudged};
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 use crate::stack::certificate::Purpose;
@@ -40,6 +40,9 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named(&RULE, findings);
-    findings.extend(unjudged::lacking_usage(subject, &RULE, Purpose::Server));
+    let mut found = Vec::new();
+    subject.named(&RULE, &mut found);
+    found.extend(unjudged::lacking_usage(subject, &RULE, Purpose::Server));
+    help_for_pem(subject, &mut found, "serverAuth");
+    findings.append(&mut found);
 }

@@ -29,3 +29,24 @@ pub mod unsuitable_key_usage;
 pub mod usage_excluded_by_issuer;
 pub mod weak_key;
 pub mod weak_signature;
+
+use super::Subject;
+use crate::finding::Finding;
+
+/// Tells how a certificate that no Certificate makes gets another extended key usage; the pages tell of cert-manager.
+fn help_for_pem(subject: &Subject<'_>, findings: &mut [Finding], usage: &str) {
+    for finding in findings {
+        let planned = subject.deployment.planned.iter().any(|planned| {
+            let places = [planned.span, planned.extended_key_usage.span()];
+            finding.labels.iter().any(|label| places.contains(&label.span))
+        });
+        if !planned {
+            finding.help.get_or_insert_with(|| {
+                format!(
+                    "issue the certificate anew with {usage} besides; with openssl: extendedKeyUsage = serverAuth, \
+                     clientAuth"
+                )
+            });
+        }
+    }
+}

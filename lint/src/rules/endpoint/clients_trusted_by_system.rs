@@ -33,7 +33,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             let auth = &context.client_auth;
             let span = auth.mode.span();
             let by_system = matches!(auth.trust.as_slice(), [Trust::System(_)]);
-            if *auth.mode.value() != ClientAuthMode::Required || !by_system || told.contains(&span) {
+            if *auth.mode.value() != ClientAuthMode::Required || !by_system || !program.unseen.is_empty()
+                // a connection breaks on it, and is told
+                || subject.is_predicted(program, &["missing-trust-bundle"])
+                || told.contains(&span)
+            {
                 continue;
             }
             told.push(span);

@@ -22,6 +22,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
+    /// - `--initial-cluster has m1=https://… but missing from --initial-advertise-peer-urls=http://…`
     /// - etcd: `rejected connection … tls: first record does not look like a TLS handshake`
     /// - the client: `malformed HTTP response`
     ///
@@ -49,7 +50,40 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 ],
             ));
         }
+        for (member, advertised) in of_cluster(config) {
+            let (wrong, right) = (&member.value.scheme, &advertised.value.scheme);
+            findings.push(RULE.finding(
+                format!(
+                    "{} advertises {} to its peers and is {} in initial-cluster: a new member refuses to start",
+                    program.name, advertised.value, member.value
+                ),
+                Some(format!("write {right} instead of {wrong}, or advertise {}", member.value)),
+                vec![
+                    Label { span: member.span, message: format!("{wrong} in the cluster") },
+                    Label { span: advertised.span, message: format!("advertised as {right}") },
+                ],
+            ));
+        }
     }
+}
+
+/// The member's own URLs in `initial-cluster` that it advertises with another scheme (`advertiseMatchesCluster`, which
+/// a member without data runs at its start).
+fn of_cluster(config: &EtcdConfig) -> Vec<(&Located<Url>, &Located<Url>)> {
+    let (Setting::Given(members), Setting::Given(advertised)) =
+        (&config.initial_cluster, &config.initial_advertise_peer_urls)
+    else {
+        return Vec::new();
+    };
+    let own = members.value.iter().filter(|member| member.name.value == *config.name.value());
+    let own: Vec<&Located<Url>> = own.map(|member| &member.url).collect();
+    let differs = |url: &Located<Url>, other: &Located<Url>| {
+        url.value.host == other.value.host
+            && url.value.port == other.value.port
+            && url.value.scheme != other.value.scheme
+    };
+    let pair = |url: &&'_ Located<Url>| advertised.value.iter().find(|other| differs(url, other));
+    own.iter().copied().filter_map(|url| Some((url, pair(&url)?))).collect()
 }
 
 /// Advertised URLs beside the listener of their port, where the schemes differ.

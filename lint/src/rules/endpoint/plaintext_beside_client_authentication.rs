@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::nginx::configurations;
 use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose, Program};
+use crate::dialect::etcd::EtcdConfig;
 use crate::dialect::nginx::{ListenAddress, Location, Matcher, Subsystem, variables};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -54,8 +55,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     nginx(subject, findings);
     ingresses(subject, findings);
     for program in &subject.deployment.programs {
-        if matches!(program.configuration, Configuration::Etcd(_)) {
-            findings.extend(of_etcd(program));
+        if let Configuration::Etcd(config) = &program.configuration {
+            findings.extend(of_etcd(program, config));
         }
         let Configuration::Apisix(facts) = &program.configuration else { continue };
         if facts.objects.routes.is_empty() {
@@ -190,9 +191,17 @@ fn ingresses(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// etcd's client URLs: the same data by https with a certificate, and by http without.
-fn of_etcd(program: &Program) -> Option<Finding> {
+fn of_etcd(program: &Program, config: &EtcdConfig) -> Option<Finding> {
     let clients = || program.listeners.iter().filter(|listener| listener.purpose == ListenerPurpose::Clients);
-    let asking = clients().find_map(asks)?;
+    // where all client URLs are http, the settings for TLS are there and hold for nothing
+    let meant = || {
+        let client = &config.client;
+        let bundle = client.trusted_ca_file.as_ref().filter(|_| !client.is_empty())?;
+        Some(if client.client_cert_auth.is_given() { client.client_cert_auth.span() } else { bundle.span })
+    };
+    let given =
+        config.listen_client_urls.is_given() && config.refusals.is_empty() && program.unseen.is_empty();
+    let asking = clients().find_map(asks).or_else(|| meant().filter(|_| given))?;
     let bind = clients()
         .filter(|listener| listener.tls.is_none())
         .flat_map(|listener| &listener.binds)

@@ -1,6 +1,7 @@
-use crate::deployment::Configuration;
+use crate::deployment::{Configuration, DialerPurpose, Lookup, Program};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::stack::Mistake;
 
 rule! {
     /// etcd refuses its own JSON gateway.
@@ -37,6 +38,7 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let mut told = Vec::new();
     for program in &subject.deployment.programs {
         let Configuration::Etcd(config) = &program.configuration else { continue };
         // what is refused is read as far as the refusal
@@ -53,10 +55,51 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 message: "its own gateway is a client".to_owned(),
             });
         }
+        told.push(std::ptr::from_ref(program));
         findings.push(RULE.finding(
             format!("{} refuses its own JSON gateway: /v3 answers 503", program.name),
             Some("leave the allowed names out, or write enable-grpc-gateway: false".to_owned()),
             labels,
         ));
     }
+    for (connection, prediction) in subject.deployment.connections.iter().zip(subject.predictions) {
+        let Some((program, dialer)) = subject.dialer_of(connection) else { continue };
+        let usage = Mistake::MissingClientAuthUsage.rule();
+        let Some(why) = prediction.why.first().filter(|why| why.rule == usage) else { continue };
+        if dialer.purpose != DialerPurpose::Gateway || told.contains(&std::ptr::from_ref(program)) {
+            continue;
+        }
+        told.push(std::ptr::from_ref(program));
+        // a client is seen that needs the gateway: its own connection breaks, and that is told
+        if is_needed(subject, program) {
+            continue;
+        }
+        let mut labels = why.labels.clone();
+        if let Some(label) = labels.first_mut() {
+            label.message = "the gateway presents it as a client, which its usages do not allow".to_owned();
+        }
+        findings.push(RULE.finding(
+            format!("{} refuses its own JSON gateway: /v3 answers 503, and etcdctl works", program.name),
+            Some(
+                "only clients of the JSON API are concerned (APISIX, curl to /v3): for them issue the certificate \
+                 with clientAuth besides serverAuth (cert-manager: usages with server auth and client auth; openssl: \
+                 extendedKeyUsage = serverAuth, clientAuth); where there are none, write enable-grpc-gateway: false"
+                    .to_owned(),
+            ),
+            labels,
+        ));
+    }
+}
+
+/// Whether a connection is seen to break because a program refuses its gateway.
+fn is_needed(subject: &Subject<'_>, program: &Program) -> bool {
+    let mut predictions = subject.deployment.connections.iter().zip(subject.predictions);
+    predictions.any(|(connection, prediction)| {
+        let Lookup::Found(server) = connection.server else { return false };
+        let here = subject.listener(server).is_some_and(|(other, _)| std::ptr::eq(other, program));
+        here && prediction.why.iter().any(|why| why.rule == Mistake::GatewayRefused.rule())
+            && subject
+                .dialer_of(connection)
+                .is_some_and(|(_, dialer)| dialer.purpose != DialerPurpose::Gateway)
+    })
 }

@@ -69,6 +69,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if matches!(&program.configuration, Configuration::Etcd(config) if !config.refusals.is_empty()) {
                 continue;
             }
+            // what is not seen of its flags may say more
+            if !program.unseen.is_empty() {
+                continue;
+            }
             // nobody is authenticated there, the server neither
             if super::self_made_certificate::serves_its_own(program, context) {
                 continue;
@@ -109,6 +113,9 @@ pub(in crate::rules) fn help(program: &Program, purpose: ListenerPurpose) -> Opt
     let text = match program.kind {
         ProgramKind::Nginx => {
             "write ssl_client_certificate with the CA of the clients and ssl_verify_client on; in the server block"
+        }
+        ProgramKind::Etcd if purpose == ListenerPurpose::Peers => {
+            "give etcd --peer-trusted-ca-file with the CA of the members, and --peer-client-cert-auth"
         }
         ProgramKind::Etcd => "give etcd --trusted-ca-file with the CA of the clients, and --client-cert-auth",
         ProgramKind::Apisix => match purpose {

@@ -1,5 +1,7 @@
 use super::never_issued;
-use crate::finding::Finding;
+use crate::dialect::cert_manager::{Certificate, IssuerSource};
+use crate::dialect::kubernetes::Metadata;
+use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
 rule! {
@@ -28,6 +30,44 @@ rule! {
 
 const HELP: &str = "write isCA: true in the spec of the Certificate that fills the issuer's Secret";
 
+/// Where cert-manager looks for the Secrets of ClusterIssuers.
+const CLUSTER_RESOURCES: &str = "cert-manager";
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    never_issued(subject, &RULE, HELP, findings);
+    let mut found = Vec::new();
+    never_issued(subject, &RULE, HELP, &mut found);
+    // an issuer that nobody uses yet
+    let manifests = &subject.deployment.manifests;
+    for issuer in &manifests.issuers {
+        let IssuerSource::Ca { secret: Some(secret) } = &issuer.source else { continue };
+        let namespace = if issuer.cluster { CLUSTER_RESOURCES } else { issuer.metadata.namespace() };
+        let is = |metadata: &Metadata| metadata.namespace() == namespace;
+        let told = found.iter().flat_map(|finding| &finding.labels).any(|label| label.span == secret.span);
+        // the bytes that stand there already are judged as they are
+        let written = manifests
+            .stored
+            .iter()
+            .any(|other| is(&other.metadata) && other.metadata.name.value == secret.value);
+        let filling = manifests.certificates.iter().find(|certificate| {
+            is(&certificate.metadata)
+                && certificate.secret_name.as_ref().is_some_and(|name| name.value == secret.value)
+        });
+        let Some(certificate) = filling.filter(|certificate| !certificate.is_ca.value() && !told && !written)
+        else {
+            continue;
+        };
+        found.push(RULE.finding(
+            format!("{} signs with {}, which is no CA", issuer.title(), title(certificate)),
+            Some(HELP.to_owned()),
+            vec![
+                Label { span: secret.span, message: format!("{} signs with it", issuer.title()) },
+                Label { span: certificate.is_ca.span(), message: "isCA is not true here".to_owned() },
+            ],
+        ));
+    }
+    findings.append(&mut found);
+}
+
+fn title(certificate: &Certificate) -> String {
+    format!("Certificate {}", certificate.metadata.path())
 }

@@ -1,4 +1,6 @@
+use crate::dialect::cert_manager::go_duration;
 use crate::dialect::kubernetes::EnvironmentValue;
+use crate::dialect::placeholder::is_placeholder;
 use crate::finding::{Finding, Label};
 use crate::resolve::kubernetes::names_a_password;
 use crate::rules::{Subject, rule};
@@ -39,9 +41,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         for (container, _) in workload.pod.all() {
             for variable in &container.env {
                 let EnvironmentValue::Text(text) = &variable.value else { continue };
-                // $(NAME) stands for another variable, whose own value is looked at
-                let literal = !text.value.is_empty() && !text.value.starts_with("$(");
-                if !literal || !names_a_password(&variable.name.value) {
+                let name = &variable.name.value;
+                if !names_a_password(name) || is_setting(name) || !is_password(&text.value) {
                     continue;
                 }
                 findings.push(RULE.finding(
@@ -61,4 +62,31 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Whether a name that speaks of passwords is that of a setting about them.
+fn is_setting(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let endings = ["_NAME", "_TTL", "_HEADER", "_LENGTH", "_EXPIRY", "_EXPIRATION", "_ENABLED", "_URL"];
+    // etcd's says which kind of token it hands out
+    name == "ETCD_AUTH_TOKEN"
+        || name.starts_with("ALLOW_")
+        || name.contains("_ALLOW_")
+        || name.contains("_RANDOM_")
+        || endings.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether a value can be a password: no switch, number, duration, path, or reference to where the password is kept.
+fn is_password(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let word =
+        matches!(lower.as_str(), "" | "true" | "false" | "yes" | "no" | "on" | "off" | "none" | "null");
+    let kept =
+        ["vault:", "arn:", "secret:", "ref+", "op://", "file:"].iter().any(|start| lower.starts_with(start));
+    // $(NAME) stands for another variable, whose own value is looked at
+    let filled =
+        value.starts_with(['$', '{', '<', '[', '_', '%', '@', 'R', 'C', 'Y', 'T']) && is_placeholder(value);
+    !(word || kept || filled || value.starts_with('/'))
+        && value.parse::<f64>().is_err()
+        && go_duration(value).is_none()
 }

@@ -1,6 +1,7 @@
 use super::lost;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
+use crate::source::Span;
 
 rule! {
     /// A file is expected from a Secret or ConfigMap that has no such key.
@@ -31,6 +32,15 @@ rule! {
 const HELP: &str = "write a key that is there, or add the key";
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    lost(subject, &RULE, HELP, findings);
+    let mut found = Vec::new();
+    lost(subject, &RULE, HELP, &mut found);
+    // a Secret that the API server refuses for the key is told as that
+    let refused = subject.deployment.manifests.refusals.iter();
+    let refused: Vec<Span> = refused
+        .filter(|refusal| refusal.rule == super::tls_secret_without_pair::RULE.id)
+        .flat_map(|refusal| refusal.labels.iter().map(|label| label.span))
+        .collect();
+    found.retain(|finding| !finding.labels.iter().any(|label| refused.contains(&label.span)));
+    findings.append(&mut found);
     subject.refused_manifests(&RULE, HELP, findings);
 }

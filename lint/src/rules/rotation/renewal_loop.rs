@@ -1,4 +1,7 @@
-use crate::dialect::cert_manager::hours;
+use std::collections::BTreeSet;
+
+use crate::deployment::PlannedIssuer;
+use crate::dialect::cert_manager::{Issuer, IssuerSource, hours};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -7,9 +10,9 @@ rule! {
     ///
     /// ## Why it matters
     ///
-    /// An issuer dates its certificates back, by up to an hour, against clocks that are slow. Where `renewBefore` is
-    /// hardly shorter than `duration`, the new certificate is due for renewal when it arrives: cert-manager issues
-    /// without end, until the CA's rate limit is reached.
+    /// ACME servers and other systems date their certificates back, by up to an hour, against clocks that are slow; the
+    /// CA and SelfSigned issuers do not. Where `renewBefore` is hardly shorter than `duration`, the new certificate is due
+    /// for renewal when it arrives: cert-manager issues without end, until the CA's rate limit is reached.
     ///
     /// ## How to fix
     ///
@@ -32,13 +35,31 @@ rule! {
 
 /// By how much issuers date back.
 const BACKDATED: i64 = 3600;
+/// Those within cert-manager do not: what is left is too short by itself.
+const HARDLY: i64 = 600;
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let manifests = &subject.deployment.manifests;
+    let by_ca = manifests.issuers.iter().filter(|issuer| matches!(issuer.source, IssuerSource::Ca { .. }));
+    let within: BTreeSet<String> = by_ca.map(Issuer::title).collect();
     for planned in &subject.deployment.planned {
+        let renewal = planned.renew_before.span();
+        let mut refused = manifests.refusals.iter().flat_map(|refusal| &refusal.labels);
+        if refused.any(|label| label.span == renewal) {
+            continue;
+        }
         let (duration, before) = (*planned.duration.value(), *planned.renew_before.value());
         let rest = duration - before;
+        let least = match &planned.issuer {
+            // a CA whose Secret is not seen
+            PlannedIssuer::Unknown { name, .. } if within.contains(name) => HARDLY,
+            PlannedIssuer::Public | PlannedIssuer::Unknown { .. } => BACKDATED,
+            PlannedIssuer::SelfSigned | PlannedIssuer::Planned(_) | PlannedIssuer::Certificate(_) => HARDLY,
+            // it is never issued
+            PlannedIssuer::Nobody(_) => continue,
+        };
         // one that is refused is told as such
-        if rest <= 0 || rest > BACKDATED || duration < BACKDATED || !planned.renew_before.is_given() {
+        if rest <= 0 || rest > least || duration < BACKDATED || !planned.renew_before.is_given() {
             continue;
         }
         findings.push(RULE.finding(
@@ -50,7 +71,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             ),
             Some("leave renewBefore out, or write a third of duration".to_owned()),
             vec![
-                Label { span: planned.renew_before.span(), message: "leaves an hour at most".to_owned() },
+                Label { span: planned.renew_before.span(), message: format!("leaves {}", hours(rest)) },
                 Label { span: planned.duration.span(), message: hours(duration) },
             ],
         ));

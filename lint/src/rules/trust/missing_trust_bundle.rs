@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::deployment::{Configuration, Connection, DialerPurpose};
+use crate::deployment::{Configuration, Connection, DialerPurpose, ProgramKind};
 use crate::dialect::apisix::config::Ignored;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -36,7 +36,8 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    subject.named_on(&RULE, findings, |connection| ignored_authority(subject, connection).is_none());
+    let mut found = Vec::new();
+    subject.named_on(&RULE, &mut found, |connection| ignored_authority(subject, connection).is_none());
     let mut told = BTreeSet::new();
     for (connection, prediction) in subject.deployment.connections.iter().zip(subject.predictions) {
         let Some(ignored) = ignored_authority(subject, connection) else { continue };
@@ -45,9 +46,27 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             let here = Label { span: ignored, message: "ignored: etcd has no CA of its own".to_owned() };
             let labels = std::iter::once(here).chain(why.labels.iter().cloned()).collect();
             let help = "write the file as apisix.ssl.ssl_trusted_certificate".to_owned();
-            findings.push(RULE.finding(why.message.clone(), Some(help), labels));
+            found.push(RULE.finding(why.message.clone(), Some(help), labels));
         }
     }
+    for (connection, prediction) in subject.deployment.connections.iter().zip(subject.predictions) {
+        let Some((program, dialer)) = subject.dialer_of(connection) else { continue };
+        let help = match (program.kind, dialer.purpose) {
+            (ProgramKind::Etcd, DialerPurpose::Peer) => {
+                "give etcd --peer-trusted-ca-file with the CA of the members"
+            }
+            (ProgramKind::Etcd, DialerPurpose::Gateway) => {
+                "give etcd --trusted-ca-file with the CA of the clients"
+            }
+            _ => continue,
+        };
+        let place = prediction.why.first().and_then(|why| why.labels.first()).map(|label| label.span);
+        let same = |finding: &&mut Finding| finding.labels.first().map(|label| label.span) == place;
+        for finding in found.iter_mut().filter(same) {
+            finding.help.get_or_insert_with(|| help.to_owned());
+        }
+    }
+    findings.append(&mut found);
 }
 
 /// Where APISIX was given a CA for etcd that it does not read.

@@ -66,6 +66,15 @@ pub fn parse(text: &Text) -> Document {
     }
 }
 
+/// Parses a script of which no value is known: variables and output of commands stay as they are written, and a command
+/// that only sets variables, `export` among them, is one of the commands.
+pub fn script(text: &Text) -> Document {
+    match text.as_str() {
+        Ok(content) => Parser::script(text, content).run(),
+        Err(_) => parse(text),
+    }
+}
+
 /// Takes words that a shell has already made, as after `--`; a single word with blanks in it is a shell text.
 ///
 /// Also gives the text to which the spans refer.

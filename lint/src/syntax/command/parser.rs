@@ -14,13 +14,30 @@ pub(super) struct Parser<'t> {
     pub(super) content: &'t str,
     pub(super) at: usize,
     pub(super) variables: BTreeMap<String, String>,
+    /// A script: its variables may change between their setting and their use.
+    pub(super) is_script: bool,
+    /// Ends of the documents (`<<END`) that begin after this line.
+    documents: Vec<String>,
     document: Document,
     words: usize,
 }
 
 impl<'t> Parser<'t> {
     pub(super) fn new(text: &'t Text, content: &'t str) -> Self {
-        Self { text, content, at: 0, variables: BTreeMap::new(), document: Document::default(), words: 0 }
+        Self {
+            text,
+            content,
+            at: 0,
+            variables: BTreeMap::new(),
+            is_script: false,
+            documents: Vec::new(),
+            document: Document::default(),
+            words: 0,
+        }
+    }
+
+    pub(super) fn script(text: &'t Text, content: &'t str) -> Self {
+        Self { is_script: true, ..Self::new(text, content) }
     }
 
     pub(super) fn run(mut self) -> Document {
@@ -30,6 +47,9 @@ impl<'t> Parser<'t> {
                 '\n' | ';' | '&' | '|' | '(' | ')' => {
                     self.at += 1;
                     self.finish(&mut command);
+                    if next == '\n' {
+                        self.skip_documents();
+                    }
                 }
                 '#' => self.skip_comment(),
                 '\\' if self.continuation() => {}
@@ -76,6 +96,12 @@ impl<'t> Parser<'t> {
     /// Ends a command; assignments by themselves hold for what follows.
     fn finish(&mut self, command: &mut Command) {
         let command = std::mem::take(command);
+        if self.is_script {
+            if !command.words.is_empty() || !command.assignments.is_empty() {
+                self.document.commands.push(command);
+            }
+            return;
+        }
         if command.words.is_empty() {
             for (name, value) in command.assignments {
                 if value.unseen.is_none() {
@@ -121,6 +147,8 @@ impl<'t> Parser<'t> {
         let operator =
             |character: char| character.is_ascii_digit() || matches!(character, '<' | '>' | '&' | '|');
         let length = self.rest().find(|character| !operator(character)).unwrap_or(self.rest().len());
+        let opens =
+            self.rest().get(..length).is_some_and(|text| text.ends_with("<<") && !text.ends_with("<<<"));
         let duplicates = self
             .rest()
             .get(..length)
@@ -133,7 +161,22 @@ impl<'t> Parser<'t> {
             self.at += 1;
         }
         if self.peek().is_some_and(|next| !matches!(next, '\n' | ';' | '&' | '|')) {
-            self.word();
+            let word = self.word();
+            self.documents.extend(word.filter(|_| opens).map(|word| word.text));
+        }
+    }
+
+    /// The lines of a document (`<<END`, `<<-END`) are the input of a command.
+    fn skip_documents(&mut self) {
+        for end in std::mem::take(&mut self.documents) {
+            let end = end.trim_start_matches('-');
+            while !self.rest().is_empty() {
+                let line = self.rest().split_inclusive('\n').next().unwrap_or_default();
+                self.at += line.len();
+                if line.trim() == end {
+                    break;
+                }
+            }
         }
     }
 

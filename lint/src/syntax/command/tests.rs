@@ -142,3 +142,13 @@ fn any_text_comes_to_an_end() {
         shell(text);
     }
 }
+
+#[test]
+fn a_script_keeps_what_is_not_known_and_skips_documents() {
+    let text = "X=1\ncat > /a <<EOF\netcd --no\nEOF\nexec etcd --name=`id` $X \"$@\" 1>>/log 2>&1 &\n";
+    let text = Text::excerpt(FileId(0), 0, text.as_bytes());
+    let commands = script(&text).commands;
+    let words: Vec<Vec<&str>> = commands.iter().map(texts).collect();
+    assert_eq!(words, [vec![], vec!["cat"], vec!["exec", "etcd", "--name=$(id)", "$X", "$@"]]);
+    assert_eq!(commands[0].assignments[0].0, "X");
+}

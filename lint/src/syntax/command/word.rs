@@ -176,9 +176,17 @@ impl Parser<'_> {
         if name.is_empty() {
             draft.text.push('$');
             self.at += 1;
+            // `$@`, `$*`: the words that the script is given
+            if let Some(all @ ('@' | '*')) = self.peek() {
+                draft.unseen = Some("the script is given it".to_owned());
+                draft.text.push(all);
+                self.at += 1;
+            }
             return Some(());
         }
-        match self.variables.get(name) {
+        // an unquoted value is split at its blanks
+        let known = self.variables.get(name).filter(|value| quoted || !value.contains(char::is_whitespace));
+        match known {
             Some(value) => draft.text.push_str(value),
             None => {
                 draft.unseen = Some(format!("the variable {name} is set elsewhere"));
@@ -265,6 +273,10 @@ impl Parser<'_> {
             draft.pieces += 1;
         }
         draft.unseen = Some("it is the output of another command".to_owned());
+        if self.is_script {
+            draft.text.push_str(&format!("$({inner})"));
+            return;
+        }
         draft.text.push_str(&inner);
         draft.substitution = Some(inner);
     }
