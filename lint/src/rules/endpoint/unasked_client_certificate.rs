@@ -1,4 +1,4 @@
-use crate::deployment::{ClientAuthMode, ListenerPurpose, Lookup};
+use crate::deployment::{ClientAuthMode, Lookup};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
