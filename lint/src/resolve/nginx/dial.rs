@@ -131,7 +131,9 @@ fn dialers_of(
     routes: &[RouteMatch],
 ) -> Vec<Dialer> {
     let mut unseen = location.unseen.clone();
-    let resolved = pass.resolved(&server.constants);
+    // code may write what was set
+    let constants = if server.code.is_some() { &[] } else { server.constants.as_slice() };
+    let resolved = pass.resolved(constants);
     let known = resolved.is_some();
     let pass = resolved.as_ref().unwrap_or(pass);
     if pass.unix.is_some() {

@@ -455,6 +455,16 @@ fn includes_of_a_lone_snippet_count_from_the_folder_of_nginx() {
 }
 
 #[test]
+fn a_variable_that_code_may_write_is_no_constant() {
+    let pass = "set $scheme_above 'https'; proxy_pass $scheme_above://up:443;";
+    for (before, known) in [("", true), ("rewrite_by_lua_block { }", false)] {
+        let program = http(&format!("server {{ location / {{ {before} {pass} }} }}"));
+        assert_eq!(program.dialers[0].tls.is_some(), known, "{before}");
+        assert_eq!(program.dialers[0].unseen.is_empty(), known, "{before}");
+    }
+}
+
+#[test]
 fn a_snippet_of_stream_is_none_of_http() {
     let source = "upstream ldap { server 10.0.0.1:636; }
         server { listen 636; proxy_pass ldap; proxy_ssl on; }";

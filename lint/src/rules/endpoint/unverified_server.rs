@@ -134,8 +134,11 @@ fn ingresses(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let Some(behind) = settings.tls_behind.filter(|_| !on && !settings.snippet) else { continue };
-        let mut labels =
-            vec![Label { span: behind, message: "TLS, and verification is off by default".to_owned() }];
+        let message = match &settings.verify_server {
+            Some(_) => "TLS to the servers",
+            None => "TLS, and verification is off by default",
+        };
+        let mut labels = vec![Label { span: behind, message: message.to_owned() }];
         if let Some(verify) = &settings.verify_server {
             let off = Label { span: verify.span, message: "verification is off here".to_owned() };
             labels.insert(0, off);
