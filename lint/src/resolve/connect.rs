@@ -692,7 +692,8 @@ pub fn hosts_file(world: &World<'_>) -> BTreeMap<String, Vec<IpAddr>> {
 /// What is shown before the address of a listener that speaks TLS: `tls` where nothing within it is HTTP.
 fn scheme(program: &Program, listener: usize) -> &'static str {
     // nginx's `stream` and `mail`
-    if program.listeners.get(listener).is_some_and(|listener| matches!(listener.gate, Gate::NginxConnection)) {
+    if program.listeners.get(listener).is_some_and(|listener| matches!(listener.gate, Gate::NginxConnection))
+    {
         return "tls";
     }
     let Configuration::Envoy(config) = &program.configuration else { return "https" };

@@ -103,7 +103,8 @@ impl<'s, 'd> Wire<'s, 'd> {
         // nobody gets in there
         served.retain(|context| !context.rejects_handshake);
         let certificates = served.iter().flat_map(|context| &context.credentials);
-        let mut paths = certificates.map(|credential| &credential.certificate.path.value).filter(|_| !objects);
+        let mut paths =
+            certificates.map(|credential| &credential.certificate.path.value).filter(|_| !objects);
         if let Some(path) = paths.find(|path| path.contains('$')) {
             return Err(unknown(vec![format!("{path} holds variables, known only per connection")]));
         }
