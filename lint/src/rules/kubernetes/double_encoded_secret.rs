@@ -25,7 +25,8 @@ rule! {
     "double-encoded-secret", Error, check
 }
 
-const HELP: &str = "write under data what base64 -w0 prints of the PEM file, or under stringData the PEM itself";
+const HELP: &str =
+    "write under data what base64 -w0 prints of the PEM file, or under stringData the PEM itself";
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     subject.refused_manifests(&RULE, HELP, findings);
