@@ -291,7 +291,9 @@ impl Load<'_> {
 
 /// A path relative to the root, however the two are written.
 fn beneath_root(path: &Path, root: &Path) -> Option<PathBuf> {
-    if let Ok(relative) = path.strip_prefix(root) {
+    if let Ok(relative) = path.strip_prefix(root)
+        && !relative.components().any(|part| part == Component::ParentDir)
+    {
         return Some(relative.to_path_buf());
     }
     let (path, root) = (fs::canonicalize(path).ok()?, fs::canonicalize(root).ok()?);

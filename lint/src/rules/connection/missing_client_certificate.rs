@@ -18,6 +18,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - nginx: 400 `No required SSL certificate was sent`
+    /// - nginx, of a condition on the certificate: `HTTP 403`
     /// - nginx's own log: `client sent no required SSL certificate while reading client request headers`
     /// - etcd: `tls: client didn't provide a certificate`
     /// - the client: `alert certificate required`, `alert bad certificate`, `alert handshake failure`

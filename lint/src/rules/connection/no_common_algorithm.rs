@@ -20,7 +20,7 @@ rule! {
     ///   `tls: peer doesn't support any of the certificate's signature algorithms`
     /// - the client: `alert handshake failure:SSL alert number 40`, Go `remote error: tls: handshake failure`
     /// - the client: `alert handshake failure`; Envoy: `HANDSHAKE_FAILURE_ON_CLIENT_HELLO`
-    /// - Envoy: `BAD_ECC_CERT`
+    /// - Envoy: `BAD_ECC_CERT`, `NO_COMMON_SIGNATURE_ALGORITHMS`, `NO_SHARED_GROUP`, `SSLV3_ALERT_HANDSHAKE_FAILURE`
     /// - nginx, of Envoy's certificate in TLS 1.2: `wrong curve`
     ///
     /// ## Reference

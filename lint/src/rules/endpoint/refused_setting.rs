@@ -24,6 +24,9 @@ rule! {
     ///   `cluster manager: duplicate cluster '…'`, `error adding listener`, `must have a certificate specified`,
     ///   `must be the last filter in a network filter chain`, `is the last filter in a http filter chain`,
     ///   `clusters must have a single locality_lb_endpoint`, `Invalid hex-encoded SHA-256`
+    /// - Envoy: `Didn't find a registered implementation for '…' with type URL`,
+    ///   `Failed to create SAN matcher for OTHER_NAME with OID`, `Failed to initialize ECDH curves …`,
+    ///   `node 'id' and 'cluster' are required`
     /// - Envoy, discovery files: `Filesystem config update rejected: …`
     /// - nginx: `[emerg] …`, `SSL_CTX_set_cipher_list("…") failed`, `invalid value "…"`,
     ///   `directive is not allowed here`, `invalid number of arguments in`, `directive invalid number`,
