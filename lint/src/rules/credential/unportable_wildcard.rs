@@ -18,7 +18,7 @@ rule! {
     ///
     /// ## What you see in the logs
     ///
-    /// - Go: `x509: certificate is valid for …, not …`
+    /// - Go: the line of `name-mismatch`
     /// - nginx: `upstream SSL certificate does not match "…"`
     ///
     /// ## Reference

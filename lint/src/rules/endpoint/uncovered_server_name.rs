@@ -25,7 +25,7 @@ rule! {
     /// ## What you see in the logs
     ///
     /// - curl: `SSL: no alternative certificate subject name matches target host name`
-    /// - Go: `x509: certificate is valid for a.example.com, not b.example.com`
+    /// - Go: `x509: certificate is valid for …, not …`
     /// - the server: `tlsv1 alert unknown ca` or `bad certificate`, or nothing
     ///
     /// ## Reference
