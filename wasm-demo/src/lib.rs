@@ -158,7 +158,7 @@ pub fn share(question: &str) -> String {
 /// Whether a file found in a folder is worth reading, by its name.
 #[wasm_bindgen]
 pub fn may_be_configuration(path: &str) -> bool {
-    mtls_lint::recognise::may_be_configuration(Path::new(path))
+    mtls_lint::recognise::may_be_configuration(Path::new(path), false)
 }
 
 fn print(value: &impl Serialize) -> Result<String, String> {

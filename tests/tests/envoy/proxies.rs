@@ -67,7 +67,7 @@ fn a_header_counts_from_a_trusted_peer_alone() {
     }
     // the peer's own certificate is nobody's identity here
     let mut connection = client(Some("web")).connect(envoy.ports[0]).unwrap();
-    let ask = mtls_tests::client::request("GET", "shop.test", "/orders", "");
+    let ask = request("GET", "shop.test", "/orders", "");
     assert_eq!(words(&connection.ask(&ask).unwrap()), "deny no-certificate");
 }
 

@@ -62,7 +62,7 @@ pub(super) fn chosen<'p>(
 /// What Envoy and its peer have in common serves for this certificate.
 pub(super) fn agreed(client: Party<'_>, server: Party<'_>, first: &Certificate, version: Protocol) -> Step {
     let settled = client.settles() || server.settles();
-    if !client.is_envoy() && !(server.is_envoy() && settled) {
+    if !(client.is_envoy() || server.is_envoy() && settled) {
         return Ok(());
     }
     let key = first.key.kind;

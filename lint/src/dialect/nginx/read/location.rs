@@ -41,10 +41,8 @@ impl Reader<'_> {
         let family = pass.as_ref().map_or("proxy", |pass: &Pass| pass.kind.family());
         self.note_dropped(scope, &format!("{family}_ssl_conf_command"));
         let tls = UpstreamTls::read(scope, family, self.version);
-        if let Some(pass) = &pass {
-            if pass.prepares_tls() {
-                self.check_upstream_tls(&tls);
-            }
+        if pass.as_ref().is_some_and(Pass::prepares_tls) {
+            self.check_upstream_tls(&tls);
         }
         let set_header = if family == "grpc" { "grpc_set_header" } else { "proxy_set_header" };
         let mut checks: Vec<Check> = parent
