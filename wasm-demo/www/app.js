@@ -61,7 +61,7 @@ async function judge() {
 
 async function picture(asked) {
   const drawn = await ask("draw", { question: asked });
-  if (drawn === undefined || drawn.error) return;
+  if (drawn === undefined || drawn.error || !state.report) return;
   const kinds = new Map(Array.isArray(drawn.kinds) ? drawn.kinds.map(({ path, kind }) => [path, kind]) : []);
   for (const file of state.files) file.kind = kinds.get(file.path) ?? file.kind;
   showFiles();
@@ -71,7 +71,8 @@ async function picture(asked) {
 /** The same findings, with the edits that remedy them. */
 async function fixes(asked) {
   const before = state.report;
-  if (before.findings.length === 0) return;
+  // everything may have been cleared away meanwhile
+  if (!before || before.findings.length === 0) return;
   const answer = await ask("fixes", { question: asked });
   if (state.report !== before || !answer?.report?.findings || answer.report.findings.length !== state.report.findings.length) return;
   state.report = answer.report;
@@ -98,7 +99,7 @@ function apply({ edits }) {
 }
 
 async function breaks(asked) {
-  if (asked.at === timeline.from) return timeline.mark(state.report.connections);
+  if (asked.at === timeline.from) return timeline.mark(state.report?.connections ?? []);
   const answer = await ask("marks", { question: { ...asked, at: timeline.from } });
   if (answer?.report) timeline.mark(answer.report.connections);
 }

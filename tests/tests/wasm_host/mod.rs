@@ -338,7 +338,8 @@ impl Request {
                 // nginx has the host as a header, also in HTTP/2; the three it calls pseudo-headers come last
                 request.headers.insert(0, (b"host".to_vec(), self.host.clone().into_bytes()));
                 request.headers.extend([path, method, scheme]);
-                request.properties.insert(b"msec".to_vec(), format!("{}.132", self.at).into_bytes());
+                let clock = format!("{}.132", self.at).into_bytes();
+                request.properties.entry(b"msec".to_vec()).or_insert(clock);
                 let name = self.host.rsplit_once(':').map_or(self.host.as_str(), |(name, _)| name);
                 let name = name.trim_end_matches('.').to_ascii_lowercase();
                 request.properties.entry(b"host".to_vec()).or_insert(name.into_bytes());
