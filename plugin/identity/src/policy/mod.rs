@@ -200,22 +200,27 @@ mod decide;
 mod document;
 mod error;
 mod forward;
+mod host;
+mod issued_under;
 mod path;
 mod pattern;
+mod reason;
+mod recognise;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-pub use self::decide::{
-    Absence, Allowed, Asked, Decision, Evidence, Reason, Recognised, Request, Standing, same_host,
-};
+pub use self::decide::{Allowed, Asked, Decision, Request};
 pub use self::error::{PolicyError, Position, Step, position};
 pub use self::forward::{ForwardValue, escape};
+pub use self::host::same_host;
 pub use self::path::{Ambiguity, PathParameters, normalise};
 pub use self::pattern::{
     DistinguishedName, EmailPattern, Fingerprint, HostPattern, Network, PathPattern, PlainUri, Serial,
     SpiffePattern,
 };
+pub use self::reason::{Absence, Reason};
+pub use self::recognise::{Evidence, Recognised, Standing};
 use crate::certificate::Certificate;
 use crate::identity::Identity;
 use crate::usage::UsageRequirements;
