@@ -28,6 +28,8 @@ pub struct Listener {
     pub trusted_hops: u32,
     /// PEM of clients' authorities; fixtures/pki/decisions/ca.pem where not said.
     pub authorities: Option<String>,
+    /// Instead, a file from which Envoy takes them anew whenever it changes (SDS); [`Listener::discovered`] is its text.
+    pub discovery: Option<PathBuf>,
     /// The answer is fixed, instead of the headers that an upstream would have got.
     pub silent: bool,
 }
@@ -118,8 +120,8 @@ impl Listener {
         Listener { filters: vec![guard(policy)], ..Listener::default() }
     }
 
-    /// As Envoy's configuration has it. Routes are named by the header x-route; a denial's details are in x-details.
-    pub fn configuration(&self, name: &str) -> Value {
+    /// How clients are verified.
+    fn validation(&self) -> Value {
         let authorities = match &self.authorities {
             Some(pem) => json!({"inline_string": pem}),
             None => json!({"filename": pki("decisions/ca.pem")}),
@@ -128,6 +130,27 @@ impl Listener {
         if self.accept_untrusted {
             validation["trust_chain_verification"] = json!("ACCEPT_UNTRUSTED");
         }
+        validation
+    }
+
+    /// What the file of [`Listener::discovery`] says of this listener's clients.
+    pub fn discovered(&self) -> String {
+        let secret = json!({
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+            "name": "clients", "validation_context": self.validation(),
+        });
+        json!({"resources": [secret]}).to_string()
+    }
+
+    /// As Envoy's configuration has it. Routes are named by the header x-route; a denial's details are in x-details.
+    pub fn configuration(&self, name: &str) -> Value {
+        let validation = match &self.discovery {
+            Some(path) => (
+                "validation_context_sds_secret_config",
+                json!({"name": "clients", "sds_config": {"path_config_source": {"path": path}}}),
+            ),
+            None => ("validation_context", self.validation()),
+        };
         let route = |name: &str| {
             json!({"name": name, "direct_response": {"status": 200}, "match": {"prefix": "/",
                 "headers": [{"name": "x-route", "string_match": {"exact": name}}]}})
@@ -173,7 +196,7 @@ impl Listener {
                         "alpn_protocols": ["h2", "http/1.1"],
                         "tls_certificates": [{"certificate_chain": {"filename": pki("server.pem")},
                             "private_key": {"filename": pki("server.key")}}],
-                        "validation_context": validation,
+                        validation.0: validation.1,
                     }}},
                 "filters": [{"name": "manager", "typed_config": manager}],
             }],
@@ -195,7 +218,10 @@ impl Envoy {
         for listener in &mut configured {
             listener.as_object_mut().expect("an object").remove("@type");
         }
-        let mut envoy = Self::launch(name, json!({"static_resources": {"listeners": configured}}), workers);
+        // what is discovered needs somebody who asks
+        let node = json!({"id": name, "cluster": "tests"});
+        let mut envoy =
+            Self::launch(name, json!({"node": node, "static_resources": {"listeners": configured}}), workers);
         envoy.wait(listeners.len());
         envoy
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use mtls_tests::cases::pem;
 use mtls_tests::client::{Client, Version, request};
-use mtls_tests::envoy::{Envoy, absent};
+use mtls_tests::envoy::{Envoy, Listener, absent};
 use mtls_tests::mint::decisions;
 
 use super::{client, get, guarded, later, now, seen, words};
@@ -58,8 +59,7 @@ fn a_stranger_whom_envoy_accepts_is_not_vouched_for() {
     if absent() {
         return;
     }
-    let untrusted =
-        mtls_tests::envoy::Listener { accept_untrusted: true, ..guarded("certificate: {from: envoy}") };
+    let untrusted = Listener { accept_untrusted: true, ..guarded("certificate: {from: envoy}") };
     let envoy = Envoy::start("untrusted", &[untrusted], 1);
     let port = envoy.ports[0];
     assert_eq!(words(&get(port, Some("impostor"), "/orders", "")), "deny unverified-certificate");
@@ -78,6 +78,52 @@ fn a_stranger_whom_envoy_accepts_is_not_vouched_for() {
             .collect();
         assert_eq!(resumed, [false, true, true], "{version:?}");
     }
+}
+
+#[test]
+fn where_strangers_are_accepted_an_authority_that_is_withdrawn_counts_for_whom_it_vouched_before() {
+    if absent() {
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("mtls-guard-withdrawn-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("clients.json");
+    let listener = Listener {
+        accept_untrusted: true,
+        discovery: Some(file.clone()),
+        ..guarded("certificate: {from: envoy}")
+    };
+    let put = |text: &str| {
+        std::fs::write(folder.join("new"), text).unwrap();
+        std::fs::rename(folder.join("new"), &file).unwrap();
+    };
+    put(&listener.discovered());
+    let envoy = Envoy::start("withdrawn", std::slice::from_ref(&listener), 1);
+    let port = envoy.ports[0];
+    let web = Client::new(decisions::client("web", later()), Some(Version::Tls13), true);
+    let ask = |client: &Client| {
+        let mut connection = client.connect(port).unwrap();
+        let answer = connection.ask(&request("GET", "shop.test", "/orders", "")).unwrap();
+        (words(&answer), connection.resumed())
+    };
+    assert_eq!(ask(&web), ("allow web".to_owned(), false));
+    assert_eq!(ask(&web), ("allow web".to_owned(), true));
+
+    let updates = || envoy.ask_admin("stats?filter=server_ssl_socket_factory.ssl_context_update_by_sds").body;
+    let before = updates();
+    assert!(before.contains("ssl_context_update_by_sds"), "{before}");
+    put(&Listener { authorities: Some(pem("impostor-ca")), ..listener }.discovered());
+    let began = std::time::Instant::now();
+    while updates() == before {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", envoy.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Envoy resumes no session that began under other authorities, and says of the new handshake what it says of a
+    // resumed session, that nothing was verified: the filter cannot tell them apart (seven days, the policy's reference)
+    assert_eq!(ask(&web), ("allow web".to_owned(), false));
+    assert_eq!(ask(&client(Some("web-dns"))).0, "deny unverified-certificate");
+    assert_eq!(ask(&client(Some("impostor"))).0, "allow web");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
