@@ -17,6 +17,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use wasmtime::{
     Caller, Config, Engine, Extern, Instance, Linker, Memory, Module, OptLevel, Store, TypedFunc, Val,
@@ -162,6 +163,21 @@ pub fn module(gateway: Gateway) -> Vec<u8> {
     })
 }
 
+/// A module as code of this machine: made once for all tests of the process, since making it takes longer than they do.
+fn compiled(module: &[u8], counting: bool) -> Result<Module, wasmtime::Error> {
+    static COMPILED: Mutex<BTreeMap<(Vec<u8>, bool), Module>> = Mutex::new(BTreeMap::new());
+    let mut known = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (module.to_vec(), counting);
+    if let Some(made) = known.get(&key) {
+        return Ok(made.clone());
+    }
+    let mut config = Config::new();
+    config.cranelift_opt_level(OptLevel::None).consume_fuel(counting);
+    let made = Module::new(&Engine::new(&config)?, module)?;
+    known.insert(key, made.clone());
+    Ok(made)
+}
+
 // === impl Worker ===
 
 impl Worker {
@@ -171,20 +187,11 @@ impl Worker {
     }
 
     pub fn with_module(gateway: Gateway, module: &[u8], counting: bool) -> Result<Self, wasmtime::Error> {
-        let mut config = Config::new();
-        // code is made for one test only
-        config.cranelift_opt_level(OptLevel::None).consume_fuel(counting);
-        Self::with_config(gateway, module, &config, counting)
+        Self::start(gateway, compiled(module, counting)?, counting)
     }
 
-    pub fn with_config(
-        gateway: Gateway,
-        module: &[u8],
-        config: &Config,
-        counting: bool,
-    ) -> Result<Self, wasmtime::Error> {
-        let engine = Engine::new(config)?;
-        let module = Module::new(&engine, module)?;
+    fn start(gateway: Gateway, module: Module, counting: bool) -> Result<Self, wasmtime::Error> {
+        let engine = module.engine().clone();
         let mut linker = Linker::new(&engine);
         link(&mut linker, gateway)?;
         let hosted = Hosted {
