@@ -20,6 +20,8 @@ pub struct ManifestFacts {
     pub certificates: Vec<cert_manager::Certificate>,
     /// Issuers and ClusterIssuers.
     pub issuers: Vec<cert_manager::Issuer>,
+    /// The namespace in which cert-manager looks for the Secrets of ClusterIssuers.
+    pub cluster_resources: String,
     /// Where ingress controllers of APISIX send configuration.
     pub control_planes: Vec<ControlPlane>,
     /// References of an ingress controller's objects that lead nowhere: what names them comes first among the labels.

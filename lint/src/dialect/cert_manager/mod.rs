@@ -143,8 +143,8 @@ pub enum IssuerSource {
 }
 
 impl Fragment {
-    /// Takes in one object; false if it is none of cert-manager's.
-    pub fn read(&mut self, object: Node<'_>, version: Version) -> bool {
+    /// Takes in one object; false if it is none of cert-manager's. `version`: where it is stated.
+    pub fn read(&mut self, object: Node<'_>, version: Option<Version>) -> bool {
         match kubernetes::group_kind(object) {
             Some(("cert-manager.io", "Certificate", _)) => {
                 let certificate = certificate(object, version);
@@ -159,7 +159,11 @@ impl Fragment {
     }
 }
 
-fn certificate(object: Node<'_>, version: Version) -> Certificate {
+/// The release whose defaults hold where nothing else is said.
+const USUAL_VERSION: Version = Version(1, 18, 0);
+
+fn certificate(object: Node<'_>, stated: Option<Version>) -> Certificate {
+    let version = stated.unwrap_or(USUAL_VERSION);
     let spec = object.get("spec").unwrap_or(object);
     let field = |key: &str| kubernetes::text(spec, key).filter(|text| !text.value.is_empty());
     let list = |key: &str| kubernetes::texts(spec, key);
@@ -180,7 +184,7 @@ fn certificate(object: Node<'_>, version: Version) -> Certificate {
         email_addresses: list("emailAddresses"),
         usages: usages(spec, *is_ca.value()),
         is_ca,
-        renew_before: renew_before(spec, *duration.value()),
+        renew_before: renew_before(spec, *duration.value(), version),
         duration,
         key: key(spec),
         rotates_key: rotates_key(spec, version),
@@ -193,7 +197,7 @@ fn certificate(object: Node<'_>, version: Version) -> Certificate {
         refusals: Vec::new(),
         span: spec.span(),
     };
-    certificate.refusals = refuse::refusals(&certificate, spec);
+    certificate.refusals = refuse::refusals(&certificate, spec, stated);
     certificate
 }
 
@@ -209,13 +213,17 @@ fn duration(spec: Node<'_>, key: &str) -> Option<Located<i64>> {
     Some(Located::new(go_duration(node.as_str()?)?, node.span()))
 }
 
-fn renew_before(spec: Node<'_>, lifetime: i64) -> Setting<i64> {
+/// `renewBeforePercentage` came with 1.16, which took it for the part of the life before the renewal until 1.16.3 (pull
+/// requests 6987 and 7421).
+fn renew_before(spec: Node<'_>, lifetime: i64, version: Version) -> Setting<i64> {
     if let Some(given) = duration(spec, "renewBefore") {
         return Setting::Given(given);
     }
     if let Some(node) = spec.get("renewBeforePercentage")
         && let Some(percentage) = node.as_i64().filter(|percentage| (1..100).contains(percentage))
+        && version >= Version(1, 16, 0)
     {
+        let percentage = if version < Version(1, 16, 3) { 100 - percentage } else { percentage };
         return Setting::Given(Located::new(lifetime / 100 * percentage, node.span()));
     }
     Setting::Default { value: lifetime / 3, parent: spec.span() }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::deployment::Refusal;
+use crate::deployment::{Refusal, Version};
 use crate::dialect::kubernetes;
 use crate::dialect::placeholder::is_placeholder;
 use crate::finding::Label;
@@ -19,14 +19,14 @@ const SHORTEST_DURATION: i64 = 3600;
 const SHORTEST_RENEW_BEFORE: i64 = 300;
 
 /// Everything the webhook refuses, in the order in which it looks.
-pub(super) fn refusals(certificate: &Certificate, spec: Node<'_>) -> Vec<Refusal> {
+pub(super) fn refusals(certificate: &Certificate, spec: Node<'_>, stated: Option<Version>) -> Vec<Refusal> {
     let mut found = Vec::new();
     let name = format!("Certificate {}", certificate.metadata.path());
     secret_name(certificate, &name, &mut found);
     subject(certificate, spec, &name, &mut found);
     names(certificate, spec, &name, &mut found);
     key(spec, &name, &mut found);
-    validity(certificate, spec, &name, &mut found);
+    validity(certificate, spec, stated, &name, &mut found);
     constraints(certificate, spec, &name, &mut found);
     found
 }
@@ -211,7 +211,13 @@ fn key(spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
     }
 }
 
-fn validity(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut Vec<Refusal>) {
+fn validity(
+    certificate: &Certificate,
+    spec: Node<'_>,
+    stated: Option<Version>,
+    name: &str,
+    found: &mut Vec<Refusal>,
+) {
     for field in ["duration", "renewBefore"] {
         if let Some(node) = spec.get(field)
             && let Some(text) = node.as_str()
@@ -274,18 +280,56 @@ fn validity(certificate: &Certificate, spec: Node<'_>, name: &str, found: &mut V
             let log = "certificate renewBeforePercentage must result in a renewBefore less than duration";
             refuse(found, "renew-before-exceeds-duration", message, vec![(span, "1 to 99 is possible")], log);
         }
-        // the webhook takes the percentage from the whole, unlike the controller
         (None, Some((percent, span)))
-            if given("duration").is_some() && duration / 100 * (100 - percent) < SHORTEST_RENEW_BEFORE =>
+            if given("duration").is_some()
+                && before_end(duration, percent, stated) < SHORTEST_RENEW_BEFORE * SECOND =>
         {
-            let message = format!(
-                "{name} lives {}, and {percent} percent leave less than the 5 minutes that the webhook wants",
-                hours(duration)
-            );
+            let overflows = duration.checked_mul(SECOND * (100 - percent)).is_none();
+            let (message, advice) = if overflows {
+                (
+                    format!(
+                        "{name} lives {}, of which cert-manager cannot work out {percent} percent before 1.21",
+                        hours(duration)
+                    ),
+                    "write renewBefore with a duration",
+                )
+            } else {
+                (
+                    format!(
+                        "{name} lives {}, and {percent} percent leave less than the 5 minutes that the webhook wants",
+                        hours(duration)
+                    ),
+                    if counts_from_end(stated) {
+                        "write a larger percentage"
+                    } else {
+                        "write a smaller percentage"
+                    },
+                )
+            };
             let log = "certificate renewBeforePercentage must result in a renewBefore greater than 5m0s";
-            refuse(found, "duration-too-short", message, vec![(span, "write a smaller percentage")], log);
+            refuse(found, "duration-too-short", message, vec![(span, advice)], log);
         }
         _ => {}
+    }
+}
+
+/// Nanoseconds, in which Go counts.
+const SECOND: i64 = 1_000_000_000;
+
+/// Whether the webhook counts as the controller does (on the main branch since August 2026).
+fn counts_from_end(stated: Option<Version>) -> bool {
+    stated.is_some_and(|version| version >= Version(1, 22, 0))
+}
+
+/// What the webhook makes of a percentage: until 1.22 it takes it from the whole, unlike the controller (pull request
+/// 9129), and until 1.21 it counts beyond what 64 bits hold (pull request 8947).
+fn before_end(duration: i64, percent: i64, stated: Option<Version>) -> i64 {
+    let part = if counts_from_end(stated) { percent } else { 100 - percent };
+    let overflows = stated.is_some_and(|version| version < Version(1, 21, 0));
+    match duration.checked_mul(SECOND).and_then(|whole| whole.checked_mul(part)) {
+        Some(product) => product / 100,
+        None if overflows => duration.wrapping_mul(SECOND).wrapping_mul(part) / 100,
+        None => (duration / 100).saturating_mul(part).saturating_mul(SECOND),
     }
 }
 

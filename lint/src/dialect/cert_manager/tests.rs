@@ -10,7 +10,7 @@ fn read(spec: &str, version: Version) -> (Certificate, Vec<String>) {
     let file = sources.add("a.yaml", text.as_bytes());
     let parsed = yaml::parse(&sources.text(file).unwrap());
     let mut fragment = Fragment::default();
-    assert!(fragment.read(parsed.documents[0].root(), version));
+    assert!(fragment.read(parsed.documents[0].root(), Some(version)));
     let certificate = fragment.certificates.remove(0);
     let refused = certificate.refusals.iter().map(|refusal| refusal.rule.to_owned());
     let refused = refused.filter(|rule| rule != "certificate-without-names").collect();
@@ -69,6 +69,35 @@ fn lifetimes_and_keys_have_the_defaults_of_the_version() {
     }
     let (_, problems) = read("duration: 90d", Version(1, 18, 0));
     assert_eq!(problems, ["invalid-certificate-duration"]);
+}
+
+#[test]
+fn a_percentage_means_what_the_release_makes_of_it() {
+    let spec = "duration: 100h, renewBeforePercentage: 25";
+    for (version, hours) in [
+        (Version(1, 15, 4), 100.0 / 3.0),
+        (Version(1, 16, 0), 75.0),
+        (Version(1, 16, 2), 75.0),
+        (Version(1, 16, 3), 25.0),
+        (Version(1, 18, 0), 25.0),
+    ] {
+        let (certificate, problems) = read(spec, version);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(*certificate.renew_before.value(), (hours * 3600.0) as i64, "{version}");
+    }
+    // ten years in nanoseconds, fifty times: more than 64 bits hold
+    let long = "duration: 87600h, renewBeforePercentage: 50";
+    // 95 percent of an hour: 3 minutes are left, or 57
+    let short = "duration: 1h, renewBeforePercentage: 95";
+    for (spec, version, refused) in [
+        (long, Version(1, 20, 0), true),
+        (long, Version(1, 21, 0), false),
+        (short, Version(1, 21, 0), true),
+        (short, Version(1, 22, 0), false),
+    ] {
+        let (_, problems) = read(spec, version);
+        assert_eq!(problems == ["duration-too-short"], refused, "{spec} {version}: {problems:?}");
+    }
 }
 
 #[test]

@@ -15,9 +15,6 @@ use crate::dialect::placeholder::is_placeholder;
 use crate::finding::Label;
 use crate::source::{Located, Span, Text};
 
-/// Where cert-manager looks for the Secrets of ClusterIssuers.
-const CLUSTER_RESOURCES: &str = "cert-manager";
-
 /// Certificates to be issued, and what is known of each.
 pub(super) struct Planning<'m> {
     issuers: HashMap<(Option<&'m str>, &'m str), &'m Issuer>,
@@ -28,6 +25,8 @@ pub(super) struct Planning<'m> {
     filled: HashMap<String, Vec<(String, Span)>>,
     /// Namespaces in which a Certificate makes a CA.
     authorities: HashSet<String>,
+    /// Where cert-manager looks for the Secrets of ClusterIssuers.
+    cluster_resources: String,
 }
 
 /// What a Secret written by cert-manager holds.
@@ -54,8 +53,9 @@ enum Ca {
 }
 
 impl<'m> Planning<'m> {
-    pub(super) fn new(issuers: &'m [Issuer]) -> Self {
+    pub(super) fn new(issuers: &'m [Issuer], cluster_resources: String) -> Self {
         let mut planning = Self {
+            cluster_resources,
             issuers: HashMap::new(),
             by_name: HashMap::new(),
             planned: Vec::new(),
@@ -183,7 +183,7 @@ impl<'m> Planning<'m> {
     ) -> Option<PlannedId> {
         let issuer = self.find(certificate).ok()??;
         let IssuerSource::Ca { secret: Some(secret) } = &issuer.source else { return None };
-        let namespace = secret_namespace(issuer);
+        let namespace = self.secret_namespace(issuer);
         if let Some(Lookup::Found(store)) = stores.present(namespace, &secret.value)
             && matches!(store.entries.get("tls.crt"), Some(Content::Bytes(_)))
         {
@@ -318,7 +318,7 @@ impl<'m> Planning<'m> {
             IssuerSource::Ca { secret: Some(secret) } => match signer {
                 Some(signer) => self.signed_by(id, certificate, issuer, secret, signer),
                 None => {
-                    let namespace = secret_namespace(issuer);
+                    let namespace = self.secret_namespace(issuer);
                     // a volume's issuer: the Secrets of all Certificates have been planned
                     let above = match stores.present(namespace, &secret.value) {
                         Some(Lookup::Found(store)) => match store.entries.get("tls.crt") {
@@ -412,7 +412,7 @@ impl<'m> Planning<'m> {
         stores: &Stores,
     ) -> (PlannedIssuer, Chain) {
         let nobody = |missing: Missing| (PlannedIssuer::Nobody(missing.clone()), Chain::Never(missing));
-        let namespace = secret_namespace(issuer);
+        let namespace = self.secret_namespace(issuer);
         let written = issuer.cluster || issuer.metadata.namespace.is_some();
         let unknown = |why: String| {
             let chain = Chain::Issued { certificates: vec![id], ca: Ca::Unseen(why.clone()) };
@@ -468,6 +468,11 @@ impl<'m> Planning<'m> {
         (PlannedIssuer::Certificate(file), Chain::Issued { certificates: vec![id], ca: Ca::Bytes(ca) })
     }
 
+    /// Where the Secret of a CA issuer stands.
+    fn secret_namespace<'i>(&'i self, issuer: &'i Issuer) -> &'i str {
+        if issuer.cluster { &self.cluster_resources } else { issuer.metadata.namespace() }
+    }
+
     /// The Secret that a Certificate fills.
     fn store(&self, id: PlannedId, title: String, certificate: &Certificate) -> Lookup<Store> {
         let secret_span = certificate.secret_name.as_ref().map(|name| name.span);
@@ -509,11 +514,6 @@ impl<'m> Planning<'m> {
             }
         }
     }
-}
-
-/// Where the Secret of a CA issuer stands.
-fn secret_namespace(issuer: &Issuer) -> &str {
-    if issuer.cluster { CLUSTER_RESOURCES } else { issuer.metadata.namespace() }
 }
 
 /// The last PEM block of a text: the highest of a chain.

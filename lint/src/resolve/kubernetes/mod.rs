@@ -13,6 +13,7 @@
 //! among the sources, so that they are kept elsewhere (by hand, by another repository).
 
 mod cluster;
+mod controller;
 mod environment;
 mod gates;
 mod gateways;
@@ -27,7 +28,7 @@ mod stores;
 use std::collections::BTreeMap;
 
 use crate::assume::Assume;
-use crate::deployment::{ManifestFacts, NginxIngress, PlannedCertificate, Program, Version};
+use crate::deployment::{ManifestFacts, NginxIngress, PlannedCertificate, Program};
 use crate::dialect::{cert_manager, gateway_api, kubernetes};
 use crate::finding::Incomplete;
 use crate::resolve::Launch;
@@ -41,9 +42,6 @@ pub use secrets::names_a_password;
 pub use stores::Stores;
 
 use kubernetes::{Container, Workload};
-
-/// The release of cert-manager whose defaults hold where nothing else is said.
-const CERT_MANAGER: Version = Version(1, 18, 0);
 
 /// Every object of the sources that Kubernetes or cert-manager gives a meaning.
 #[derive(Debug, Default)]
@@ -63,8 +61,7 @@ impl Manifests {
     ///
     /// Objects of other vendors are kept by name only: their dialects read the same node.
     pub fn take(&mut self, object: Node<'_>, assume: &Assume) {
-        let version = assume.cert_manager.unwrap_or(CERT_MANAGER);
-        if !self.cert_manager.read(object, version) {
+        if !self.cert_manager.read(object, assume.cert_manager) {
             self.gateway_api.read(object);
             self.kubernetes.read(object);
         }
@@ -119,7 +116,8 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     let ingresses = std::mem::take(&mut own.ingresses);
     let creators = stores::Creators::new(&own, &ingresses, &issued.certificates, &routes.gateways);
     let mut stores = Stores::new(own.secrets, own.config_maps, creators);
-    let mut planning = issue::Planning::new(&issued.issuers);
+    let cluster_resources = controller::cluster_resources(&own.workloads);
+    let mut planning = issue::Planning::new(&issued.issuers, cluster_resources.clone());
     planning.certificates(&issued.certificates, &mut stores);
     drop(std::mem::take(&mut own.others));
 
@@ -169,6 +167,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         stored,
         config_maps,
         has_bundles,
+        cluster_resources,
         injected: own.injected,
         roots,
         retired: own.retired,

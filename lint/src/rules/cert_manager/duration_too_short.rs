@@ -21,6 +21,8 @@ rule! {
     ///
     /// - `certificate duration must be greater than …`
     /// - `certificate renewBefore must be greater than …`
+    /// - `certificate renewBeforePercentage must result in a renewBefore greater than …`; before cert-manager 1.21 also of
+    ///   a life of many years, which its webhook cannot multiply
     ///
     /// ## Reference
     ///

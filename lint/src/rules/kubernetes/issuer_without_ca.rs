@@ -30,9 +30,6 @@ rule! {
 
 const HELP: &str = "write isCA: true in the spec of the Certificate that fills the issuer's Secret";
 
-/// Where cert-manager looks for the Secrets of ClusterIssuers.
-const CLUSTER_RESOURCES: &str = "cert-manager";
-
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut found = Vec::new();
     never_issued(subject, &RULE, HELP, &mut found);
@@ -40,7 +37,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let manifests = &subject.deployment.manifests;
     for issuer in &manifests.issuers {
         let IssuerSource::Ca { secret: Some(secret) } = &issuer.source else { continue };
-        let namespace = if issuer.cluster { CLUSTER_RESOURCES } else { issuer.metadata.namespace() };
+        let namespace =
+            if issuer.cluster { manifests.cluster_resources.as_str() } else { issuer.metadata.namespace() };
         let is = |metadata: &Metadata| metadata.namespace() == namespace;
         let told = found.iter().flat_map(|finding| &finding.labels).any(|label| label.span == secret.span);
         // the bytes that stand there already are judged as they are
