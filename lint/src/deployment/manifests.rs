@@ -32,8 +32,8 @@ pub struct ManifestFacts {
     pub stored: Vec<kubernetes::Secret>,
     /// ConfigMaps as they are written.
     pub config_maps: Vec<kubernetes::ConfigMap>,
-    /// trust-manager distributes trust: a Bundle is among the objects.
-    pub has_bundles: bool,
+    /// The names of trust-manager's Bundles: it distributes trust.
+    pub bundles: Vec<Located<String>>,
     /// Objects of API versions that are no longer served.
     pub retired: Vec<kubernetes::Retired>,
     /// Certificates whose CA cert-manager writes into webhooks, as `NAMESPACE/NAME`.

@@ -106,11 +106,12 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
     refusals.extend(issued.certificates.iter_mut().flat_map(|certificate| certificate.refusals.drain(..)));
     refusals.extend(gateways::refusals(&own, &routes, &issued.certificates));
     refusals.extend(gates::refusals(&issued.certificates, &own.workloads));
-    let has_bundles = own.others.iter().any(|other| {
+    let bundles = own.others.iter().filter(|other| {
         let group = other.api_version.split('/').next().unwrap_or_default();
         matches!(other.kind.as_str(), "Bundle" | "ClusterBundle")
             && matches!(group, "trust.cert-manager.io" | "trust-manager.io")
     });
+    let bundles = bundles.map(|bundle| bundle.metadata.name.clone()).collect();
     let stored = own.secrets.clone();
     let config_maps = own.config_maps.clone();
     let ingresses = std::mem::take(&mut own.ingresses);
@@ -166,7 +167,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         secrets,
         stored,
         config_maps,
-        has_bundles,
+        bundles,
         cluster_resources,
         injected: own.injected,
         roots,

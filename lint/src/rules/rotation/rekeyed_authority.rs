@@ -51,7 +51,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         // an intermediate is sent along with what it issued, and its root stays
         let is_root = matches!(issuer.issuer, PlannedIssuer::SelfSigned);
         // where trust is distributed apart, the old key stays trusted for a while
-        if !is_root || !issuer.rotates_key.value() || subject.deployment.manifests.has_bundles {
+        if !is_root || !issuer.rotates_key.value() || !subject.deployment.manifests.bundles.is_empty() {
             continue;
         }
         let how = if issuer.rotates_key.is_given() {

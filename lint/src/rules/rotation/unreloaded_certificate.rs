@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::is_restarted;
 use crate::deployment::{Configuration, Content, FileRef, Lookup, Program, ProgramKind};
 use crate::dialect::envoy::{DataSource, DataSourceKind, EnvoyConfig, Validation};
 use crate::dialect::kubernetes::Workload;
@@ -37,16 +38,6 @@ rule! {
     /// <https://github.com/stakater/Reloader>; <https://github.com/cert-manager/cert-manager/issues/1168>
     "unreloaded-certificate", Warning, check
 }
-
-/// Beginnings of the annotations by which a workload is restarted.
-const RESTARTED: [&str; 6] = [
-    "reloader.stakater.com/",
-    "secret.reloader.stakater.com/",
-    "wave.pusher.com/",
-    "k8s.trilium.io/",
-    "checksum/",
-    "configmap.reloader.stakater.com/",
-];
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
@@ -89,12 +80,6 @@ fn place_of<'a>(subject: &Subject<'a>, program: &Program) -> Option<(&'a Workloa
     })?;
     let restartable = matches!(workload.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet");
     restartable.then_some((workload, place))
-}
-
-fn is_restarted(workload: &Workload) -> bool {
-    let annotations = workload.metadata.annotations.iter().chain(&workload.pod_annotations);
-    let mut keys = annotations.map(|pair| pair.key.value.as_str());
-    keys.any(|key| RESTARTED.iter().any(|start| key.starts_with(start)))
 }
 
 /// Whether some container looks as if it reloaded a program: a sidecar, a loop, an operator's image.
