@@ -111,8 +111,13 @@ fn without_pair(object: Node<'_>, secret: &Secret, title: &str) -> Option<Refusa
 }
 
 /// PEM that went through base64 once too often: all such keys of a Secret at once.
-fn twice_encoded(data: &[Datum], title: &str, what: &str, here: &str) -> Option<Refusal> {
-    let found = data.iter().filter_map(|datum| Some((datum.key.value.as_str(), hidden_pem(datum)?)));
+fn twice_encoded<'d>(
+    data: impl IntoIterator<Item = &'d Datum>,
+    title: &str,
+    what: &str,
+    here: &str,
+) -> Option<Refusal> {
+    let found = data.into_iter().filter_map(|datum| Some((datum.key.value.as_str(), hidden_pem(datum)?)));
     let (keys, places): (Vec<&str>, Vec<Span>) = found.unzip();
     let (last, others) = keys.split_last()?;
     let (names, are) = match others {
@@ -125,6 +130,11 @@ fn twice_encoded(data: &[Datum], title: &str, what: &str, here: &str) -> Option<
         labels: places.into_iter().map(|span| Label { span, message: here.to_owned() }).collect(),
         log: None,
     })
+}
+
+/// Whether a key is called as a file of certificates is.
+fn is_certificate_file(key: &str) -> bool {
+    matches!(key.rsplit_once('.'), Some((_, "crt" | "pem" | "cer" | "cert")))
 }
 
 /// Where a value stands that is base64 of PEM after all decoding.
@@ -158,7 +168,13 @@ pub(super) fn config_map(
 ) -> ConfigMap {
     let title = format!("ConfigMap {}", metadata.path());
     let mut data = plain(object, "data", problems);
-    data.extend(encoded(object, "binaryData", &title, refusals, hidden));
+    // other values may be meant for somebody who decodes them
+    let files = data.iter().filter(|datum| is_certificate_file(&datum.key.value));
+    let here = "base64, where text stands as it is";
+    refusals.extend(twice_encoded(files, &title, "base64 under data, which is not decoded", here));
+    let binary = encoded(object, "binaryData", &title, refusals, hidden);
+    refusals.extend(twice_encoded(&binary, &title, "PEM encoded twice", "base64 of base64"));
+    data.extend(binary);
     ConfigMap { metadata, data }
 }
 

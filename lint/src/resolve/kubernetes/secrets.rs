@@ -8,7 +8,9 @@ pub(super) fn places(own: &kubernetes::Fragment) -> Vec<Span> {
     let data = own.secrets.iter().flat_map(|secret| &secret.data);
     // certificates are public, whatever they lie in
     let hidden = data.filter(|datum| !matches!(datum.key.value.as_str(), "tls.crt" | "ca.crt"));
-    let hidden = hidden.filter_map(|datum| datum.value.as_ref().ok()).map(Text::full_span);
+    let hidden = hidden.filter_map(|datum| datum.value.as_ref().ok());
+    // nothing is hidden by what is not there
+    let hidden = hidden.filter(|text| !text.bytes().is_empty()).map(Text::full_span);
     let containers = own.workloads.iter().flat_map(|workload| workload.pod.all());
     let variables = containers.flat_map(|(container, _)| &container.env);
     let passwords = variables.filter_map(|variable| match &variable.value {

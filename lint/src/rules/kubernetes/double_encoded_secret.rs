@@ -2,11 +2,11 @@ use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
 rule! {
-    /// A value of a Secret was encoded twice.
+    /// A value of a Secret or ConfigMap was encoded once too often.
     ///
     /// ## Why it matters
     ///
-    /// Kubernetes decodes once: whoever mounts the Secret finds base64 where a program wants PEM. It happens where the
+    /// Kubernetes decodes once, and what stands under `data` of a ConfigMap not at all: whoever mounts the Secret finds base64 where a program wants PEM. It happens where the
     /// output of `kubectl get secret` or of `base64` is put under `stringData` again, or encoded by a template that
     /// encodes itself.
     ///
@@ -25,8 +25,7 @@ rule! {
     "double-encoded-secret", Error, check
 }
 
-const HELP: &str =
-    "write under data what base64 -w0 prints of the PEM file, or under stringData the PEM itself";
+const HELP: &str = "write under data what base64 -w0 prints of the PEM file, or the PEM itself under stringData (of a ConfigMap: under data)";
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     subject.refused_manifests(&RULE, HELP, findings);

@@ -1,5 +1,6 @@
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::source::Text;
 
 rule! {
     /// A Secret for TLS holds an empty certificate or key.
@@ -24,6 +25,10 @@ rule! {
     "empty-tls-secret", Warning, check
 }
 
+/// Annotations by which nobody fills a Secret; any other may.
+const INERT: [&str; 4] =
+    ["argocd.argoproj.io/", "helm.sh/", "kubectl.kubernetes.io/last-applied-configuration", "meta.helm.sh/"];
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let manifests = &subject.deployment.manifests;
     for secret in &manifests.stored {
@@ -38,12 +43,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     .as_ref()
                     .is_some_and(|name| name.value == secret.metadata.name.value)
         });
-        if filled || !secret.metadata.annotations.is_empty() {
+        let mut annotations = secret.metadata.annotations.iter();
+        if filled || annotations.any(|pair| !INERT.iter().any(|start| pair.key.value.starts_with(start))) {
             continue;
         }
         let empty = |key: &str| {
             secret.data.iter().find(|datum| {
-                datum.key.value == key && datum.value.as_ref().is_ok_and(|text| text.bytes().is_empty())
+                let nothing = |text: &Text| text.bytes().trim_ascii().is_empty();
+                datum.key.value == key && datum.value.as_ref().is_ok_and(nothing)
             })
         };
         let Some(datum) = empty("tls.crt").or_else(|| empty("tls.key")) else { continue };

@@ -31,7 +31,7 @@ rule! {
     "undecodable-secret", Error, check
 }
 
-const HELP: &str = "move the text under stringData as it is, or write what base64 -w0 prints";
+const HELP: &str = "move the text as it is under stringData (of a ConfigMap: from binaryData under data), or write what base64 -w0 prints";
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     subject.refused_manifests(&RULE, HELP, findings);
