@@ -26,6 +26,8 @@ pub struct ManifestFacts {
     pub control_planes: Vec<ControlPlane>,
     /// References of an ingress controller's objects that lead nowhere: what names them comes first among the labels.
     pub missing: Vec<Missing>,
+    /// Secrets, ConfigMaps and their keys that Pods name in vain: the place where they do comes first among the labels.
+    pub lost: Vec<Missing>,
     /// Values that no output may show: those of Secrets, private keys, passwords in environments.
     pub secrets: Vec<Span>,
     /// Secrets as they are written.

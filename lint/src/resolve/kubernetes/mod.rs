@@ -20,6 +20,7 @@ mod gateways;
 mod ingress;
 mod issue;
 mod launch;
+mod lost;
 mod mounts;
 mod probe;
 mod secrets;
@@ -124,6 +125,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
 
     let mut machines = Vec::new();
     let mut launches = Vec::new();
+    let mut lost = Vec::new();
     let mut probes = Vec::new();
     let mut pods = Vec::new();
     for workload in &own.workloads {
@@ -144,6 +146,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
                     files: Files::Container(mounts),
                 });
                 probes.extend(probe::program(container, &workload.pod, &title, machine));
+                lost.extend(lost::references(workload, container, &identity, &stores));
                 launches.extend(launch::recognise(container, init, &environment, title, machine));
                 if !init {
                     own_machines.push((machine, container));
@@ -160,6 +163,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         workloads: own.workloads,
         ingresses,
         control_planes: Vec::new(),
+        lost,
         missing: nginx_ingresses.iter().flat_map(NginxIngress::missing).collect(),
         nginx_ingresses,
         certificates: issued.certificates,

@@ -331,9 +331,11 @@ impl Stores {
             });
         }
         let similar = shelf.names.get(namespace).map_or(&[][..], Vec::as_slice).iter().take(LOOKED_AT);
+        // `etcd-1` and `etcd-2` are siblings
+        let unnumbered = |name: &str| name.replace(|digit: char| digit.is_ascii_digit(), "");
         let similar = similar
             .map(|other| (distance(name, other), other))
-            .filter(|(distance, _)| *distance <= 2)
+            .filter(|(distance, other)| *distance <= 2 && unnumbered(name) != unnumbered(other))
             .min_by_key(|(distance, _)| *distance);
         if let Some((_, other)) = similar
             && let Some(Lookup::Found(store)) = shelf.found.get(&(namespace.to_owned(), other.clone()))
@@ -405,7 +407,7 @@ fn kept(here: bool, found: Lookup<&Store>) -> Lookup<&Store> {
 }
 
 /// Whether a key is called as files of certificates and keys are.
-fn holds_certificates(key: &str) -> bool {
+pub(super) fn holds_certificates(key: &str) -> bool {
     let ending = key.rsplit_once('.').map_or("", |(_, ending)| ending);
     matches!(ending, "crt" | "pem" | "cer" | "cert" | "key" | "p12" | "pfx" | "jks")
 }

@@ -33,6 +33,7 @@ use crate::source::Span;
 fn lost(subject: &Subject<'_>, rule: &Rule, help: &str, findings: &mut Vec<Finding>) {
     let mut found = Vec::new();
     subject.named(rule, &mut found);
+    nobody_starts(subject, rule, &mut found);
     // what keeps a Certificate from being issued is told once, where it stands
     let told: BTreeSet<Span> =
         unissued(subject).flat_map(|(_, missing)| &missing.labels).map(|label| label.span).collect();
@@ -41,6 +42,30 @@ fn lost(subject: &Subject<'_>, rule: &Rule, help: &str, findings: &mut Vec<Findi
         finding.help.get_or_insert_with(|| help.to_owned());
     }
     findings.append(&mut found);
+}
+
+/// What Pods name in vain and no prediction speaks of: one finding for each object or key.
+fn nobody_starts(subject: &Subject<'_>, rule: &Rule, found: &mut Vec<Finding>) {
+    const MOST_PLACES: usize = 3;
+    let told: BTreeSet<Span> =
+        found.iter().flat_map(|finding| &finding.labels).map(|label| label.span).collect();
+    let first = found.len();
+    for missing in subject.deployment.manifests.lost.iter().filter(|missing| missing.rule == rule.id) {
+        let Some(place) = missing.labels.first().filter(|place| !told.contains(&place.span)) else {
+            continue;
+        };
+        let mut others = found.iter_mut().skip(first);
+        match others.find(|finding| finding.message == missing.message) {
+            None => found.push(rule.finding(missing.message.clone(), None, missing.labels.clone())),
+            Some(finding)
+                if finding.labels.len() < missing.labels.len() + MOST_PLACES
+                    && !finding.labels.iter().any(|label| label.span == place.span) =>
+            {
+                finding.labels.push(place.clone());
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// Certificates that will not be issued, each for what keeps it from being issued, with what to write.
