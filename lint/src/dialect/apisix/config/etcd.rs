@@ -17,7 +17,8 @@ pub fn etcd(values: &Values<'_>, root: Node<'_>, modern: bool, ignored: &mut Vec
     if let Some(span) = root.get("apisix").filter(|_| modern).and_then(|apisix| apisix.key_span("etcd")) {
         ignored.push(Located::new(Ignored::EtcdUnderApisix, span));
     }
-    for place in [node, root.get("etcd")].into_iter().flatten() {
+    // what lies within an ignored block is ignored with it
+    if let Some(place) = node {
         if let Some(span) = place.key_span("mtls") {
             ignored.push(Located::new(Ignored::EtcdMtls, span));
         }

@@ -203,6 +203,17 @@ fn keys_without_effect_are_named() {
 }
 
 #[test]
+fn a_key_without_effect_is_named_once() {
+    let config = read_at("etcd: {host: ['https://e'], mtls: {ca_file: x, cert_file: y}}", Version(2, 15, 0));
+    let ignored: Vec<Ignored> = config.ignored.iter().map(|key| key.value).collect();
+    assert_eq!(ignored, [Ignored::EtcdMtls, Ignored::EtcdCa]);
+    // what lies within an ignored block is ignored with it
+    let config = latest("{etcd: {mtls: {ca_file: x}}, deployment: {role: traditional}}");
+    let ignored: Vec<Ignored> = config.ignored.iter().map(|key| key.value).collect();
+    assert_eq!(ignored, [Ignored::TopLevelEtcd]);
+}
+
+#[test]
 fn two_x_is_read_in_its_own_shape() {
     let config = read_at(
         "{apisix: {admin_key: [{key: k}], https_admin: true, port_admin: 9180, admin_api_mtls: {admin_ssl_cert: c, admin_ssl_cert_key: k}}, etcd: {host: 'https://e:2379', tls: {cert: c, key: k}}}",
