@@ -80,8 +80,9 @@ impl<'a> Switchboard<'a> {
                 }
                 let connection = self.connection(id, index, None);
                 if let Lookup::Found((server, listener)) = connection.server {
-                    // a member that dials itself is no caller
-                    let ports = (!gateway).then(|| self.ports(server, listener)).into_iter().flatten();
+                    // a member that dials itself is no caller, nor is a probe: for whom the port is, is not known by it
+                    let calls = !gateway && dialer.purpose != DialerPurpose::Probe;
+                    let ports = calls.then(|| self.ports(server, listener)).into_iter().flatten();
                     called.extend(ports.map(|port| (server, port)));
                 }
                 connections.push(connection);

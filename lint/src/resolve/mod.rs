@@ -148,6 +148,12 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
             deployment.programs.extend(programs(&world, launch, &mut notes));
         }
     }
+    let secrets = |namespace: &str, name: &str, key: &str| cluster.stores.secret_key(namespace, name, key);
+    for invocation in &built.commands {
+        let (clients, hidden) = command::of_container(&world, invocation, &secrets);
+        deployment.programs.extend(clients);
+        deployment.manifests.secrets.extend(hidden);
+    }
     deployment.manifests.control_planes =
         kubernetes::control_planes(&discovered.apisix_ingress.proxies, &cluster, &deployment.programs);
     // the command's own text comes after the sources
@@ -155,8 +161,6 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
     let command = command.map(|words| syntax::command::from_words(words, file));
     let first = deployment.programs.len();
     if let Some((document, _)) = &command {
-        let secrets =
-            |namespace: &str, name: &str, key: &str| cluster.stores.secret_key(namespace, name, key);
         deployment.programs.extend(command::link(&world, discover::OUTSIDE, document, &secrets, &mut notes));
         deployment.manifests.secrets.extend(crate::dialect::command::secrets(document));
     }
@@ -220,7 +224,7 @@ fn programs(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
         ProgramKind::Envoy => envoy::link(world, launch, notes),
         ProgramKind::Etcd => etcd::link(world, launch, notes),
         ProgramKind::Nginx => nginx::link(world, launch, notes),
-        // clients are commands, and the kubelet is no configuration
+        // clients are commands (`command::of_container`), and the kubelet is no configuration
         ProgramKind::Curl | ProgramKind::Etcdctl | ProgramKind::Openssl | ProgramKind::Kubelet => Vec::new(),
     }
 }

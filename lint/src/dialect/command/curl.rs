@@ -17,6 +17,8 @@ pub struct Curl {
     pub transfers: Vec<Transfer>,
     /// What it refuses.
     pub refusals: Vec<Refusal>,
+    /// URLs that were not seen; completes "undetermined because …".
+    pub unseen: Vec<String>,
 }
 
 /// One URL with the options that hold for it.
@@ -153,12 +155,12 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
         open,
         options: Options::default(),
         urls: Vec::new(),
-        read: Curl { span, transfers: Vec::new(), refusals: Vec::new() },
+        read: Curl { span, transfers: Vec::new(), refusals: Vec::new(), unseen: Vec::new() },
     };
     reader.words(arguments, 0);
     reader.next();
     let mut read = reader.read;
-    if read.transfers.is_empty() && read.refusals.is_empty() {
+    if read.transfers.is_empty() && read.refusals.is_empty() && read.unseen.is_empty() {
         read.refusals.push(refusal(
             "there is no URL".to_owned(),
             span,
@@ -360,6 +362,11 @@ impl Reader<'_> {
     fn value(&mut self, name: &str, value: Argument, depth: usize) {
         let options = &mut self.options;
         let text = value.text.value.clone();
+        if let ("resolve" | "connect-to" | "tls-max" | "ciphers" | "cert-type" | "key-type", Some(why)) =
+            (name, &value.unseen)
+        {
+            options.unseen.push(format!("the value of --{name} was not seen: {why}"));
+        }
         match name {
             "url" => self.urls.push(value),
             "cert" => {
@@ -470,6 +477,10 @@ impl Reader<'_> {
                         options.unseen.push(format!("{} is not modelled", url.scheme));
                     }
                     self.read.transfers.push(Transfer { written, url, options });
+                }
+                // the parts that are not known may make a URL of it
+                Err(_) if written.unseen.is_some() => {
+                    self.read.unseen.extend(written.unseen.map(|why| format!("the URL was not seen: {why}")));
                 }
                 Err(why) => {
                     let log = match why {

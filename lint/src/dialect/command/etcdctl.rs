@@ -23,6 +23,8 @@ pub struct Etcdctl {
     pub skips_verification: Option<Span>,
     /// `--insecure-transport=false`: TLS also where no file and no scheme asks for it.
     pub secure_transport: bool,
+    /// The subcommand works on files alone (`snapshot restore`), or prints a text.
+    pub is_local: bool,
     /// Endpoints come from DNS.
     pub discovery_srv: Option<Argument>,
     /// What it refuses.
@@ -75,6 +77,7 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
         key: None,
         skips_verification: None,
         secure_transport: false,
+        is_local: is_local(arguments),
         discovery_srv: None,
         refusals: Vec::new(),
         unseen: Vec::new(),
@@ -100,6 +103,29 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
     }
     halves(&mut read);
     read
+}
+
+/// Whether a subcommand opens no connection.
+fn is_local(arguments: &[Argument]) -> bool {
+    let mut subcommand = Vec::new();
+    let mut words = arguments.iter().map(|word| word.text.value.as_str());
+    while let Some(word) = words.next() {
+        match word.strip_prefix("--") {
+            Some("help") => return true,
+            Some("") => break,
+            // its value is the next word
+            Some(flag) if VALUES.contains(&flag) => drop(words.next()),
+            Some(_) => {}
+            None if word == "-w" => drop(words.next()),
+            None if word == "-h" => return true,
+            None if word.starts_with('-') => {}
+            None => subcommand.push(word),
+        }
+    }
+    matches!(
+        subcommand.as_slice(),
+        ["version" | "help" | "completion", ..] | ["snapshot", "restore" | "status" | "help", ..]
+    )
 }
 
 /// A setting as it was given: its flag's name, and its value.

@@ -121,6 +121,20 @@ impl Argument {
     }
 }
 
+/// Whether a client looks at a variable of its environment.
+pub fn is_looked_at(variable: &str) -> bool {
+    let variable = variable.to_ascii_uppercase();
+    variable.starts_with("ETCDCTL_")
+        || variable.ends_with("_PROXY")
+        || matches!(variable.as_str(), "CURL_CA_BUNDLE" | "SSL_CERT_FILE" | "SSL_CERT_DIR")
+}
+
+/// What of a command's words may be options that are not known; completes "undetermined because …".
+pub fn hidden_options(command: &Command) -> Option<String> {
+    let several = command.words.iter().find(|word| word.several)?;
+    Some(format!("{} may hold options: {}", several.text, several.unseen.as_deref().unwrap_or_default()))
+}
+
 /// A variable's value, where the command line or `env` sets it and it is not empty.
 fn variable<'e>(environment: &'e [(String, Argument)], name: &str) -> Option<&'e Argument> {
     let (_, value) = environment.iter().rev().find(|(known, _)| known == name)?;

@@ -219,6 +219,22 @@ fn etcdctl_is_told_by_flags_and_variables() {
 }
 
 #[test]
+fn etcdctl_dials_for_most_subcommands() {
+    for (line, local) in [
+        ("etcdctl endpoint health", false),
+        ("etcdctl snapshot save /b", false),
+        ("etcdctl --endpoints=https://a snapshot restore /b --data-dir /d", true),
+        ("etcdctl --write-out table snapshot status /b", true),
+        ("etcdctl -w table snapshot status /b", true),
+        ("etcdctl version", true),
+        ("etcdctl get version", false),
+        ("etcdctl get --help", true),
+    ] {
+        assert_eq!(etcdctl(line).is_local, local, "{line}");
+    }
+}
+
+#[test]
 fn etcdctl_skips_verification_only_where_something_else_sets_up_tls() {
     for (flags, tls, verifies) in [
         ("", false, true),

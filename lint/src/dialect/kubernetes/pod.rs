@@ -242,5 +242,7 @@ fn action(probe: Node<'_>) -> Option<ProbeAction> {
     if let Some(grpc) = probe.get("grpc") {
         return Some(ProbeAction::Grpc(text(grpc, "port")));
     }
-    probe.get("exec").map(|exec| ProbeAction::Exec(texts(exec, "command")))
+    let exec = probe.get("exec")?;
+    let words = exec.get("command").into_iter().flat_map(Node::items);
+    Some(ProbeAction::Exec { command: texts(exec, "command"), scripts: list(words.filter_map(script)) })
 }

@@ -289,8 +289,13 @@ pub enum ProbeAction {
     Tcp(Option<Located<String>>),
     /// `grpc` (plaintext): the port.
     Grpc(Option<Located<String>>),
-    /// `exec`: the command line.
-    Exec(Vec<Located<String>>),
+    /// `exec`
+    Exec {
+        /// The command line.
+        command: Vec<Located<String>>,
+        /// Those of its words that may be scripts.
+        scripts: Vec<Located<Text>>,
+    },
 }
 
 impl Pod {

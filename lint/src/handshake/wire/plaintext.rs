@@ -24,6 +24,10 @@ impl Wire<'_, '_> {
             format!("{} is dialled without TLS, but the listener expects it", dialer.target.url),
             labels,
         );
+        // what nginx and APISIX print of their upstreams
+        let is_gateway = self
+            .client
+            .is_some_and(|(_, client, _)| matches!(client.kind, ProgramKind::Nginx | ProgramKind::Apisix));
         let end = match server.kind {
             ProgramKind::Nginx | ProgramKind::Apisix if dialer.speaks == Speaks::Http => {
                 End::new(Outcome::RequestRejected, Side::Server, reason)
@@ -31,6 +35,10 @@ impl Wire<'_, '_> {
                     .logged(
                         "client sent plain HTTP request to HTTPS port while reading client request headers",
                     )
+            }
+            ProgramKind::Nginx | ProgramKind::Apisix if dialer.speaks == Speaks::Http2 && !is_gateway => {
+                End::new(Outcome::RequestRejected, Side::Client, reason)
+                    .logged("client sent invalid request while reading client request line")
             }
             // the answer in HTTP/1 is no HTTP/2 frame that the client understands
             ProgramKind::Nginx | ProgramKind::Apisix if dialer.speaks == Speaks::Http2 => End::new(

@@ -1,7 +1,11 @@
 //! A command line → programs that dial: one for each command, one dialer for each URL or endpoint.
 
+mod container;
+
+pub use container::{Invocation, of_container};
+
 use super::etcd::sni;
-use super::machine::Machine;
+use super::machine::{Files, Machine};
 use super::{Notes, World};
 use crate::deployment::{
     ClientTls, Content, Credential, Dialer, DialerPurpose, FileRef, Lookup, PathChecks, Program, ProgramKind,
@@ -38,31 +42,50 @@ pub fn link(
         // a shell would not run any of it
         return Vec::new();
     }
-    let files = Reader { world, machine: place, secrets };
-    let open = |path: &Located<String>| files.text(path);
-    let mut programs = Vec::new();
-    for command in &document.commands {
-        programs.extend(match command::read(command, &open) {
-            None => None,
-            Some(Client::Curl(curl)) => Some(of_curl(&files, machine, &curl)),
-            Some(Client::Etcdctl(etcdctl)) => Some(of_etcdctl(&files, machine, &etcdctl)),
-            Some(Client::Openssl(s_client)) => Some(of_s_client(&files, machine, &s_client)),
-        });
-    }
+    let files = Reader { world, machine: place, secrets, image: None };
+    let (programs, local) = clients(&files, machine, document);
     if programs.is_empty() {
         let name = document.commands.first().and_then(|command| command.words.first());
-        let message = match name {
-            Some(word) => format!(
+        let message = match (name, local) {
+            (_, Some(_)) => "etcdctl opens no connection for this".to_owned(),
+            (Some(word), None) => format!(
                 "{} is no command that is read here; write curl, etcdctl or openssl s_client with its arguments",
                 word.text
             ),
-            None => {
+            (None, None) => {
                 "there is no command; write curl, etcdctl or openssl s_client with its arguments".to_owned()
             }
         };
-        notes.incomplete.push(incomplete(name.map(|word| word.span), message));
+        let name = local.or(name.map(|word| word.span));
+        notes.incomplete.push(incomplete(name, message));
     }
     programs
+}
+
+/// The programs of those commands that connect, and a command that opens no connection.
+fn clients(files: &Reader<'_>, machine: usize, document: &Document) -> (Vec<Program>, Option<Span>) {
+    let open = |path: &Located<String>| files.text(path);
+    let mut programs = Vec::new();
+    let mut local = None;
+    for command in &document.commands {
+        let mut program = match command::read(command, &open) {
+            None => continue,
+            Some(Client::Curl(curl)) => of_curl(files, machine, &curl),
+            Some(Client::Etcdctl(etcdctl)) if etcdctl.is_local => {
+                local.get_or_insert(etcdctl.span);
+                continue;
+            }
+            Some(Client::Etcdctl(etcdctl)) => of_etcdctl(files, machine, &etcdctl),
+            Some(Client::Openssl(s_client)) => of_s_client(files, machine, &s_client),
+        };
+        if let Some(why) = command::hidden_options(command) {
+            // what seems to be wrong may be put right by them
+            program.refusals.clear();
+            program.unseen.push(why);
+        }
+        programs.push(program);
+    }
+    (programs, local)
 }
 
 fn incomplete(span: Option<Span>, message: String) -> Incomplete {
@@ -72,6 +95,7 @@ fn incomplete(span: Option<Span>, message: String) -> Incomplete {
 fn of_curl(files: &Reader<'_>, machine: usize, curl: &Curl) -> Program {
     let mut program = program(ProgramKind::Curl, files.world.assume.curl(), machine, curl.span);
     program.refusals.extend(curl.refusals.iter().cloned());
+    program.unseen.extend(curl.unseen.iter().cloned());
     for transfer in &curl.transfers {
         program.dialers.push(transferring(files, transfer, curl.span));
     }
@@ -127,7 +151,8 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
 }
 
 fn of_etcdctl(files: &Reader<'_>, machine: usize, etcdctl: &Etcdctl) -> Program {
-    let mut program = program(ProgramKind::Etcdctl, files.world.assume.etcd(None), machine, etcdctl.span);
+    let mut program =
+        program(ProgramKind::Etcdctl, files.world.assume.etcd(files.image), machine, etcdctl.span);
     program.refusals.extend(etcdctl.refusals.iter().cloned());
     if let Some(domain) = &etcdctl.discovery_srv {
         program.unseen.push(format!("endpoints come from the DNS of {}", domain.text.value));
@@ -142,6 +167,9 @@ fn of_etcdctl(files: &Reader<'_>, machine: usize, etcdctl: &Etcdctl) -> Program 
     for endpoint in &etcdctl.endpoints {
         match Url::parse(&endpoint.text.value) {
             Ok(url) => program.dialers.push(endpoint_dialer(files, etcdctl, endpoint, &url, secure)),
+            Err(_) if endpoint.unseen.is_some() => program
+                .unseen
+                .extend(endpoint.unseen.iter().map(|why| format!("the endpoint was not seen: {why}"))),
             Err(why) => program.refusals.push(Refusal {
                 rule: "refused-setting",
                 message: format!("{} is no endpoint: {why}", endpoint.text.value),
@@ -308,6 +336,8 @@ struct Reader<'w> {
     world: &'w World<'w>,
     machine: &'w Machine,
     secrets: &'w Secrets<'w>,
+    /// The image in which the command runs.
+    image: Option<&'w Located<String>>,
 }
 
 impl Reader<'_> {
@@ -316,9 +346,17 @@ impl Reader<'_> {
         let content = match (&argument.unseen, path.value.strip_prefix(SECRET)) {
             (Some(why), _) => Lookup::Unseen(why.clone()),
             (None, Some(rest)) => self.secret(rest),
+            (None, None) if self.is_relative(path) => {
+                Lookup::Unseen(format!("{} is relative to the folder in which the command runs", path.value))
+            }
             (None, None) => return self.machine.read(&self.world.index, path, "/"),
         };
         FileRef { path: path.clone(), content, mode: None }
+    }
+
+    /// In which folder of a container a command runs is the image's to say, or the script's.
+    fn is_relative(&self, path: &Located<String>) -> bool {
+        matches!(self.machine.files, Files::Container(_)) && !path.value.starts_with('/')
     }
 
     fn secret(&self, rest: &str) -> Lookup<Content> {
@@ -332,6 +370,12 @@ impl Reader<'_> {
     }
 
     fn text(&self, path: &Located<String>) -> Lookup<Text> {
+        if self.is_relative(path) {
+            return Lookup::Unseen(format!(
+                "{} is relative to the folder in which the command runs",
+                path.value
+            ));
+        }
         match self.machine.read(&self.world.index, path, "/").content {
             Lookup::Found(Content::Bytes(text)) => Lookup::Found(text),
             Lookup::Found(_) => Lookup::Unseen(format!("{} is no file that could be read", path.value)),

@@ -236,9 +236,140 @@ fn what_cannot_be_taken_says_what_to_write() {
         ("wget https://a", "wget is no command that is read here; write curl"),
         ("", "there is no command; write curl"),
         ("curl 'https://a", "this single quote is not closed"),
+        ("etcdctl snapshot restore /b", "etcdctl opens no connection for this"),
     ] {
         let (programs, incomplete) = linked(line, &Assume::default());
         assert_eq!(programs.len(), 0, "{line}");
         assert!(incomplete[0].contains(part), "{line}: {incomplete:?}");
     }
+}
+
+#[test]
+fn what_may_hold_options_is_not_refused() {
+    for line in [
+        "etcdctl --endpoints https://a:1 --cert /c.pem $KEY get x",
+        "etcdctl --endpoints $ENDPOINTS get x",
+        "curl $OPTIONS",
+        "curl \"$URL\"",
+    ] {
+        let program = program(line);
+        assert_eq!(program.refusals, [], "{line}");
+        let unseen = program.dialers.iter().flat_map(|dialer| &dialer.unseen).chain(&program.unseen);
+        assert!(unseen.count() > 0, "{line}");
+    }
+}
+
+/// The clients of a container that mounts the Secret `tls` at /tls: kind and URL, `?` where something is not seen, and
+/// whether there are trust and certificate.
+fn contained(container: &str) -> String {
+    let manifest = format!(
+        r"
+apiVersion: v1
+kind: Secret
+metadata: {{name: tls, namespace: n}}
+stringData: {{ca.crt: CA, tls.crt: C, tls.key: K, run.sh: 'curl https://from.script/'}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: j, namespace: n}}
+spec:
+  template:
+    spec:
+      containers:
+        - name: c
+          volumeMounts: [{{name: tls, mountPath: /tls}}]
+{container}
+      volumes: [{{name: tls, secret: {{secretName: tls}}}}]
+"
+    );
+    let mut sources = Sources::default();
+    sources.add("job.yaml", manifest.as_bytes());
+    let linked = crate::resolve::link(&sources, &Assume::default(), None);
+    assert!(linked.incomplete.is_empty(), "{:?}", linked.incomplete);
+    let shown = linked.deployment.programs.iter().flat_map(|program| {
+        let doubt = |dialer: Option<&Dialer>| {
+            let unseen = dialer.is_some_and(|dialer| !dialer.unseen.is_empty());
+            if unseen || !program.unseen.is_empty() { "?" } else { "" }
+        };
+        let told = |dialer: &Dialer| {
+            let tls = dialer.tls.as_ref();
+            let found = |file: &FileRef| file.content.found().is_some();
+            let trust = tls.is_some_and(|tls| {
+                tls.trust.iter().any(|trust| matches!(trust, Trust::File { file, .. } if found(file)))
+            });
+            let own = tls.and_then(|tls| tls.credential.as_ref());
+            let own = own.is_some_and(|own| found(&own.certificate));
+            let (trust, own) = (if trust { " trust" } else { "" }, if own { " own" } else { "" });
+            format!("{} {}{}{trust}{own}", program.kind.name(), dialer.target.url, doubt(Some(dialer)))
+        };
+        let none = program.dialers.is_empty().then(|| format!("{}{}", program.kind.name(), doubt(None)));
+        program.dialers.iter().map(told).chain(none).collect::<Vec<_>>()
+    });
+    shown.collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn a_container_runs_clients_with_its_files_and_environment() {
+    let etcd = "image: quay.io/coreos/etcd:v3.5.16";
+    for (fields, expected) in [
+        (
+            format!("{etcd}, command: [etcdctl, --endpoints=https://a:1, --cacert=/tls/ca.crt, snapshot, save, /b]"),
+            "etcdctl https://a:1 trust",
+        ),
+        // the kubelet fills in variables, the shell its own
+        (
+            format!("{etcd}, env: [{{name: E, value: 'https://a:1'}}], command: [etcdctl, --endpoints=$(E), get, x]"),
+            "etcdctl https://a:1",
+        ),
+        (
+            format!("{etcd}, env: [{{name: ETCDCTL_CACERT, value: /tls/ca.crt}}], command: [sh, -ec, 'etcdctl --endpoints https://a:1 --cert=/tls/tls.crt --key=/tls/tls.key get x']"),
+            "etcdctl https://a:1 trust own",
+        ),
+        (
+            format!("{etcd}, command: [bash, -euo, pipefail, -c], args: ['D=/tls; curl --cacert $D/ca.crt https://a/']"),
+            "curl https://a/ trust",
+        ),
+        (format!("{etcd}, command: [sh, /tls/run.sh]"), "curl https://from.script/"),
+        (format!("{etcd}, command: [tini, --, curl, -k, 'https://a/']"), "curl https://a/"),
+        ("image: curlimages/curl:8.14.1, args: [-k, 'https://a/']".to_owned(), "curl https://a/"),
+        (
+            "image: example.test/a:1, command: [sh, -c, 'openssl s_client -connect a:1 -CAfile /tls/ca.crt </dev/null']"
+                .to_owned(),
+            "openssl https://a:1 trust",
+        ),
+        // what is a Secret's, set elsewhere or made by a command is not known
+        (
+            format!("{etcd}, env: [{{name: E, valueFrom: {{secretKeyRef: {{name: tls, key: ca.crt}}}}}}], command: [etcdctl, --endpoints=$(E), get, x]"),
+            "etcdctl http://$(E):80?",
+        ),
+        (format!("{etcd}, command: [sh, -c, 'curl \"$URL\"']"), "curl http://$URL?"),
+        (
+            format!("{etcd}, envFrom: [{{secretRef: {{name: elsewhere}}}}], command: [etcdctl, --endpoints=https://a:1, get, x]"),
+            "etcdctl https://a:1?",
+        ),
+        // an image of one's own may bring variables, and relative paths count from a folder of it
+        (
+            "image: example.test/backup:1, command: [etcdctl, --endpoints=https://a:1, get, x]".to_owned(),
+            "etcdctl https://a:1?",
+        ),
+        (format!("{etcd}, command: [sh, -c, 'curl --cacert tls/ca.crt https://a/']"), "curl https://a/"),
+        // nothing is dialled, or it is not certain
+        (format!("{etcd}, command: [sh, -c, 'etcdctl snapshot restore /b']"), ""),
+        (format!("{etcd}, command: [sh, -c, 'test -n x && curl https://a/']"), ""),
+        (format!("{etcd}, command: [sh, -c, 'curl \"https://a/']"), ""),
+        (format!("{etcd}, command: [/entry.sh, curl, 'https://a/']"), ""),
+    ] {
+        assert_eq!(contained(&format!("          {}", fields.replace(", command", "\n          command").replace(", args", "\n          args").replace(", env", "\n          env"))), expected, "{fields}");
+    }
+}
+
+#[test]
+fn a_probe_that_is_a_command_is_a_probe() {
+    let probe = |command: &str| {
+        contained(&format!(
+            "          image: example.test/a:1\n          livenessProbe: {{exec: {{command: {command}}}}}"
+        ))
+    };
+    assert_eq!(probe("[curl, -k, 'https://127.0.0.1/']"), "curl https://127.0.0.1/");
+    assert_eq!(probe("[sh, -c, 'curl -k https://127.0.0.1/ || exit 1']"), "curl https://127.0.0.1/");
 }

@@ -117,6 +117,11 @@ impl Environment {
         self.by_name.get(name).and_then(|at| self.variables.get(*at))
     }
 
+    /// Why there may be other variables; completes "undetermined because …".
+    pub(super) fn hidden(&self) -> Option<&str> {
+        self.unseen.as_deref()
+    }
+
     /// Text with `$(NAME)` replaced as the kubelet does, and whether a Secret's value is in it.
     ///
     /// `$$` is a dollar sign; a name that is not defined stays as it is written.

@@ -105,24 +105,26 @@ const REGISTRIES: [&str; 8] = [
 /// something may write files before the program starts.
 pub(super) fn image_files(container: &Container) -> Option<Mount> {
     let image = container.image.as_ref()?;
-    let bare = image.value.split('@').next()?;
-    let (registry, path) = match bare.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), rest),
-        _ => (None, bare),
-    };
-    let repository = path.split(':').next()?;
-    if container.has_hooks
-        || registry.is_some_and(|registry| !REGISTRIES.contains(&registry))
-        || !PUBLISHED.contains(&repository)
-    {
+    if container.has_hooks || !is_published(&image.value) {
         return None;
     }
     let mut words = container.command.iter().chain(&container.args);
     let starts =
         words.next().is_none_or(|word| word.value.starts_with('-') || program(&word.value).is_some())
-            || container.command.is_empty() && path.contains("apisix");
+            || container.command.is_empty() && image.value.contains("apisix");
     let content = Lookup::Found(Mounted::Image(image.value.clone()));
     starts.then(|| Mount { path: "/".to_owned(), span: image.span, content })
+}
+
+/// Whether an image is a published one, by its registry and repository.
+pub(super) fn is_published(image: &str) -> bool {
+    let bare = image.split('@').next().unwrap_or(image);
+    let (registry, path) = match bare.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), rest),
+        _ => (None, bare),
+    };
+    let repository = path.split(':').next().unwrap_or(path);
+    registry.is_none_or(|registry| REGISTRIES.contains(&registry)) && PUBLISHED.contains(&repository)
 }
 
 /// The program of an image that nobody gives a command.

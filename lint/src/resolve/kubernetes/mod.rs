@@ -2,7 +2,7 @@
 //! Services become names that lead to Pods.
 //!
 //! ```text
-//! documents ─ Manifests::take ─▶ Manifests ─ build ─▶ Built { machines, launches, planned, cluster, … }
+//! documents ─ Manifests::take ─▶ Manifests ─ build ─▶ Built { machines, launches, commands, planned, cluster, … }
 //! ```
 //! Every reference is looked up in an index by namespace and name, or by label; nothing scans all objects per object.
 //!
@@ -13,6 +13,7 @@
 //! among the sources, so that they are kept elsewhere (by hand, by another repository).
 
 mod cluster;
+mod commands;
 mod controller;
 mod environment;
 mod gates;
@@ -33,6 +34,7 @@ use crate::deployment::{ManifestFacts, NginxIngress, PlannedCertificate, Program
 use crate::dialect::{cert_manager, gateway_api, kubernetes};
 use crate::finding::Incomplete;
 use crate::resolve::Launch;
+use crate::resolve::command::Invocation;
 use crate::resolve::machine::{Files, Machine};
 use crate::source::{FileId, Sources};
 use crate::syntax::yaml::Node;
@@ -78,6 +80,8 @@ pub struct Built {
     pub machines: Vec<Machine>,
     /// The containers whose program is known.
     pub launches: Vec<Launch>,
+    /// The command lines that containers and probes run, of which some are clients.
+    pub commands: Vec<Invocation>,
     /// The kubelet as a client: one program per container with probes over HTTP; its dialers dial `127.0.0.1` on
     /// the container's own machine, standing for the Pod's address.
     pub probes: Vec<Program>,
@@ -125,6 +129,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
 
     let mut machines = Vec::new();
     let mut launches = Vec::new();
+    let mut commands = Vec::new();
     let mut lost = Vec::new();
     let mut probes = Vec::new();
     let mut pods = Vec::new();
@@ -147,6 +152,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
                 });
                 probes.extend(probe::program(container, &workload.pod, &title, machine));
                 lost.extend(lost::references(workload, container, &identity, &stores));
+                commands.extend(commands::of(container, &environment, &title, machine));
                 launches.extend(launch::recognise(container, init, &environment, title, machine));
                 if !init {
                     own_machines.push((machine, container));
@@ -178,7 +184,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         retired: own.retired,
         refusals,
     };
-    Built { machines, launches, probes, planned, cluster, facts, incomplete }
+    Built { machines, launches, commands, probes, planned, cluster, facts, incomplete }
 }
 
 /// Whether somebody else puts volumes and containers into the Pods: Vault's agent, a mesh.

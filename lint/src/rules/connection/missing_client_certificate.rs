@@ -13,7 +13,7 @@ rule! {
     ///
     /// Give the client a certificate of a CA that the server trusts, with its key: nginx `proxy_ssl_certificate`
     /// and `proxy_ssl_certificate_key`, APISIX `deployment.etcd.tls.cert` and `key` or the upstream's
-    /// `tls.client_cert`, Envoy `tls_certificates`, curl `--cert` and `--key`.
+    /// `tls.client_cert`, Envoy `tls_certificates`, curl and etcdctl `--cert` and `--key`.
     ///
     /// ## What you see in the logs
     ///

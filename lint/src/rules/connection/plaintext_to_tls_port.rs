@@ -1,3 +1,4 @@
+use crate::deployment::{ProgramKind, Speaks};
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -12,6 +13,9 @@ rule! {
     ///
     /// Write https in the URL, and configure the client's trust and certificate.
     ///
+    /// A probe of the kubelet by `grpc` speaks no TLS, whatever the port: probe a port without TLS (etcd's
+    /// `--listen-metrics-urls=http://0.0.0.0:2381` with `httpGet`), or by `tcpSocket`, or with a command.
+    ///
     /// ## What you see in the logs
     ///
     /// - nginx: 400 `The plain HTTP request was sent to HTTPS port`
@@ -20,6 +24,7 @@ rule! {
     ///   `client sent invalid request while reading client request line`
     /// - a Go server's answer: `Client sent an HTTP request to an HTTPS server`
     /// - Go: `tls: first record does not look like a TLS handshake`
+    /// - kubelet: `timeout: failed to connect service`, `error: failed to connect service at`
     /// - APISIX, of etcd: `request etcd endpoint … error, closed`, `failed to load the configuration: … closed`
     ///
     /// ## Reference
@@ -29,5 +34,28 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let first = findings.len();
     subject.named(&RULE, findings);
+    // what has no URL to write https in
+    for finding in findings.iter_mut().skip(first) {
+        let place = finding.labels.first().map(|label| label.span);
+        let mut connections = subject.deployment.connections.iter();
+        let client = connections.find_map(|connection| {
+            let (program, dialer) = subject.dialer_of(connection)?;
+            (Some(dialer.span) == place).then_some((program.kind, dialer.speaks))
+        });
+        let help = match client {
+            Some((ProgramKind::Kubelet, Speaks::Http2)) => {
+                "probe a port without TLS, or by tcpSocket: gRPC probes speak no TLS"
+            }
+            Some((ProgramKind::Kubelet, _)) => {
+                "write scheme: HTTPS in httpGet; if the port demands a client certificate, probe by tcpSocket"
+            }
+            Some((ProgramKind::Etcdctl, _)) => {
+                "add --endpoints with an https URL, and --cacert, --cert and --key (or set ETCDCTL_ENDPOINTS and its like)"
+            }
+            _ => continue,
+        };
+        finding.help = Some(help.to_owned());
+    }
 }

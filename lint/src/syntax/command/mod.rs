@@ -4,12 +4,14 @@
 //! comments, variables that the text itself sets. The output of other commands (`$(…)`, `<(…)`, zsh's `=(…)`) and
 //! variables from outside are not known: such a word says so, and keeps what stands within.
 
+mod flow;
 mod parser;
 #[cfg(test)]
 mod tests;
 mod word;
 
 use crate::source::{FileId, Span, Text};
+use flow::Flow;
 use parser::Parser;
 
 /// The commands of a text, in order.
@@ -41,6 +43,15 @@ pub struct Word {
     pub unseen: Option<String>,
     /// The word is nothing but the output of this command.
     pub substitution: Option<String>,
+    /// It begins, unquoted, with what is not known: a shell may make several words of it, or none.
+    pub several: bool,
+}
+
+impl Word {
+    /// A word that is known.
+    pub fn known(text: impl Into<String>, span: Span) -> Self {
+        Self { text: text.into(), span, unseen: None, substitution: None, several: false }
+    }
 }
 
 /// Text that a shell would not take.
@@ -71,6 +82,17 @@ pub fn parse(text: &Text) -> Document {
 pub fn script(text: &Text) -> Document {
     match text.as_str() {
         Ok(content) => Parser::script(text, content).run(),
+        Err(_) => parse(text),
+    }
+}
+
+/// Parses a script as far as it is certain what it runs: commands of a branch, after `||`, in a function or after `exit`
+/// are left out, and a variable that is set there is not known.
+///
+/// The script begins with an environment. Of its variables, those that `hands_on` names are given to its commands.
+pub fn certain(text: &Text, environment: &[(String, Word)], hands_on: fn(&str) -> bool) -> Document {
+    match text.as_str() {
+        Ok(content) => Parser::certain(text, content, Flow::new(environment, hands_on)).run(),
         Err(_) => parse(text),
     }
 }
@@ -117,7 +139,7 @@ pub fn from_words(words: &[String], file: FileId) -> (Document, String) {
 fn literal(text: &str, span: Span) -> Word {
     let inner = ["=(", "<(", "$("].iter().find_map(|open| text.strip_prefix(open)?.strip_suffix(')'));
     let unseen = inner.map(|_| "it is the output of another command".to_owned());
-    Word { text: text.to_owned(), span, unseen, substitution: inner.map(str::to_owned) }
+    Word { unseen, substitution: inner.map(str::to_owned), ..Word::known(text, span) }
 }
 
 fn is_name(text: &str) -> bool {

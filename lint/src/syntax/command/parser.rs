@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::flow::{Flow, Joint};
 use super::{Command, Document, Problem, Word, is_name, length};
 use crate::source::{Span, Text};
 
@@ -16,6 +17,8 @@ pub(super) struct Parser<'t> {
     pub(super) variables: BTreeMap<String, String>,
     /// A script: its variables may change between their setting and their use.
     pub(super) is_script: bool,
+    /// What is certain to run, where only that is asked for.
+    flow: Option<Flow>,
     /// Ends of the documents (`<<END`) that begin after this line.
     documents: Vec<String>,
     document: Document,
@@ -30,6 +33,7 @@ impl<'t> Parser<'t> {
             at: 0,
             variables: BTreeMap::new(),
             is_script: false,
+            flow: None,
             documents: Vec::new(),
             document: Document::default(),
             words: 0,
@@ -40,13 +44,18 @@ impl<'t> Parser<'t> {
         Self { is_script: true, ..Self::new(text, content) }
     }
 
+    pub(super) fn certain(text: &'t Text, content: &'t str, mut flow: Flow) -> Self {
+        Self { variables: flow.variables(), flow: Some(flow), ..Self::new(text, content) }
+    }
+
     pub(super) fn run(mut self) -> Document {
         let mut command = Command::default();
         while let Some(next) = self.peek() {
             match next {
                 '\n' | ';' | '&' | '|' | '(' | ')' => {
-                    self.at += 1;
-                    self.finish(&mut command);
+                    let (joint, width) = Joint::of(self.rest());
+                    self.at += width;
+                    self.part(&mut command, joint);
                     if next == '\n' {
                         self.skip_documents();
                     }
@@ -79,23 +88,33 @@ impl<'t> Parser<'t> {
         {
             return;
         }
-        let assignment =
-            word.text.split_once('=').filter(|(name, _)| command.words.is_empty() && is_name(name));
-        match assignment {
-            Some((name, value)) => {
-                let start = word.span.end.saturating_sub(length(value));
-                let span = Span { start: start.max(word.span.start), ..word.span };
-                let value =
-                    Word { text: value.to_owned(), span, unseen: word.unseen.clone(), substitution: None };
-                command.assignments.push((name.to_owned(), value));
-            }
+        match assignment(&word).filter(|_| command.words.is_empty()) {
+            Some(assigned) => command.assignments.push(assigned),
             None => command.words.push(word),
+        }
+    }
+
+    /// Ends a command where another one may begin.
+    fn part(&mut self, command: &mut Command, joint: Joint) {
+        let empty = *command == Command::default();
+        let assigned = command.assignments.last().filter(|_| command.words.is_empty());
+        let array = assigned.is_some_and(|(_, value)| value.text.is_empty())
+            || command.words.last().is_some_and(|word| word.text.ends_with('='));
+        self.finish(command);
+        if let Some(flow) = &mut self.flow {
+            flow.part(joint, empty, array);
         }
     }
 
     /// Ends a command; assignments by themselves hold for what follows.
     fn finish(&mut self, command: &mut Command) {
         let command = std::mem::take(command);
+        if let Some(flow) = &mut self.flow {
+            if command != Command::default() {
+                self.document.commands.extend(flow.take(command, &mut self.variables));
+            }
+            return;
+        }
         if self.is_script {
             if !command.words.is_empty() || !command.assignments.is_empty() {
                 self.document.commands.push(command);
@@ -203,4 +222,12 @@ impl<'t> Parser<'t> {
         let span = self.text.span(start..end);
         self.document.problems.push(Problem { span, message: message.to_owned() });
     }
+}
+
+/// `NAME=value` as name and value.
+pub(super) fn assignment(word: &Word) -> Option<(String, Word)> {
+    let (name, value) = word.text.split_once('=').filter(|(name, _)| is_name(name))?;
+    let start = word.span.end.saturating_sub(length(value));
+    let span = Span { start: start.max(word.span.start), ..word.span };
+    Some((name.to_owned(), Word { unseen: word.unseen.clone(), ..Word::known(value, span) }))
 }

@@ -152,3 +152,115 @@ fn a_script_keeps_what_is_not_known_and_skips_documents() {
     assert_eq!(words, [vec![], vec!["cat"], vec!["exec", "etcd", "--name=$(id)", "$X", "$@"]]);
     assert_eq!(commands[0].assignments[0].0, "X");
 }
+
+#[test]
+fn of_a_script_only_what_is_certain_to_run_is_told() {
+    fn handed_on(name: &str) -> bool {
+        name.starts_with("CTL_")
+    }
+    for (script, expected) in [
+        ("a\nb; c && d | e & f", "a b c d e f"),
+        ("set -eu\na", "set a"),
+        // a branch, a fallback, what a test decides
+        ("if a; then b; elif c; then d; else e; fi; f", "a f"),
+        ("a || b; c", "a c"),
+        ("a ||\n  b\nc", "a c"),
+        ("a || b && c", "a c"),
+        ("a || { b; c; }; d", "a d"),
+        ("a || ( b; c ); d", "a d"),
+        ("[ -f x ] && b && c; d", "[ d"),
+        ("[ -f x ] && { b; c; }; d", "[ d"),
+        ("command -v a && b\nc", "command c"),
+        ("case $X in a) b ;; *) c ;; esac; d", "d"),
+        ("( a; b ); c", "a b c"),
+        ("{ a; b; }; c", "a b c"),
+        // loops: those that run at least once
+        ("until a; do b; done; c", "a c"),
+        ("while ! a; do b; done; c", "a c"),
+        ("while true; do a; done", "true a"),
+        ("for x in 1 2; do a $x; done; b", "a b"),
+        ("for x in $(ls); do a; done; b", "b"),
+        ("for x in *.pem; do a; done; b", "b"),
+        // functions, and what ends a script
+        ("f() { a; }\nb", "f b"),
+        ("f ()\n{\n a\n}\nb", "f b"),
+        ("function f {\n a\n}\nb", "b"),
+        ("a; exit 0; b", "a exit"),
+        ("a || exit 1; b", "a b"),
+        ("exec a; b", "exec"),
+        ("a; . /env; b", "a ."),
+        ("set -a; b", "set"),
+        ("! a; b", "b"),
+        ("X=(a -k); b", "b"),
+        ("fi; done; } ) esac; a", "a"),
+    ] {
+        let document = certain(&Text::excerpt(FILE, 0, script), &[], handed_on);
+        assert_eq!(document.problems, [], "{script}");
+        let names: Vec<&str> =
+            document.commands.iter().map(|command| command.words[0].text.as_str()).collect();
+        assert_eq!(names.join(" "), expected, "{script}");
+    }
+}
+
+#[test]
+fn a_script_hands_on_its_variables_as_far_as_they_are_certain() {
+    let place = Span { file: FILE, start: 0, end: 0 };
+    let hidden = Word { unseen: Some("a Secret's".to_owned()), ..Word::known("$CTL_B", place) };
+    let environment = [
+        ("CTL_A".to_owned(), Word::known("one", place)),
+        ("CTL_B".to_owned(), hidden),
+        ("OTHER".to_owned(), Word::known("x y", place)),
+    ];
+    for (script, words, given) in [
+        ("run $CTL_A \"$OTHER\"", "run one x y", "CTL_A=one CTL_B=?"),
+        ("run $OTHER", "run ?", "CTL_A=one CTL_B=?"),
+        ("CTL_A=two\nrun $CTL_A", "run two", "CTL_A=two CTL_B=?"),
+        ("CTL_A=two run $CTL_A", "run one", "CTL_A=two CTL_B=?"),
+        ("if t; then CTL_A=two; fi; run $CTL_A", "run ?", "CTL_A=? CTL_B=?"),
+        ("if t; then\nCTL_A=two\nfi; run", "run", "CTL_A=? CTL_B=?"),
+        ("read CTL_A; run $CTL_A", "run ?", "CTL_A=? CTL_B=?"),
+        ("export CTL_B=b CTL_C=c; run $CTL_B", "run b", "CTL_A=one CTL_B=b CTL_C=c"),
+        ("CTL_C=c; run", "run", "CTL_A=one CTL_B=?"),
+        ("CTL_C=c; export CTL_C; run", "run", "CTL_A=one CTL_B=? CTL_C=c"),
+        ("CTL_C=$(date); export CTL_C; run", "run", "CTL_A=one CTL_B=? CTL_C=?"),
+        ("for x in 1 2; do run $x; done", "run ?", "CTL_A=one CTL_B=?"),
+        ("run /backup/$(date +%F).db", "run ?", "CTL_A=one CTL_B=?"),
+    ] {
+        let document =
+            certain(&Text::excerpt(FILE, 0, script), &environment, |name| name.starts_with("CTL_"));
+        let run = document.commands.iter().find(|command| command.words[0].text == "run").unwrap();
+        let shown = |word: &Word| if word.unseen.is_some() { "?".to_owned() } else { word.text.clone() };
+        let said: Vec<String> = run.words.iter().map(shown).collect();
+        assert_eq!(said.join(" "), words, "{script}");
+        let mut environment: Vec<String> =
+            run.assignments.iter().map(|(name, word)| format!("{name}={}", shown(word))).collect();
+        environment.sort();
+        assert_eq!(environment.join(" "), given, "{script}");
+    }
+}
+
+#[test]
+fn what_may_be_several_words_says_so() {
+    for (text, several) in [
+        ("$X", true),
+        ("\"$X\"", false),
+        ("$(x)", true),
+        ("`x`", true),
+        ("\"$(x)\"", false),
+        ("a$X", false),
+        ("\"$@\"", true),
+        ("<(x)", false),
+    ] {
+        assert_eq!(shell(&format!("run {text}")).commands[0].words[1].several, several, "{text}");
+    }
+}
+
+#[test]
+fn a_hostile_script_comes_to_an_end() {
+    for piece in ["if ", "( ", "{ ", "f() ", "|| ", "case a in ", "done;", "export CTL_A=1;", "a && "] {
+        let script = piece.repeat(5_000);
+        let begun = std::time::Instant::now();
+        certain(&Text::excerpt(FILE, 0, script.as_bytes()), &[], |_| true);
+        assert!(begun.elapsed().as_secs() < 2, "{piece}");
+    }
+}

@@ -15,6 +15,8 @@ struct Draft {
     /// Pieces that stood unquoted or in quotes; one substitution alone makes the word its output.
     pieces: usize,
     substitution: Option<String>,
+    /// It begins, unquoted, with what is not known: a shell may make several words of it, or none.
+    several: bool,
     /// All of it stands within one pair of quotes: the bytes between them.
     within: Option<(usize, usize)>,
 }
@@ -70,7 +72,13 @@ impl Parser<'_> {
             _ => draft.start..self.at,
         };
         let substitution = draft.substitution.filter(|inner| draft.pieces == 1 && *inner == draft.text);
-        Some(Word { text: draft.text, span: self.text.span(range), unseen: draft.unseen, substitution })
+        Some(Word {
+            text: draft.text,
+            span: self.text.span(range),
+            unseen: draft.unseen,
+            substitution,
+            several: draft.several,
+        })
     }
 
     fn single_quotes(&mut self, draft: &mut Draft) -> Option<()> {
@@ -126,7 +134,9 @@ impl Parser<'_> {
     /// `$NAME`, `${NAME}`, `$(…)`, `` `…` ``, `$'…'`.
     fn dollar(&mut self, draft: &mut Draft, quoted: bool) -> Option<()> {
         let rest = self.rest();
+        let begins = draft.text.is_empty() && !quoted;
         if rest.starts_with('`') {
+            draft.several |= begins;
             let open = self.at;
             let Some(length) = rest.get(1..).and_then(|inner| inner.find('`')) else {
                 self.problem(open, self.content.len(), "this backquote is not closed");
@@ -139,6 +149,7 @@ impl Parser<'_> {
             return Some(());
         }
         if rest.starts_with("$(") {
+            draft.several |= begins;
             self.at += 1;
             if quoted {
                 // the quotes are no piece of their own around one substitution
@@ -179,6 +190,7 @@ impl Parser<'_> {
             // `$@`, `$*`: the words that the script is given
             if let Some(all @ ('@' | '*')) = self.peek() {
                 draft.unseen = Some("the script is given it".to_owned());
+                draft.several = true;
                 draft.text.push(all);
                 self.at += 1;
             }
@@ -190,6 +202,7 @@ impl Parser<'_> {
             Some(value) => draft.text.push_str(value),
             None => {
                 draft.unseen = Some(format!("the variable {name} is set elsewhere"));
+                draft.several |= begins;
                 draft.text.push_str(rest.get(..length).unwrap_or_default());
             }
         }
