@@ -57,6 +57,8 @@ pub struct Options {
     pub ciphers: Option<Argument>,
     /// Headers, names in lower case; a later one of a name does not replace an earlier one.
     pub headers: Vec<(String, String)>,
+    /// A header or the method is not known: the request is not judged.
+    pub hides_request: bool,
     /// `-X`, or what other options make of the method.
     pub method: Option<String>,
     /// What is not modelled and may change the outcome; completes "undetermined because …".
@@ -367,6 +369,7 @@ impl Reader<'_> {
         {
             options.unseen.push(format!("the value of --{name} was not seen: {why}"));
         }
+        options.hides_request |= matches!(name, "header" | "request") && value.unseen.is_some();
         match name {
             "url" => self.urls.push(value),
             "cert" => {

@@ -138,7 +138,7 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
     };
     Dialer {
         tls,
-        request: Some(Request {
+        request: (!options.hides_request).then(|| Request {
             method: transfer.method(),
             host: transfer.host(),
             path: transfer.path(),
