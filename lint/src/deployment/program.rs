@@ -1,6 +1,6 @@
 //! A program: what it is, where it is defined, what its configuration comes to.
 
-use super::{Dialer, Listener, RouteMatch, Trust, Versions};
+use super::{Credential, Dialer, Listener, RouteMatch, Trust, Versions};
 use crate::dialect::{apisix, envoy, etcd, nginx};
 use crate::finding::Label;
 use crate::source::{FileId, Span};
@@ -62,6 +62,8 @@ pub struct Program {
     /// Trust bundles that it loads when it starts, whether or not anything verifies with them: one that cannot be
     /// loaded stops it (OpenResty's `lua_ssl_trusted_certificate`).
     pub bundles: Vec<Trust>,
+    /// Pairs that it loads when it starts, though it presents them to nobody (etcd's for peers that speak http).
+    pub credentials: Vec<Credential>,
     /// Places where it listens.
     pub listeners: Vec<Listener>,
     /// Places to which it dials.
@@ -91,6 +93,7 @@ impl Program {
             aliases: Vec::new(),
             machine,
             bundles: Vec::new(),
+            credentials: Vec::new(),
             listeners: Vec::new(),
             dialers: Vec::new(),
             answers: Vec::new(),

@@ -57,6 +57,14 @@ impl Shelf<'_> {
         if let Err(problem) = self.anchors(&program.bundles, &program.versions, program.versions.program) {
             return Err(refused_file(program, side, None, problem));
         }
+        for credential in &program.credentials {
+            let pair = self
+                .pair(credential, &program.versions, 0, "peer")
+                .map_err(|problem| refused_file(program, side, None, problem))?;
+            if let Some(unfit) = &pair.unfit {
+                return Err(unfit_end(program, side, None, unfit));
+            }
+        }
         for listener in &program.listeners {
             if let Some(refusal) = listener.refusals.first() {
                 return Err(refused(side, refusal));

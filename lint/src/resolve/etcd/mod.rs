@@ -124,6 +124,12 @@ fn fill(program: &mut Program, config: EtcdConfig, files: &Reader<'_>) {
             }
         }
     }
+    // otherwise they come with the peers' listeners
+    if !config.listen_peer_urls.value().iter().any(|url| is_tls(&url.value)) {
+        let (pair, bundles) = peer.at_start();
+        program.credentials.extend(pair);
+        program.bundles.extend(bundles);
+    }
     program.configuration = Configuration::Etcd(Box::new(config));
 }
 

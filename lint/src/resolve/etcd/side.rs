@@ -64,6 +64,14 @@ impl Side<'_> {
         })
     }
 
+    /// What the side loads when etcd starts, whether or not one of its URLs speaks TLS (`rafthttp.NewRoundTripper`;
+    /// seen with 3.4.23).
+    pub fn at_start(&self) -> (Option<Credential>, Vec<Trust>) {
+        let pair = self.credential(false).filter(|_| self.security.cert_file.is_some());
+        let bundle = self.security.trusted_ca_file.is_some();
+        (pair, if bundle { self.trust() } else { Vec::new() })
+    }
+
     /// `auto-tls` is in force: the other settings of the side are lost (`transport.SelfCert` makes new ones).
     fn self_signed(&self) -> bool {
         *self.security.auto_tls.value() && self.security.is_empty()
