@@ -364,6 +364,7 @@ mod tests {
             rule: "refused-object",
             message: String::new(),
             labels: Vec::new(),
+            help: None,
             log: None,
         });
         assert_eq!(listener.select(Some("srv.example.test")), Selected::Context(1));

@@ -130,6 +130,8 @@ pub struct Refusal {
     pub message: String,
     /// Where; the first is the primary place.
     pub labels: Vec<Label>,
+    /// What to write instead; None: the rule's page says it.
+    pub help: Option<String>,
     /// The line the program prints, as far as it is known for that version.
     pub log: Option<String>,
 }

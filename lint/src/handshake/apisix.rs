@@ -87,6 +87,7 @@ fn dropped(problem: Refused, log: &str) -> Refusal {
         rule: problem.rule,
         message: format!("APISIX drops the ssl object: {}", problem.message),
         labels: problem.labels,
+        help: None,
         log: Some(format!("failed to check item data of [ssls] err:{log}")),
     }
 }

@@ -82,7 +82,7 @@ impl From<&Refusal> for Why {
             rule: refusal.rule,
             message: refusal.message.clone(),
             labels: refusal.labels.clone(),
-            help: None,
+            help: refusal.help.clone(),
         }
     }
 }

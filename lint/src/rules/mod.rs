@@ -470,17 +470,10 @@ impl<'a> Subject<'a> {
         for (program, refusal) in self.refusals().filter(|(_, refusal)| refusal.rule == rule.id) {
             if places.insert(refusal.labels.first().map(|label| label.span)) {
                 let message = format!("{} refuses its configuration: {}", program.name, refusal.message);
-                let mut labels = refusal.labels.clone();
-                // what to write stands at the place, and is the help of the finding
-                let help = labels.first_mut().filter(|label| is_advice(&label.message));
-                let help = help.map(|label| std::mem::replace(&mut label.message, "refused".to_owned()));
-                let stands = if rule.id.starts_with("missing-") { "named here" } else { "refused" };
-                if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
-                    stands.clone_into(&mut label.message);
-                }
                 let asks_nginx = program.kind == ProgramKind::Nginx && rule.id == "refused-setting";
-                let help = help.or_else(|| asks_nginx.then(|| crate::dialect::nginx::ASK_FIRST.to_owned()));
-                findings.push(rule.finding(message, help, labels));
+                let asked = || asks_nginx.then(|| crate::dialect::nginx::ASK_FIRST.to_owned());
+                let help = refusal.help.clone().or_else(asked);
+                findings.push(rule.refusal(message, help, refusal));
             }
         }
         for missing in self.deployment.manifests.missing.iter().filter(|missing| missing.rule == rule.id) {
@@ -540,11 +533,8 @@ impl<'a> Subject<'a> {
     pub fn refused_manifests(&self, rule: &Rule, help: &str, findings: &mut Vec<Finding>) {
         let refusals = self.deployment.manifests.refusals.iter();
         for refusal in refusals.filter(|refusal| refusal.rule == rule.id) {
-            findings.push(rule.finding(
-                refusal.message.clone(),
-                Some(help.to_owned()),
-                refusal.labels.clone(),
-            ));
+            let help = refusal.help.clone().unwrap_or_else(|| help.to_owned());
+            findings.push(rule.finding(refusal.message.clone(), Some(help), refusal.labels.clone()));
         }
     }
 
@@ -564,17 +554,21 @@ impl<'a> Subject<'a> {
 /// How a label begins that tells which connections break.
 const BREAKS: &str = "breaks ";
 
-/// Whether a label says what to do rather than what is there.
-fn is_advice(message: &str) -> bool {
-    ["write ", "add ", "keep ", "leave ", "give ", "put ", "move "]
-        .iter()
-        .any(|verb| message.starts_with(verb))
-}
-
 impl Rule {
     /// A finding of this rule; the first label is the primary one. Without help of its own it gets the page's.
     pub fn finding(&self, message: String, help: Option<String>, labels: Vec<Label>) -> Finding {
         Finding { rule: self.id, severity: self.severity, message, help, labels, fix: None }
+    }
+
+    /// A finding for what a program refuses: its place is marked as refused, or as where what is missing is named.
+    pub fn refusal(&self, message: String, help: Option<String>, refusal: &Refusal) -> Finding {
+        let mut labels = refusal.labels.clone();
+        if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
+            let names = self.id.starts_with("missing-") && refusal.help.is_none();
+            let stands = if names { "named here" } else { "refused" };
+            stands.clone_into(&mut label.message);
+        }
+        self.finding(message, help, labels)
     }
 
     /// The first paragraph under "How to fix", in one line, with the text to write where it announces one.

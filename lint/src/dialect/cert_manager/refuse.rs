@@ -39,7 +39,7 @@ fn refuse(
     log: &str,
 ) {
     let labels = places.into_iter().map(|(span, text)| Label { span, message: text.to_owned() }).collect();
-    found.push(Refusal { rule, message, labels, log: Some(log.to_owned()) });
+    found.push(Refusal { rule, message, labels, help: None, log: Some(log.to_owned()) });
 }
 
 fn secret_name(certificate: &Certificate, name: &str, found: &mut Vec<Refusal>) {

@@ -143,10 +143,10 @@ fn variable<'e>(environment: &'e [(String, Argument)], name: &str) -> Option<&'e
 
 /// A command line that the program refuses.
 ///
-/// `advice` says what to write; it stands at the place and becomes the help of the finding.
+/// `advice` says what to write.
 fn refusal(message: String, span: Span, advice: &str, log: Option<String>) -> Refusal {
-    let labels = vec![Label { span, message: advice.to_owned() }];
-    Refusal { rule: "refused-setting", message, labels, log }
+    let labels = vec![Label { span, message: String::new() }];
+    Refusal { rule: "refused-setting", message, labels, help: Some(advice.to_owned()), log }
 }
 
 /// The program's name without its folder, also for a folder of Windows.

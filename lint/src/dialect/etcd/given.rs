@@ -444,10 +444,10 @@ pub const ALLOWED_LISTS: &[Version] = &[Version(3, 5, 15)];
 
 /// A setting that etcd refuses.
 ///
-/// `advice` says what to write; it stands at the place and becomes the help of the finding.
+/// `advice` says what to write.
 pub fn refusal(message: String, span: Span, advice: &str, log: Option<String>) -> Refusal {
-    let labels = vec![Label { span, message: advice.to_owned() }];
-    Refusal { rule: "refused-setting", message, labels, log }
+    let labels = vec![Label { span, message: String::new() }];
+    Refusal { rule: "refused-setting", message, labels, help: Some(advice.to_owned()), log }
 }
 
 /// Whether a variable stands in a value: `${NAME}`, `$(NAME)`, `$NAME`.

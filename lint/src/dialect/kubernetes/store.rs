@@ -106,6 +106,7 @@ fn without_pair(object: Node<'_>, secret: &Secret, title: &str) -> Option<Refusa
             Label { span: kind.span, message: "this type has tls.crt and tls.key".to_owned() },
             Label { span: secret.metadata.name.span, message: format!("has {has}") },
         ],
+        help: None,
         log: Some("data[tls.crt]: Required value".to_owned()),
     })
 }
@@ -128,6 +129,7 @@ fn twice_encoded<'d>(
         rule: "double-encoded-secret",
         message: format!("{names} in {title} {are} {what}: whoever mounts it finds base64"),
         labels: places.into_iter().map(|span| Label { span, message: here.to_owned() }).collect(),
+        help: None,
         log: None,
     })
 }
@@ -267,6 +269,7 @@ fn not_base64(name: &Located<String>, place: Span, written: &str, why: &str, tit
             Label { span: name.span, message: "its value cannot be decoded".to_owned() },
             Label { span: place, message: here.to_owned() },
         ],
+        help: None,
         log: Some("illegal base64 data at input byte 0".to_owned()),
     }
 }

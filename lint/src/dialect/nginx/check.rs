@@ -487,6 +487,7 @@ pub(super) fn refusal(rule: &'static str, message: impl Into<String>, span: Span
         rule,
         message: message.into(),
         labels: vec![Label { span, message: String::new() }],
+        help: None,
         log: Some(log),
     }
 }

@@ -231,6 +231,7 @@ fn refusal(message: String, span: Span, log: String) -> Refusal {
         rule: "refused-setting",
         message,
         labels: vec![Label { span, message: String::new() }],
+        help: None,
         log: Some(log),
     }
 }

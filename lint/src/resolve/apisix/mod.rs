@@ -52,6 +52,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
                 rule: missing.rule,
                 message: missing.message,
                 labels: missing.labels,
+                help: None,
                 log: Some("failed to read local yaml config of apisix: failed to open file".to_owned()),
             });
             return vec![program];
@@ -175,6 +176,7 @@ fn trusted(given: &Given<'_>, config: &Config, refusals: &mut Vec<Refusal>) -> V
                     rule: missing.rule,
                     message: missing.message.clone(),
                     labels,
+                    help: None,
                     log: Some(format!("certificate path {full} doesn't exist")),
                 });
             }

@@ -53,6 +53,7 @@ fn standalone(
                 rule: missing.rule,
                 message: missing.message,
                 labels: missing.labels,
+                help: None,
                 log: Some(format!("failed to fetch {} attributes", path.value)),
             };
             let objects = Objects { complete: true, refusals: vec![refusal], ..Objects::default() };
@@ -65,10 +66,8 @@ fn standalone(
         objects.refusals.push(Refusal {
             rule: "refused-object",
             message: "nothing of this file is loaded: its last line is not #END".to_owned(),
-            labels: vec![Label {
-                span: text.span(end.saturating_sub(1)..end),
-                message: "write #END".to_owned(),
-            }],
+            labels: vec![Label { span: text.span(end.saturating_sub(1)..end), message: String::new() }],
+            help: Some("write #END as the last line".to_owned()),
             log: Some(format!("missing valid end flag in file {}", path.value)),
         });
         return Found { objects, ssls_unseen: None };

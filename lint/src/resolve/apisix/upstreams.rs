@@ -31,6 +31,7 @@ pub fn add(given: &Given<'_>, config: &Config, objects: &Objects, program: &mut 
             rule: "refused-setting",
             message: "proxy_ssl_verify is on, and apisix.ssl.ssl_trusted_certificate is not set".to_owned(),
             labels: vec![Label { span: directive.name.span, message: String::new() }],
+            help: None,
             log: Some("nginx: [emerg] no proxy_ssl_trusted_certificate for proxy_ssl_verify".to_owned()),
         });
     }
@@ -199,6 +200,7 @@ impl Call<'_> {
                     scheme.name()
                 ),
                 labels: vec![Label { span: self.upstream.scheme.span(), message: String::new() }],
+                help: None,
                 log: Some(format!("invalid URL prefix in \"{}://{BACKEND}\"", scheme.name())),
             });
         }
@@ -341,7 +343,13 @@ impl Call<'_> {
         if known.is_some() || self.objects.complete {
             let mut labels = vec![Label { span: id.span, message: String::new() }];
             labels.extend(known.map(|ssl| Label { span: ssl.span, message: "this object".to_owned() }));
-            refusals.push(Refusal { rule: "unknown-client-certificate-id", message, labels, log: Some(log) });
+            refusals.push(Refusal {
+                rule: "unknown-client-certificate-id",
+                message,
+                labels,
+                help: None,
+                log: Some(log),
+            });
             return None;
         }
         let why = format!("the ssl object {} lives in etcd", id.value);
@@ -375,6 +383,7 @@ impl Call<'_> {
                         message: "pass_host is rewrite, and there is no upstream_host to rewrite to"
                             .to_owned(),
                         labels: vec![Label { span: self.upstream.pass_host.span(), message: String::new() }],
+                        help: None,
                         log: Some("attempt to concatenate local 'sni' (a nil value)".to_owned()),
                     });
                 }

@@ -173,10 +173,8 @@ fn of_etcdctl(files: &Reader<'_>, machine: usize, etcdctl: &Etcdctl) -> Program 
             Err(why) => program.refusals.push(Refusal {
                 rule: "refused-setting",
                 message: format!("{} is no endpoint: {why}", endpoint.text.value),
-                labels: vec![crate::finding::Label {
-                    span: endpoint.text.span,
-                    message: "write https://HOST:2379".to_owned(),
-                }],
+                labels: vec![crate::finding::Label { span: endpoint.text.span, message: String::new() }],
+                help: Some("write https://HOST:2379".to_owned()),
                 log: None,
             }),
         }

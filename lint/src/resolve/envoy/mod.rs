@@ -179,6 +179,7 @@ fn read_bootstrap(
                 rule: missing.rule,
                 message: missing.message,
                 labels,
+                help: None,
                 log: Some(format!("Invalid path: {}", path.value)),
             });
         }
@@ -227,7 +228,7 @@ impl Loader<'_, '_, '_> {
             program.refusals.push(refusal::refuse(
                 format!("Envoy cannot parse its configuration: {}", lost.message),
                 lost.span,
-                String::new(),
+                None,
                 None,
             ));
         }
@@ -237,7 +238,7 @@ impl Loader<'_, '_, '_> {
                 program.refusals.push(refusal::refuse(
                     "the configuration is empty".to_owned(),
                     text.full_span(),
-                    String::new(),
+                    None,
                     Some("Unable to convert YAML as JSON: ".to_owned()),
                 ));
             }

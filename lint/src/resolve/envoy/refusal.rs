@@ -11,19 +11,20 @@ use crate::dialect::envoy::{
 use crate::finding::Label;
 use crate::source::{Located, Span};
 
-/// A refused setting; `help` labels its place.
-pub(super) fn refuse(message: String, span: Span, help: String, log: Option<String>) -> Refusal {
-    Refusal { rule: "refused-setting", message, labels: vec![Label { span, message: help }], log }
+/// A refused setting, with what to write instead.
+pub(super) fn refuse(
+    message: String,
+    span: Span,
+    help: impl Into<Option<String>>,
+    log: Option<String>,
+) -> Refusal {
+    let labels = vec![Label { span, message: String::new() }];
+    Refusal { rule: "refused-setting", message, labels, help: help.into(), log }
 }
 
 /// A problem of parsing as a refusal.
 pub(super) fn from_problem(problem: &Problem) -> Refusal {
-    refuse(
-        problem.message.clone(),
-        problem.span,
-        problem.help.clone().unwrap_or_default(),
-        Some(problem.log.clone()),
-    )
+    refuse(problem.message.clone(), problem.span, problem.help.clone(), Some(problem.log.clone()))
 }
 
 /// A discovery file that does not exist stops the start.
@@ -38,6 +39,7 @@ pub(super) fn missing_path(missing: Missing, source: &ConfigSource) -> Refusal {
         rule: missing.rule,
         message: missing.message,
         labels,
+        help: None,
         log: Some(format!("paths must refer to an existing path in the system: '{path}' does not exist")),
     }
 }
@@ -152,9 +154,10 @@ fn duplicate_clusters(config: &EnvoyConfig, count: usize, refusals: &mut Vec<Ref
                 rule: "refused-setting",
                 message: format!("two clusters are named {}", name.value),
                 labels: vec![
-                    Label { span: name.span, message: "give it another name".to_owned() },
+                    Label { span: name.span, message: String::new() },
                     Label { span: first, message: "the first stands here".to_owned() },
                 ],
+                help: Some("give it another name".to_owned()),
                 log: Some(format!("cluster manager: duplicate cluster '{}'", name.value)),
             });
         }
@@ -176,6 +179,7 @@ fn duplicate_addresses(config: &EnvoyConfig, count: usize, refusals: &mut Vec<Re
                         Label { span: address.span, message: String::new() },
                         Label { span: first, message: "the first stands here".to_owned() },
                     ],
+                    help: None,
                     log: Some(format!(
                         "error adding listener: '{name}' has duplicate address '{}:{port}' as existing listener, to check if the listener has duplicated addresses with other listeners or 'enable_reuse_port' is set to 'false' for the listener",
                         address.host.value
@@ -336,9 +340,10 @@ fn duplicate_chains(listener: &EnvoyListener, shown: &str, refusals: &mut Vec<Re
             rule: "refused-setting",
             message: "two filter chains match the same connections".to_owned(),
             labels: vec![
-                Label { span: chain.span, message: "write another filter_chain_match".to_owned() },
+                Label { span: chain.span, message: String::new() },
                 Label { span: first.span, message: "the first stands here".to_owned() },
             ],
+            help: Some("write another filter_chain_match".to_owned()),
             log: Some(format!(
                 "error adding listener '{shown}': filter chain '{}' has the same matching rules defined as '{}'",
                 name(chain),
@@ -373,6 +378,7 @@ fn route_mistakes(routes: &Routes, config: &EnvoyConfig, refusals: &mut Vec<Refu
                         Label { span: domain.span, message: String::new() },
                         Label { span: first, message: "the first stands here".to_owned() },
                     ],
+                    help: None,
                     log: Some(log),
                 });
             }

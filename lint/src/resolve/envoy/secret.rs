@@ -137,6 +137,7 @@ impl Loader<'_, '_, '_> {
             rule: missing.rule,
             message: missing.message,
             labels,
+            help: None,
             log: Some(format!("Invalid path: {}", file.path.value)),
         })
     }
@@ -210,18 +211,18 @@ impl Loader<'_, '_, '_> {
             if let Some(found) = config.secrets.iter().find(fits) {
                 return Some(Lookup::Found(found.clone()));
             }
-            let help = match config.secrets.iter().find(|secret| secret.name.value == name.value) {
-                Some(_) => format!("the secret of this name holds no {kind}"),
-                None => {
-                    "write a secret of this name in static_resources.secrets, or sds_config here".to_owned()
-                }
-            };
-            followed.fatal.push(refuse(
+            let help = "write a secret of this name in static_resources.secrets, or sds_config here";
+            let mut refused = refuse(
                 format!("the secret {} is not among static_resources.secrets", name.value),
                 name.span,
-                help,
+                help.to_owned(),
                 Some(format!("Unknown static secret: {}", name.value)),
-            ));
+            );
+            if let Some(other) = config.secrets.iter().find(|secret| secret.name.value == name.value) {
+                refused.help = Some(format!("write {kind} in the secret of this name"));
+                refused.labels.push(Label { span: other.span, message: format!("holds no {kind}") });
+            }
+            followed.fatal.push(refused);
             return None;
         };
         if needs_node(config) {
@@ -251,10 +252,11 @@ impl Loader<'_, '_, '_> {
                 let mut refused = refuse(
                     message,
                     name.span,
-                    label,
+                    None,
                     has.first()
                         .map(|other| format!("Unexpected SDS secret (expecting {}): {other}", name.value)),
                 );
+                refused.labels = vec![Label { span: name.span, message: label }];
                 refused.labels.extend(found.secrets.iter().take(4).map(|secret| Label {
                     span: secret.span,
                     message: match &secret.kind {

@@ -47,6 +47,7 @@ impl ConfigurationFile {
                     rule: missing.rule,
                     message: missing.message,
                     labels,
+                    help: None,
                     log: Some(format!("open {}: no such file or directory", path.value)),
                 });
                 Err(())
@@ -78,7 +79,8 @@ pub(super) fn parse(
         program.refusals.push(Refusal {
             rule: "refused-setting",
             message: format!("etcd cannot parse its configuration: {}", lost.message),
-            labels: vec![Label { span: lost.span, message: "put valid YAML here".to_owned() }],
+            labels: vec![Label { span: lost.span, message: String::new() }],
+            help: Some("put valid YAML here".to_owned()),
             log: None,
         });
         return None;

@@ -31,6 +31,7 @@ pub(super) fn refusals(certificates: &[Certificate], workloads: &[Workload]) -> 
                 Label { span: place, message: "refused where the feature gate is off".to_owned() },
                 Label { span: *image, message: "this webhook is started without the gate".to_owned() },
             ],
+            help: None,
             log: Some("feature gate NameConstraints must be enabled".to_owned()),
         })
     });

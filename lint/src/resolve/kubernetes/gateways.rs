@@ -55,7 +55,7 @@ fn refuse(
     log: &str,
 ) {
     let labels = places.into_iter().map(|(span, message)| Label { span, message }).collect();
-    found.push(Refusal { rule, message, labels, log: Some(log.to_owned()) });
+    found.push(Refusal { rule, message, labels, help: None, log: Some(log.to_owned()) });
 }
 
 fn listeners(gateway: &Gateway, own: &Objects<'_>, routes: &Fragment, found: &mut Vec<Refusal>) {

@@ -183,6 +183,7 @@ impl<'g, 'n> Loader<'g, 'n> {
                 rule: "refused-syntax",
                 message: format!("{} includes itself: nginx does not come to an end", path.value),
                 labels: vec![Label { span: path.span, message: String::new() }],
+                help: None,
                 log: None,
             });
         } else if stack.len() > MAX_DEPTH || self.files >= MAX_FILES || self.included >= MAX_INCLUDED {
@@ -256,6 +257,7 @@ impl<'g, 'n> Loader<'g, 'n> {
                     rule: missing.rule,
                     message: format!("nginx cannot include {}: {}", path.value, missing.message),
                     labels,
+                    help: None,
                     log: Some(format!("open() \"{full}\" failed (2: No such file or directory){place}")),
                 });
                 self.incomplete(

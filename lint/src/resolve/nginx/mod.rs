@@ -94,6 +94,7 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
                 rule: missing.rule,
                 message: format!("nginx does not find its configuration: {}", missing.message),
                 labels,
+                help: None,
                 log: Some(format!("open() \"{}\" failed (2: No such file or directory)", path.value)),
             });
             return vec![program];
@@ -144,6 +145,7 @@ fn missing_files(given: &Given<'_>, config: &NginxConfig) -> Vec<Refusal> {
             rule: missing.rule,
             message: format!("nginx cannot open {what} {}: {}", path.value, missing.message),
             labels,
+            help: None,
             log: Some(line(&normalise(&given.prefix, &path.value))),
         });
     };

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::deployment::{Configuration, Refusal};
+use crate::deployment::Configuration;
 use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
@@ -60,38 +60,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if let Some(label) = refusal.labels.first()
                 && places.insert(label.span)
             {
-                findings.push(finding(refusal));
+                findings.push(RULE.refusal(refusal.message.clone(), refusal.help.clone(), refusal));
             }
         }
     }
-}
-
-/// What to write, by what is told of the object.
-const ADVICE: [(&str, &str); 13] = [
-    (
-        "client_cert_id beside client_cert",
-        "keep client_cert_id, or client_cert with client_key, and delete the other",
-    ),
-    ("client_cert without client_key", "write client_key, the private key of client_cert, beside it"),
-    ("client_key without client_cert", "write client_cert, the certificate of client_key, beside it"),
-    ("certs has ", "write one key in keys for each certificate in certs, in the same order"),
-    ("both cert and key", "write cert and key, both as PEM text"),
-    ("sni or snis", "write snis with every name, and no sni"),
-    ("snis is empty", "write at least one name in snis"),
-    ("no key of an ssl object", "correct its name, or delete it"),
-    ("#END", "write #END as the last line"),
-    ("PEM and not a path", "write the PEM text itself, from its -----BEGIN line on"),
-    ("no protocol it knows", "write TLSv1.2 or TLSv1.3"),
-    ("start with -----BEGIN", "begin the text with its -----BEGIN line"),
-    ("client has no ca", "write client.ca, the certificates of the clients' CA as PEM text"),
-];
-
-fn finding(refusal: &Refusal) -> Finding {
-    let help =
-        ADVICE.iter().find(|(told, _)| refusal.message.contains(told)).map(|(_, help)| (*help).to_owned());
-    let mut labels = refusal.labels.clone();
-    if let Some(label) = labels.first_mut().filter(|label| label.message.is_empty()) {
-        "refused".clone_into(&mut label.message);
-    }
-    RULE.finding(refusal.message.clone(), help, labels)
 }

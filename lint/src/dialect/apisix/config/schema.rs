@@ -289,5 +289,11 @@ fn wasm(root: Node<'_>, out: &mut Vec<Refusal>) {
 
 /// A refusal with one place.
 pub fn refusal(message: String, span: Span, log: Option<String>) -> Refusal {
-    Refusal { rule: "refused-setting", message, labels: vec![Label { span, message: String::new() }], log }
+    Refusal {
+        rule: "refused-setting",
+        message,
+        labels: vec![Label { span, message: String::new() }],
+        help: None,
+        log,
+    }
 }

@@ -138,6 +138,7 @@ pub fn duplicates(settings: &Nginx, ssl: &Ssl, admin: Option<&Admin>) -> Vec<Ref
                         "the snippet sets {name}, which APISIX writes into the same block of nginx.conf"
                     ),
                     labels: vec![Label { span: directive.name.span, message: String::new() }],
+                    help: None,
                     log: Some(format!("nginx: [emerg] \"{name}\" directive is duplicate in /usr/local/apisix/conf/nginx.conf")),
                 });
             }

@@ -59,26 +59,27 @@ pub fn ssl(values: &Values<'_>, node: Node<'_>, id: Option<Located<String>>) -> 
     let has = |key: &str| node.get(key).is_some_and(|node| !matches!(values.value(node), Value::Nil));
     let named = if kind == SslKind::Client { 1 } else { usize::from(has("sni")) + usize::from(has("snis")) };
     if !has("cert") || !has("key") || named != 1 {
-        let message = if !has("cert") || !has("key") {
-            "it needs both cert and key"
+        let (message, help) = if !has("cert") || !has("key") {
+            ("it needs both cert and key", "write cert and key, both as PEM text")
         } else {
-            "it needs sni or snis, and not both"
+            ("it needs sni or snis, and not both", "write snis with every name, and no sni")
         };
         let error =
             if kind == SslKind::Client { "else clause did not match" } else { "then clause did not match" };
-        refusals.add(message.to_owned(), node.span(), error);
+        refusals.add_with(message.to_owned(), node.span(), error, help);
     }
     let protocols = node.get("ssl_protocols").filter(|node| node.kind() == Kind::Sequence).map(|node| {
         let words = values.texts(Some(node));
         for (index, word) in words.iter().enumerate() {
             if !["TLSv1.1", "TLSv1.2", "TLSv1.3"].contains(&word.value.as_str()) {
-                refusals.add(
+                refusals.add_with(
                     format!("{} is no protocol it knows; TLSv1.1, TLSv1.2 and TLSv1.3 are", word.value),
                     word.span,
                     &format!(
                         "property \"ssl_protocols\" validation failed: failed to validate item {}: matches none of the enum values",
                         index + 1
                     ),
+                    "write TLSv1.2 or TLSv1.3",
                 );
             }
         }
@@ -91,10 +92,11 @@ pub fn ssl(values: &Values<'_>, node: Node<'_>, id: Option<Located<String>>) -> 
         if let Some(name) = key.as_str()
             && !KEYS.contains(&name)
         {
-            refusals.add(
+            refusals.add_with(
                 format!("{name} is no key of an ssl object"),
                 key.span(),
                 &format!("additional properties forbidden, found {name}"),
+                "correct its name, or delete it",
             );
         }
     }
@@ -125,10 +127,22 @@ pub struct Refusals {
 impl Refusals {
     /// Adds one; `error` is what the schema says.
     pub fn add(&mut self, message: String, span: Span, error: &str) {
+        self.add_with(message, span, error, None);
+    }
+
+    /// Adds one with what to write instead.
+    pub fn add_with<'h>(
+        &mut self,
+        message: String,
+        span: Span,
+        error: &str,
+        help: impl Into<Option<&'h str>>,
+    ) {
         self.found.push(Refusal {
             rule: "refused-object",
             message: format!("APISIX drops {}: {message}", self.what),
             labels: vec![Label { span, message: String::new() }],
+            help: help.into().map(str::to_owned),
             log: (!error.is_empty())
                 .then(|| format!("failed to check item data of [{}] err:{error}", self.list)),
         });
@@ -155,10 +169,11 @@ fn names(values: &Values<'_>, node: Node<'_>, refusals: &mut Refusals) -> (Vec<L
             );
         }
         if names.is_empty() {
-            refusals.add(
+            refusals.add_with(
                 "snis is empty".to_owned(),
                 list.span(),
                 "property \"snis\" validation failed: expect array to have at least 1 items",
+                "write at least one name in snis",
             );
         }
         return (names, true);
@@ -195,10 +210,11 @@ fn pairs(values: &Values<'_>, node: Node<'_>, what: &str, refusals: &mut Refusal
     let (certs, keys) = (items("certs"), items("keys"));
     if certs.len() != keys.len() {
         let span = node.key_span("certs").or_else(|| node.key_span("keys")).unwrap_or(node.span());
-        refusals.add(
+        refusals.add_with(
             format!("certs has {} items and keys has {}", certs.len(), keys.len()),
             span,
             "mismatched number of certs and keys",
+            "write one key in keys for each certificate in certs, in the same order",
         );
     }
     for (index, (cert, key)) in certs.into_iter().zip(keys).enumerate() {
@@ -248,10 +264,11 @@ pub fn private_key(
         file.content = Lookup::Unseen(format!("{name} is encrypted with APISIX's keyring"));
         return Some(file);
     }
-    refusals.add(
+    refusals.add_with(
         "its key does not start with -----BEGIN, so that it is taken for an encrypted text".to_owned(),
         node.span(),
         "failed to decrypt previous encrypted key",
+        "begin the text with its -----BEGIN line",
     );
     Some(file)
 }
@@ -272,10 +289,11 @@ fn too_short(file: &FileRef, least: usize, at: &str, what: &str, refusals: &mut 
     }
     // within a list the error of the item follows directly
     let separator = if at.ends_with(|c: char| c.is_ascii_digit()) { ": " } else { " validation failed: " };
-    refusals.add(
+    refusals.add_with(
         format!("what should be {what}, has {length} characters"),
         file.path.span,
         &format!("{at}{separator}string too short, expected at least {least}, got {length}"),
+        "write the PEM text itself, from its -----BEGIN line on",
     );
     true
 }
@@ -310,10 +328,11 @@ fn read_client(values: &Values<'_>, node: Node<'_>, what: &str, refusals: &mut R
         certificate(values, ca, &format!("{what}, client.ca"), &format!("{WITHIN}property \"ca\""), refusals)
     });
     if ca.is_none() {
-        refusals.add(
+        refusals.add_with(
             "client has no ca".to_owned(),
             node.span(),
             &format!("{WITHIN}property \"ca\" is required"),
+            "write client.ca, the certificates of the clients' CA as PEM text",
         );
     }
     let default = Setting::Default { value: 1, parent: node.span() };

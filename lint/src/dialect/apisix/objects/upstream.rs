@@ -152,22 +152,25 @@ fn read_tls(
     let span_of = |key: &str| node.key_span(key).unwrap_or(node.span());
     for (one, other) in [("client_cert", "client_key"), ("client_key", "client_cert")] {
         if has(one) && !has(other) {
-            refusals.add(
+            let what = if one == "client_cert" { "private key" } else { "certificate" };
+            refusals.add_with(
                 format!("tls has {one} without {other}"),
                 span_of(one),
                 &format!(
                     "{within}failed to validate dependent schema for \"{one}\": property \"{other}\" is required"
                 ),
+                format!("write {other}, the {what} of {one}, beside it").as_str(),
             );
         }
     }
     if has("client_cert_id") && (has("client_cert") || has("client_key")) {
-        refusals.add(
+        refusals.add_with(
             "tls has client_cert_id beside client_cert".to_owned(),
             span_of("client_cert_id"),
             &format!(
                 "{within}failed to validate dependent schema for \"client_cert_id\": object matches a forbidden schema"
             ),
+            "keep client_cert_id, or client_cert with client_key, and delete the other",
         );
     }
     let certificate = node.get("client_cert").and_then(|cert| {

@@ -133,8 +133,13 @@ fn the_host_must_be_the_server_name_where_its_object_verifies_clients() {
 
 #[test]
 fn a_dropped_object_is_blamed_where_its_name_is_asked_for() {
-    let refusal =
-        Refusal { rule: "refused-object", message: "it is broken".to_owned(), labels: Vec::new(), log: None };
+    let refusal = Refusal {
+        rule: "refused-object",
+        message: "it is broken".to_owned(),
+        labels: Vec::new(),
+        help: None,
+        log: None,
+    };
     for (names, server_name, blamed) in [
         (&["srv.test"] as &[&str], Some("srv.test"), true),
         (&["srv.test"], Some("other.test"), false),

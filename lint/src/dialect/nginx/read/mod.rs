@@ -62,6 +62,7 @@ pub fn syntax_refusal(problem: &nginx::Problem, place: &str) -> Refusal {
         rule: "refused-syntax",
         message: problem.message.clone(),
         labels: vec![Label { span: problem.span, message: String::new() }],
+        help: None,
         log: Some(format!("{}{place}", problem.log)),
     }
 }
@@ -120,6 +121,7 @@ impl<'o> Reader<'o> {
                 rule: "refused-setting",
                 message: "nginx needs an events block; write `events {}`".to_owned(),
                 labels: vec![Label { span, message: String::new() }],
+                help: None,
                 log: Some("no \"events\" section in configuration".to_owned()),
             });
         }
