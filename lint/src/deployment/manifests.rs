@@ -24,6 +24,8 @@ pub struct ManifestFacts {
     pub cluster_resources: String,
     /// Where ingress controllers of APISIX send configuration.
     pub control_planes: Vec<ControlPlane>,
+    /// Ports of machines, by machine and port, to which a Service leads.
+    pub exposed: BTreeMap<(usize, u16), ExposedPort>,
     /// References of an ingress controller's objects that lead nowhere: what names them comes first among the labels.
     pub missing: Vec<Missing>,
     /// Secrets, ConfigMaps and their keys that Pods name in vain: the place where they do comes first among the labels.
@@ -70,6 +72,15 @@ pub struct NamedSecret {
     pub authority: FileRef,
     /// It has `tls.crt` and `tls.key`.
     pub has_pair: bool,
+}
+
+/// A Service's port that leads to a Pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExposedPort {
+    /// The Service's name.
+    pub service: String,
+    /// The Service's port.
+    pub port: Located<u16>,
 }
 
 /// An address to which an ingress controller of APISIX sends configuration.

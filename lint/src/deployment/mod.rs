@@ -30,9 +30,9 @@ pub use listener::{
     ServerContext,
 };
 pub use lookup::{Lookup, Missing};
-pub use manifests::{ControlPlane, ManifestFacts, NamedSecret, NginxIngress};
+pub use manifests::{ControlPlane, ExposedPort, ManifestFacts, NamedSecret, NginxIngress};
 pub use planned::{PlannedCertificate, PlannedIssuer, PlannedKey};
-pub use program::{Configuration, Program, ProgramKind, Refusal};
+pub use program::{Configuration, OUTSIDE, Program, ProgramKind, Refusal};
 pub use protocol::{Algorithms, Protocol, Protocols};
 pub use setting::Setting;
 pub use trust::{NameCheck, PathChecks, StringMatcher, Trust, TrustLoader};

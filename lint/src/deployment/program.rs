@@ -105,6 +105,9 @@ impl Program {
     }
 }
 
+/// The machine of what runs in no Pod: index into `resolve`'s machines.
+pub const OUTSIDE: usize = 0;
+
 /// A program's configuration in its vendor's words, kept for the vendor's rules.
 #[derive(Debug, Clone, Default)]
 pub enum Configuration {

@@ -8,8 +8,8 @@ use super::kubernetes::{Cluster, Forward, Route};
 use super::machine::Files;
 use super::routing;
 use crate::deployment::{
-    Bind, Configuration, Connection, Dialer, DialerPurpose, Gate, ListenerPurpose, Lookup, Missing, Program,
-    ProgramId, ProgramKind, Request, Speaks, Target,
+    Bind, Configuration, Connection, Deployment, Dialer, DialerPurpose, ExposedPort, Gate, ListenerPurpose,
+    Lookup, Missing, Program, ProgramId, ProgramKind, Request, Speaks, Target,
 };
 use crate::dialect::envoy::NetworkFilterKind;
 use crate::finding::Label;
@@ -23,8 +23,8 @@ pub struct Switchboard<'a> {
     world: &'a World<'a>,
     programs: &'a [Program],
     cluster: &'a Cluster,
-    /// (machine, port) → the first Service that leads there, and its port.
-    services: BTreeMap<(usize, u16), (String, u16)>,
+    /// (machine, port) → the first Service that leads there.
+    exposed: &'a BTreeMap<(usize, u16), ExposedPort>,
     hosts: BTreeMap<String, Vec<IpAddr>>,
     /// (machine, port) → listeners, in the order of the programs.
     by_port: BTreeMap<(usize, u16), Vec<(ProgramId, usize)>>,
@@ -49,7 +49,8 @@ struct Way {
 
 impl<'a> Switchboard<'a> {
     /// Indexes every listener once.
-    pub fn new(world: &'a World<'a>, programs: &'a [Program], cluster: &'a Cluster) -> Self {
+    pub fn new(world: &'a World<'a>, deployment: &'a Deployment, cluster: &'a Cluster) -> Self {
+        let programs = &deployment.programs;
         let mut by_port: BTreeMap<(usize, u16), Vec<(ProgramId, usize)>> = BTreeMap::new();
         for (id, program) in programs.iter().enumerate() {
             for (index, listener) in program.listeners.iter().enumerate() {
@@ -59,7 +60,8 @@ impl<'a> Switchboard<'a> {
                 }
             }
         }
-        Self { world, programs, cluster, services: services(cluster), hosts: hosts_file(world), by_port }
+        let exposed = &deployment.manifests.exposed;
+        Self { world, programs, cluster, exposed, hosts: hosts_file(world), by_port }
     }
 
     /// Every connection of the deployment; listeners that nobody among the sources dials wait for any client.
@@ -263,7 +265,8 @@ impl<'a> Switchboard<'a> {
 
     /// The name and port under which clients may know a listener: its Service's, a name of its contexts, its address.
     fn known_as(&self, program: &Program, listener: usize, port: u16) -> (String, u16) {
-        let service = self.services.get(&(program.machine, port)).cloned();
+        let service = self.exposed.get(&(program.machine, port));
+        let service = service.map(|exposed| (exposed.service.clone(), exposed.port.value));
         let listener = program.listeners.get(listener);
         let contexts =
             listener.and_then(|listener| listener.tls.as_ref()).into_iter().flat_map(|tls| &tls.contexts);
@@ -581,19 +584,22 @@ fn places(route: Lookup<Route>, way: &mut Way) -> Lookup<Vec<Place>> {
     })
 }
 
-/// The Service, and its port, that leads to a port of a machine.
-fn services(cluster: &Cluster) -> BTreeMap<(usize, u16), (String, u16)> {
+/// Ports of machines to which a Service leads, by machine and port.
+pub fn exposed(cluster: &Cluster) -> BTreeMap<(usize, u16), ExposedPort> {
     let mut by_place = BTreeMap::new();
     for service in cluster.services() {
         let name = &service.metadata.name.value;
-        for port in service.ports.iter().map(|port| port.port.value) {
-            let Some(Lookup::Found(route)) = cluster.resolve_from(name, port, service.metadata.namespace())
+        for port in service.ports.iter().map(|port| &port.port) {
+            let Some(Lookup::Found(route)) =
+                cluster.resolve_from(name, port.value, service.metadata.namespace())
             else {
                 continue;
             };
             for backend in route.backends {
                 for machine in backend.machines {
-                    by_place.entry((machine, backend.port)).or_insert_with(|| (name.clone(), port));
+                    by_place
+                        .entry((machine, backend.port))
+                        .or_insert_with(|| ExposedPort { service: name.clone(), port: port.clone() });
                 }
             }
         }

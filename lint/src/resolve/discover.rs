@@ -10,7 +10,7 @@ use super::kubernetes::Manifests;
 use super::machine::{folder, normalise};
 use super::{Launch, Notes};
 use crate::assume::Assume;
-use crate::deployment::ProgramKind;
+use crate::deployment::{OUTSIDE, ProgramKind};
 use crate::dialect::apisix::values::Values;
 use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
 use crate::dialect::{envoy, etcd, kubernetes, nginx};
@@ -32,9 +32,6 @@ pub struct Discovered {
     /// Programs outside of containers, in the order in which they claim files.
     pub launches: Vec<Launch>,
 }
-
-/// Index of the machine outside the cluster.
-pub const OUTSIDE: usize = 0;
 
 /// Reads every source once and sorts it by what it is.
 pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discovered {

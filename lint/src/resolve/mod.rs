@@ -15,7 +15,7 @@ pub mod nginx;
 mod routing;
 
 use crate::assume::Assume;
-use crate::deployment::{Deployment, FileRef, Lookup, Missing, Program, ProgramKind, Versions};
+use crate::deployment::{Deployment, FileRef, Lookup, Missing, OUTSIDE, Program, ProgramKind, Versions};
 use crate::dialect::apisix::ingress::{ApisixTls, Reference};
 use crate::finding::{Incomplete, Label};
 use crate::source::{FileId, Located, Sources, Span, Text};
@@ -142,8 +142,8 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
     };
     for launch in built.launches.iter().chain(&discovered.launches) {
         // what a program includes is no program of its own
-        let included = launch.machine == discover::OUTSIDE
-            && launch.file.is_some_and(|file| notes.consumed.contains(&file));
+        let included =
+            launch.machine == OUTSIDE && launch.file.is_some_and(|file| notes.consumed.contains(&file));
         if !included {
             deployment.programs.extend(programs(&world, launch, &mut notes));
         }
@@ -165,7 +165,7 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
         deployment.manifests.secrets.extend(crate::dialect::command::secrets(document));
     }
     deployment.hosts = sources.root.then(|| connect::hosts_file(&world));
-    let switchboard = Switchboard::new(&world, &deployment.programs, &cluster);
+    let switchboard = Switchboard::new(&world, &deployment, &cluster);
     deployment.connections = match command {
         Some(_) => switchboard.of_command(first..deployment.programs.len()),
         None => switchboard.all(),

@@ -33,9 +33,9 @@ use crate::assume::Assume;
 use crate::deployment::{ManifestFacts, NginxIngress, PlannedCertificate, Program};
 use crate::dialect::{cert_manager, gateway_api, kubernetes};
 use crate::finding::Incomplete;
-use crate::resolve::Launch;
 use crate::resolve::command::Invocation;
 use crate::resolve::machine::{Files, Machine};
+use crate::resolve::{Launch, connect};
 use crate::source::{FileId, Sources};
 use crate::syntax::yaml::Node;
 
@@ -170,6 +170,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
         ingresses,
         control_planes: Vec::new(),
         lost,
+        exposed: connect::exposed(&cluster),
         missing: nginx_ingresses.iter().flat_map(NginxIngress::missing).collect(),
         nginx_ingresses,
         certificates: issued.certificates,

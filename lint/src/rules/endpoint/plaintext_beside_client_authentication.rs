@@ -1,11 +1,14 @@
 use std::collections::BTreeSet;
 
 use super::nginx::configurations;
-use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose, Program};
+use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose, OUTSIDE, Program};
+use crate::dialect::apisix::Facts;
+use crate::dialect::apisix::objects::{Plugin, Route};
 use crate::dialect::etcd::EtcdConfig;
 use crate::dialect::nginx::{ListenAddress, Location, Matcher, Subsystem, variables};
 use crate::finding::{Finding, Label};
-use crate::rules::{Subject, rule};
+use crate::rules::{Subject, policy, rule};
+use crate::source::Located;
 
 rule! {
     /// A gateway asks for client certificates at its TLS port and serves the same routes at a plaintext port.
@@ -58,41 +61,114 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if let Configuration::Etcd(config) = &program.configuration {
             findings.extend(of_etcd(program, config));
         }
-        let Configuration::Apisix(facts) = &program.configuration else { continue };
-        if facts.objects.routes.is_empty() {
-            continue;
-        }
-        let clients =
-            || program.listeners.iter().filter(|listener| listener.purpose == ListenerPurpose::Clients);
-        let Some(asking) = clients().find_map(asks) else { continue };
-        for open in clients().filter(|listener| listener.tls.is_none()) {
-            let Some(bind) =
-                open.binds.iter().find(|bind| !bind.address.is_some_and(|address| address.is_loopback()))
-            else {
-                continue;
-            };
-            // a port that nobody wrote is not there for anyone in a cluster unless a Service leads to it
-            if !facts
-                .config
-                .plain
-                .iter()
-                .any(|listen| listen.port.is_given() && listen.port.span() == bind.span)
-            {
-                continue;
-            }
-            findings.push(RULE.finding(
-                format!(
-                    "{} answers at port {} without TLS what it asks for a client certificate elsewhere",
-                    program.name, bind.port
-                ),
-                Some(format!("write node_listen: [{{ip: 127.0.0.1, port: {}}}]", bind.port)),
-                vec![
-                    Label { span: bind.span, message: "plaintext, at every address".to_owned() },
-                    Label { span: asking, message: "client certificates are asked for here".to_owned() },
-                ],
-            ));
+        if let Configuration::Apisix(facts) = &program.configuration {
+            findings.extend(of_apisix(subject, program, facts));
         }
     }
+}
+
+/// APISIX's `node_listen`, where a route answers whose names are asked for client certificates at the TLS port.
+fn of_apisix(subject: &Subject<'_>, program: &Program, facts: &Facts) -> Vec<Finding> {
+    let clients = || program.listeners.iter().filter(|listener| listener.purpose == ListenerPurpose::Clients);
+    let contexts = clients().filter_map(|listener| listener.tls.as_ref()).flat_map(|tls| &tls.contexts);
+    let asking = contexts
+        .filter(|context| *context.client_auth.mode.value() != ClientAuthMode::Off)
+        .find(|context| facts.objects.routes.iter().any(|route| is_open(facts, route, &context.names)));
+    let Some(asking) = asking else { return Vec::new() };
+    let asked = Label {
+        span: asking.client_auth.mode.span(),
+        message: "client certificates are asked for here".to_owned(),
+    };
+    let mut findings = Vec::new();
+    for open in clients().filter(|listener| listener.tls.is_none()) {
+        let Some(bind) =
+            open.binds.iter().find(|bind| !bind.address.is_some_and(|address| address.is_loopback()))
+        else {
+            continue;
+        };
+        let Some(port) =
+            facts.config.plain.iter().map(|listen| &listen.port).find(|port| port.span() == bind.span)
+        else {
+            continue;
+        };
+        let service = subject.deployment.manifests.exposed.get(&(program.machine, bind.port));
+        // a port that nobody wrote is not there for anyone in a cluster unless a Service leads to it
+        if !port.is_given() && service.is_none() && program.machine != OUTSIDE {
+            continue;
+        }
+        let plain = |message: &str| Label { span: bind.span, message: message.to_owned() };
+        let mut labels = vec![if port.is_given() {
+            plain("plaintext, at every address")
+        } else {
+            plain("no node_listen here, and its default is plaintext at every address")
+        }];
+        let mut help = format!("write node_listen: [{{ip: 127.0.0.1, port: {}}}]", bind.port);
+        if let Some(service) = service {
+            labels.insert(
+                0,
+                Label {
+                    span: service.port.span,
+                    message: format!(
+                        "port {} of Service {} leads there",
+                        service.port.value, service.service
+                    ),
+                },
+            );
+            help = format!("remove port {} from Service {}, or {help}", service.port.value, service.service);
+        }
+        labels.push(asked.clone());
+        findings.push(RULE.finding(
+            format!(
+                "{} answers at port {} without TLS what it asks for a client certificate elsewhere",
+                program.name, bind.port
+            ),
+            Some(help),
+            labels,
+        ));
+    }
+    findings
+}
+
+/// Whether a route answers whoever calls, under a name of these; a name nobody wrote is every name.
+fn is_open(facts: &Facts, route: &Route, names: &[Located<String>]) -> bool {
+    let objects = &facts.objects;
+    let of_id = |wanted: &Option<Located<String>>, id: &Option<Located<String>>| matches!((wanted, id), (Some(wanted), Some(id)) if wanted.value == id.value);
+    let service = objects.services.iter().find(|service| of_id(&route.service_id, &service.id));
+    let shared = objects.plugins.iter().filter(|holder| {
+        holder.kind == "global_rules"
+            || holder.kind == "plugin_configs" && of_id(&route.plugin_config_id, &holder.id)
+    });
+    let mut plugins = route
+        .plugins
+        .iter()
+        .chain(service.into_iter().flat_map(|service| &service.plugins))
+        .chain(shared.flat_map(|holder| &holder.plugins));
+    // plaintext is sent elsewhere, or asked who it is
+    let closes = |plugin: &Plugin| {
+        !plugin.disabled && (plugin.name.value == "redirect" || policy::is_guard_of(facts, plugin))
+    };
+    let hosts = match service {
+        Some(service) if route.hosts.is_empty() => &service.hosts,
+        _ => &route.hosts,
+    };
+    route.enabled
+        && route.refusals.is_empty()
+        && route.condition.is_none()
+        && !plugins.any(closes)
+        && (hosts.is_empty()
+            || names.is_empty()
+            || hosts.iter().any(|host| names.iter().any(|name| meet(&host.value, &name.value))))
+}
+
+/// Whether two names, each perhaps with a star for its first label, have a host in common.
+fn meet(one: &str, other: &str) -> bool {
+    let covers = |pattern: &str, name: &str| {
+        pattern.strip_prefix('*').is_some_and(|rest| {
+            name.len() >= rest.len()
+                && name.get(name.len() - rest.len()..).is_some_and(|end| end.eq_ignore_ascii_case(rest))
+        })
+    };
+    one.eq_ignore_ascii_case(other) || covers(one, other) || covers(other, one)
 }
 
 /// An nginx server that insists on client certificates and listens without TLS as well.
@@ -224,4 +300,21 @@ fn asks(listener: &Listener) -> Option<crate::source::Span> {
         .map(|context| &context.client_auth.mode)
         .find(|mode| *mode.value() != ClientAuthMode::Off)?;
     Some(mode.span())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_meet_where_they_have_a_host_in_common() {
+        for (one, other, want) in [
+            ("a.example.test", "A.example.test", true),
+            ("*.example.test", "a.example.test", true),
+            ("a.example.test", "*.example.test", true),
+            ("*", "a.example.test", true),
+            ("a.example.test", "b.example.test", false),
+            ("*.example.test", "example.test", false),
+        ] {
+            assert_eq!(super::meet(one, other), want, "{one} {other}");
+        }
+    }
 }

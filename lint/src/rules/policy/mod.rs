@@ -76,6 +76,13 @@ fn is_guard(text: &str) -> bool {
     text.contains("mtls_guard") || text.contains("mtls-guard")
 }
 
+/// Whether a plugin of APISIX is our filter: by its own name, or by its module's.
+pub(in crate::rules) fn is_guard_of(facts: &Facts, plugin: &Plugin) -> bool {
+    let module = facts.config.wasm.iter().find(|module| module.name.value == plugin.name.value);
+    let file = module.and_then(|module| module.file.as_ref());
+    is_guard(&plugin.name.value) || file.is_some_and(|file| is_guard(&file.value))
+}
+
 /// Every policy of our filter in the deployment.
 fn policies<'a>(subject: &Subject<'a>) -> Vec<Given<'a>> {
     let mut found: Vec<Given<'a>> = Vec::new();
@@ -98,9 +105,7 @@ fn policies<'a>(subject: &Subject<'a>) -> Vec<Given<'a>> {
     for program in &subject.deployment.programs {
         let Configuration::Apisix(facts) = &program.configuration else { continue };
         for plugin in apisix_plugins(facts).filter(|plugin| !plugin.disabled) {
-            let module = facts.config.wasm.iter().find(|module| module.name.value == plugin.name.value);
-            let file = module.and_then(|module| module.file.as_ref());
-            if is_guard(&plugin.name.value) || file.is_some_and(|file| is_guard(&file.value)) {
+            if is_guard_of(facts, plugin) {
                 found.push(Given {
                     program,
                     in_envoy: false,
