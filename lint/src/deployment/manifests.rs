@@ -88,7 +88,7 @@ pub struct ExposedPort {
 pub struct ControlPlane {
     /// `GatewayProxy edge/apisix`.
     pub name: String,
-    /// The URL.
+    /// The URL; that of a Service is plain HTTP.
     pub endpoint: Located<String>,
     /// `tlsVerify`.
     pub verify: Option<Located<bool>>,

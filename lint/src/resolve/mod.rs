@@ -161,7 +161,7 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
     let command = command.map(|words| syntax::command::from_words(words, file));
     let first = deployment.programs.len();
     if let Some((document, _)) = &command {
-        deployment.programs.extend(command::link(&world, discover::OUTSIDE, document, &secrets, &mut notes));
+        deployment.programs.extend(command::link(&world, OUTSIDE, document, &secrets, &mut notes));
         deployment.manifests.secrets.extend(crate::dialect::command::secrets(document));
     }
     deployment.hosts = sources.root.then(|| connect::hosts_file(&world));

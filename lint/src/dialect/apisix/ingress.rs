@@ -26,7 +26,8 @@ pub struct GatewayProxy {
     pub name: Located<String>,
     /// Its namespace; None: `default`.
     pub namespace: Option<String>,
-    /// `spec.provider.controlPlane.endpoints`.
+    /// `spec.provider.controlPlane.endpoints`; or `service`, which the controller dials by plain HTTP, whatever its port
+    /// speaks (internal/adc/translator/gatewayproxy.go).
     pub endpoints: Vec<Located<String>>,
     /// `spec.provider.controlPlane.tlsVerify`.
     pub verify: Option<Located<bool>>,
@@ -195,10 +196,21 @@ fn tls(object: Node<'_>) -> ApisixTls {
 fn proxy(object: Node<'_>) -> GatewayProxy {
     let plane = object.at(&["spec", "provider", "controlPlane"]);
     let verify = plane.and_then(|plane| plane.get("tlsVerify"));
+    let namespace = namespace(object);
+    let mut endpoints = texts(plane.and_then(|plane| plane.get("endpoints")));
+    if endpoints.is_empty() {
+        let service = plane.and_then(|plane| plane.get("service"));
+        endpoints.extend(service.and_then(|service| {
+            let host = text(service.get("name"))?.value;
+            let port = u16::try_from(service.get("port")?.as_i64()?).ok()?;
+            let namespace = namespace.as_deref().unwrap_or("default");
+            Some(Located::new(format!("http://{host}.{namespace}.svc:{port}"), service.span()))
+        }));
+    }
     GatewayProxy {
         name: name(object, "GatewayProxy"),
-        namespace: namespace(object),
-        endpoints: texts(plane.and_then(|plane| plane.get("endpoints"))),
+        namespace,
+        endpoints,
         verify: verify.and_then(|node| Some(Located::new(node.as_bool()?, node.span()))),
     }
 }
@@ -347,5 +359,23 @@ mod tests {
         assert_eq!(upstream.pass_host.as_ref().unwrap().value, PassHost::Rewrite);
         assert_eq!(upstream.ports.first().unwrap().0, 80);
         assert_eq!(upstream.external.first().unwrap().1, Some(443));
+    }
+
+    #[test]
+    fn the_controller_dials_a_service_by_plain_http_and_endpoints_as_they_are_written() {
+        for (plane, want) in [
+            ("{service: {name: admin, port: 9180}}", "http://admin.edge.svc:9180"),
+            ("{endpoints: ['https://a.test:9180']}", "https://a.test:9180"),
+            (
+                "{endpoints: ['https://a.test:9180'], service: {name: admin, port: 9180}}",
+                "https://a.test:9180",
+            ),
+        ] {
+            let fragment = read(&format!(
+                "apiVersion: apisix.apache.org/v1alpha1\nkind: GatewayProxy\nmetadata: {{name: p, namespace: edge}}\nspec: {{provider: {{type: ControlPlane, controlPlane: {plane}}}}}\n"
+            ));
+            let endpoints = &fragment.proxies.first().unwrap().endpoints;
+            assert_eq!(endpoints.iter().map(|url| url.value.as_str()).collect::<Vec<_>>(), [want]);
+        }
     }
 }

@@ -37,9 +37,10 @@ fn admin_api(
     cluster: &Cluster,
     programs: &[Program],
 ) -> Option<(ProgramId, usize)> {
-    let url = Url::parse(&endpoint.value).ok().filter(|url| url.scheme == "https")?;
+    let url = Url::parse(&endpoint.value).ok()?;
+    let port = url.port.unwrap_or(if url.scheme == "http" { 80 } else { 443 });
     let namespace = proxy.namespace.as_deref().unwrap_or("default");
-    let Lookup::Found(route) = cluster.resolve_from(&url.host, url.port.unwrap_or(443), namespace)? else {
+    let Lookup::Found(route) = cluster.resolve_from(&url.host, port, namespace)? else {
         return None;
     };
     let backend = route.backends.first()?;

@@ -1,5 +1,5 @@
-use crate::deployment::{ProgramKind, Speaks};
-use crate::finding::Finding;
+use crate::deployment::{Lookup, ProgramKind, Speaks};
+use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
 rule! {
@@ -15,6 +15,9 @@ rule! {
     ///
     /// A probe of the kubelet by `grpc` speaks no TLS, whatever the port: probe a port without TLS (etcd's
     /// `--listen-metrics-urls=http://0.0.0.0:2381` with `httpGet`), or by `tcpSocket`, or with a command.
+    ///
+    /// APISIX's ingress controller dials `controlPlane.service` by plain HTTP, always: name the Admin API in `endpoints`
+    /// instead.
     ///
     /// ## What you see in the logs
     ///
@@ -57,5 +60,32 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             _ => continue,
         };
         finding.help = Some(help.to_owned());
+    }
+    control_planes(subject, findings);
+}
+
+/// The Services by which controllers of APISIX dial an Admin API that speaks TLS.
+fn control_planes(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for proxy in &subject.deployment.manifests.control_planes {
+        let Some(address) = proxy.endpoint.value.strip_prefix("http://") else { continue };
+        let Lookup::Found(server) = proxy.listener else { continue };
+        let Some((program, listener)) =
+            subject.listener(server).filter(|(_, listener)| listener.tls.is_some())
+        else {
+            continue;
+        };
+        let context = listener.tls.iter().flat_map(|tls| &tls.contexts).next();
+        let speaks = context.map_or(listener.span, |context| context.span);
+        findings.push(RULE.finding(
+            format!(
+                "{} sends the controller to {} without TLS, and the Admin API of {} speaks TLS there",
+                proxy.name, proxy.endpoint.value, program.name
+            ),
+            Some(format!("write controlPlane.endpoints: [\"https://{address}\"], with tlsVerify: true")),
+            vec![
+                Label { span: proxy.endpoint.span, message: "plain HTTP".to_owned() },
+                Label { span: speaks, message: "TLS is spoken here".to_owned() },
+            ],
+        ));
     }
 }
