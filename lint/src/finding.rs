@@ -101,6 +101,32 @@ impl Suppressor {
     }
 }
 
+/// What was left out of the check for a good reason, and how it gets into it: no exit status hangs on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What it is about: of one kind, people are told the first.
+    pub kind: NoteKind,
+    /// The path as given.
+    pub file: String,
+    /// Where in it, when known.
+    pub span: Option<Span>,
+    /// What is left out, and what to give instead.
+    pub message: String,
+}
+
+/// What a [`Note`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoteKind {
+    /// A configuration includes files outside the given paths.
+    Include,
+    /// A symbolic link leads out of the given paths.
+    Link,
+    /// Pieces of a configuration are read without the file that includes them.
+    Surroundings,
+    /// A kustomization changes its objects.
+    Patch,
+}
+
 /// Input that could not be read or understood: exit status 2, the rest is still checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incomplete {

@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::deployment::{ClientAuthMode, Connection, Deployment, Lookup, Program};
-use crate::finding::{Finding, Incomplete, Suppressed};
-use crate::handshake::Prediction;
+use crate::finding::{Finding, Incomplete, Note, Suppressed};
+use crate::handshake::{Outcome, Prediction};
 use crate::resolve::Linked;
 use crate::source::{FileContent, FileId, Sources, Span, as_text};
 use crate::visible::is_hidden;
@@ -29,6 +29,8 @@ pub struct Report {
     pub connections: Vec<ConnectionReport>,
     /// Sorted by file and offset; not empty: exit status 2.
     pub incomplete: Vec<Incomplete>,
+    /// What was left out; sorted by kind, file and offset.
+    pub notes: Vec<Note>,
     /// The files, for their text, paths and line starts.
     pub files: Files,
     /// The deployment that was judged.
@@ -73,7 +75,7 @@ impl Report {
         predictions: Vec<Prediction>,
         mut findings: Vec<Finding>,
     ) -> Self {
-        let Linked { deployment, mut incomplete, command } = linked;
+        let Linked { deployment, mut incomplete, mut notes, command } = linked;
         let files = Files::new(sources, command, &deployment.manifests.secrets);
         let connections = deployment.connections.iter().zip(predictions);
         let connections = connections
@@ -89,11 +91,22 @@ impl Report {
             (&a.file, a.span.map(|span| span.start)).cmp(&(&b.file, b.span.map(|span| span.start)))
         });
         incomplete.dedup();
-        Self { findings, suppressed: Vec::new(), connections, incomplete, files, deployment }
+        notes.iter_mut().for_each(|note| tidy(&mut note.message));
+        let mut report =
+            Self { findings, suppressed: Vec::new(), connections, incomplete, notes, files, deployment };
+        report.sort_notes();
+        report
     }
 }
 
 impl Report {
+    /// Puts notes into their order.
+    pub fn sort_notes(&mut self) {
+        let place = |note: &Note| note.span.map(|span| span.start);
+        self.notes.sort_by(|a, b| (a.kind, &a.file, place(a)).cmp(&(b.kind, &b.file, place(b))));
+        self.notes.dedup();
+    }
+
     /// Puts what is suppressed into the order of findings.
     pub fn sort_suppressed(&mut self) {
         self.suppressed.sort_by(|a, b| by_place(&a.finding, &b.finding));

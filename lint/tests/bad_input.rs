@@ -102,7 +102,45 @@ fn a_link_out_of_the_given_path_is_not_followed() {
     folder.write("good.yaml", SERVICE);
     std::os::unix::fs::symlink(outside.0.join("secret.yaml"), folder.0.join("a.yaml")).unwrap();
     let (status, _, errors) = check(&folder.0);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    assert_eq!(status, 0);
+    let note = format!("mtls-lint: note: {}: the symbolic link leads out", folder.0.join("a.yaml").display());
+    assert!(errors.starts_with(&note) && errors.lines().count() == 1, "{errors}");
+}
+
+#[test]
+fn what_is_left_out_is_noted_and_changes_no_status() {
+    let folder = Folder::new("left-out");
+    folder.write(
+        "nginx.conf",
+        "events {}\nhttp {\n  include /etc/nginx/mime.types;\n  include /srv/sites/*.conf;\n  include /srv/tls.conf;\n}\n",
+    );
+    folder.write("app/kustomization.yaml", "resources: [service.yaml]\npatches:\n- path: patch.yaml\n");
+    folder.write("app/service.yaml", SERVICE);
+    folder.write("app/patch.yaml", SERVICE);
+    let (status, _, errors) = check(&folder.0);
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!((status, lines.len()), (0, 2), "{errors}");
+    let place = |path: &str| format!("mtls-lint: note: {}:", folder.0.join(path).display());
+    assert!(lines[0].starts_with(&format!("{}4:11: the include /srv/sites/*.conf", place("nginx.conf"))));
+    assert!(lines[0].ends_with("(1 more like it)"), "{errors}");
+    assert!(lines[1].starts_with(&format!("{}2:1: patches are not merged", place("app/kustomization.yaml"))));
+
+    let printed = |format: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_mtls-lint"))
+            .args(["check", "--format", format])
+            .arg(&folder.0)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let notes = &printed("json")["notes"];
+    assert_eq!(notes.as_array().map(Vec::len), Some(3), "{notes}");
+    assert_eq!(notes[0]["start"]["line"], 4);
+    let told = &printed("sarif")["runs"][0]["invocations"][0];
+    assert_eq!(told["executionSuccessful"], true);
+    let levels = told["toolExecutionNotifications"].as_array().unwrap().iter();
+    assert_eq!(levels.map(|note| note["level"].as_str().unwrap()).collect::<Vec<_>>(), ["note"; 3]);
 }
 
 #[test]

@@ -87,6 +87,8 @@ export interface Report {
   suppressed: (Finding & { suppression: { by: string; reason: string } })[];
   connections: Connection[];
   incomplete: Incomplete[];
+  /** What was left out of the check, and how it gets into it. */
+  notes: Incomplete[];
 }
 
 export interface Recognised {

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use mtls_lint::config::Config;
-use mtls_lint::finding::Incomplete;
+use mtls_lint::finding::{Incomplete, Note, NoteKind};
 use mtls_lint::recognise::{is_called_like_a_host, may_be_configuration};
 use mtls_lint::source::{FileContent, SourceFile, Sources};
 
@@ -63,6 +63,8 @@ pub struct Loaded {
     pub places: Vec<Option<PathBuf>>,
     /// What could not be read.
     pub incomplete: Vec<Incomplete>,
+    /// What was left out.
+    pub notes: Vec<Note>,
 }
 
 /// Reads every path, and the tree beneath `--root`.
@@ -79,6 +81,7 @@ pub fn sources(paths: &[PathBuf], root: Option<&Path>, configuration: &Configura
         full: false,
         met: 0,
         incomplete: Vec::new(),
+        notes: Vec::new(),
     };
     if let Some(root) = root {
         load.sources.root = true;
@@ -87,7 +90,7 @@ pub fn sources(paths: &[PathBuf], root: Option<&Path>, configuration: &Configura
     for path in paths {
         load.path(path, root);
     }
-    Loaded { sources: load.sources, places: load.places, incomplete: load.incomplete }
+    Loaded { sources: load.sources, places: load.places, incomplete: load.incomplete, notes: load.notes }
 }
 
 struct Load<'c> {
@@ -103,6 +106,7 @@ struct Load<'c> {
     /// Files that may be configuration, also those that were met before.
     met: usize,
     incomplete: Vec<Incomplete>,
+    notes: Vec<Note>,
 }
 
 impl Load<'_> {
@@ -225,7 +229,17 @@ impl Load<'_> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.fail(&name, explain(&error)),
             },
-            Ok(None) => self.not_read(name, "the symbolic link leads out of the given path".to_owned(), None),
+            Ok(None) => {
+                let message = "the symbolic link leads out of the given path and is not followed: give the path to which \
+                               it leads, or --root DIR, the folder that stands for /";
+                self.notes.push(Note {
+                    kind: NoteKind::Link,
+                    file: name.clone(),
+                    span: None,
+                    message: message.to_owned(),
+                });
+                self.not_read(name, "the symbolic link leads out of the given path".to_owned(), None);
+            }
             Err(why) => {
                 self.fail(&name, why.clone());
                 self.not_read(name, why, None);
@@ -401,6 +415,7 @@ mod tests {
             full: false,
             met: 0,
             incomplete: Vec::new(),
+            notes: Vec::new(),
         }
     }
 

@@ -300,6 +300,7 @@ fn predict(arguments: &Predict) -> u8 {
 fn finish(report: &Report, text: &str, found: bool) -> u8 {
     let status = print(text, if found { FOUND } else { FINE });
     note_incomplete(&report.files, &report.incomplete);
+    note_left_out(report);
     if report.incomplete.is_empty() { status } else { INCOMPLETE }
 }
 
@@ -311,6 +312,22 @@ fn note_incomplete(files: &Files, incomplete: &[Incomplete]) {
             format!(":{}:{}", start.line, start.column)
         });
         note(&format!("mtls-lint: {file}{place}: {message}"));
+    }
+}
+
+/// Names what was left out, the first of each kind.
+fn note_left_out(report: &Report) {
+    for alike in report.notes.chunk_by(|a, b| a.kind == b.kind) {
+        let Some(first) = alike.first() else { continue };
+        let place = first.span.map_or_else(String::new, |span| {
+            let (start, _) = report.files.places(span);
+            format!(":{}:{}", start.line, start.column)
+        });
+        let more = match alike.len() {
+            1 => String::new(),
+            count => format!(" ({} more like it)", count - 1),
+        };
+        note(&format!("mtls-lint: note: {}{place}: {}{more}", first.file, first.message));
     }
 }
 
@@ -360,6 +377,8 @@ impl Loaded {
         let mut incomplete = self.files.incomplete.clone();
         incomplete.append(&mut report.incomplete);
         report.incomplete = incomplete;
+        report.notes.extend(self.files.notes.iter().cloned());
+        report.sort_notes();
         report
     }
 }

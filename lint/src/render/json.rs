@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::finding::{Finding, Fix, Incomplete, Label, Suppressed};
+use crate::finding::{Finding, Fix, Incomplete, Label, Note, Suppressed};
 use crate::handshake::{Side, Why};
 use crate::report::{ConnectionReport, Files, Party, Place, Report};
 use crate::time;
@@ -10,7 +10,7 @@ use crate::time;
 /// The schema of everything that is printed here, and of `inspect` and `decide`.
 pub const SCHEMA: &str = include_str!("../../schema/output.json");
 
-/// `check --format json`: findings, suppressed, connections, incomplete.
+/// `check --format json`: findings, suppressed, connections, incomplete, notes.
 pub fn check(report: &Report) -> String {
     print(&Check {
         version: 1,
@@ -18,12 +18,18 @@ pub fn check(report: &Report) -> String {
         suppressed: report.suppressed.iter().map(|entry| json_suppressed(&report.files, entry)).collect(),
         connections: connections(report),
         incomplete: incomplete(report),
+        notes: notes(report),
     })
 }
 
-/// `predict --format json`: connections, incomplete.
+/// `predict --format json`: connections, incomplete, notes.
 pub fn predict(report: &Report) -> String {
-    print(&Predict { version: 1, connections: connections(report), incomplete: incomplete(report) })
+    print(&Predict {
+        version: 1,
+        connections: connections(report),
+        incomplete: incomplete(report),
+        notes: notes(report),
+    })
 }
 
 fn print(value: &impl Serialize) -> String {
@@ -41,6 +47,10 @@ fn incomplete(report: &Report) -> Vec<JsonIncomplete<'_>> {
     report.incomplete.iter().map(|entry| json_incomplete(&report.files, entry)).collect()
 }
 
+fn notes(report: &Report) -> Vec<JsonIncomplete<'_>> {
+    report.notes.iter().map(|note| json_note(&report.files, note)).collect()
+}
+
 #[derive(Serialize)]
 struct Check<'r> {
     version: u32,
@@ -48,6 +58,7 @@ struct Check<'r> {
     suppressed: Vec<JsonSuppressed<'r>>,
     connections: Vec<JsonConnection<'r>>,
     incomplete: Vec<JsonIncomplete<'r>>,
+    notes: Vec<JsonIncomplete<'r>>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +66,7 @@ struct Predict<'r> {
     version: u32,
     connections: Vec<JsonConnection<'r>>,
     incomplete: Vec<JsonIncomplete<'r>>,
+    notes: Vec<JsonIncomplete<'r>>,
 }
 
 #[derive(Serialize)]
@@ -254,5 +266,13 @@ fn json_incomplete<'r>(files: &Files, entry: &'r Incomplete) -> JsonIncomplete<'
         file: &entry.file,
         start: entry.span.map(|span| json_place(files.places(span).0)),
         message: &entry.message,
+    }
+}
+
+fn json_note<'r>(files: &Files, note: &'r Note) -> JsonIncomplete<'r> {
+    JsonIncomplete {
+        file: &note.file,
+        start: note.span.map(|span| json_place(files.places(span).0)),
+        message: &note.message,
     }
 }

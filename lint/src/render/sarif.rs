@@ -25,7 +25,7 @@ pub fn check(report: &Report) -> String {
             column_kind: "unicodeCodePoints",
             invocations: [Invocation {
                 execution_successful: report.incomplete.is_empty(),
-                notifications: report.incomplete.iter().map(notification).collect(),
+                notifications: notifications(report),
             }],
             results: results(report),
         }],
@@ -224,8 +224,14 @@ fn descriptor(rule: &Rule) -> Descriptor {
     }
 }
 
-fn notification(entry: &crate::finding::Incomplete) -> Notification {
-    Notification { level: "error", message: Message { text: format!("{}: {}", entry.file, entry.message) } }
+/// What could not be understood, then what was left out.
+fn notifications(report: &Report) -> Vec<Notification> {
+    let told = |level, file: &str, message: &str| Notification {
+        level,
+        message: Message { text: format!("{file}: {message}") },
+    };
+    let incomplete = report.incomplete.iter().map(|entry| told("error", &entry.file, &entry.message));
+    incomplete.chain(report.notes.iter().map(|note| told("note", &note.file, &note.message))).collect()
 }
 
 fn result(files: &Files, finding: &Finding, line: String, suppressions: Vec<Suppression>) -> SarifResult {

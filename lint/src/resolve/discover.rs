@@ -14,7 +14,7 @@ use crate::deployment::{OUTSIDE, ProgramKind};
 use crate::dialect::apisix::values::Values;
 use crate::dialect::apisix::{self, NO_ENVIRONMENT, Objects};
 use crate::dialect::{envoy, etcd, kubernetes, nginx};
-use crate::finding::Incomplete;
+use crate::finding::{Incomplete, Note, NoteKind};
 use crate::recognise::is_called_like_a_host;
 use crate::source::{FileContent, FileId, Sources, Span, Text, as_text};
 use crate::syntax::yaml::Node;
@@ -36,7 +36,7 @@ pub struct Discovered {
 /// Reads every source once and sorts it by what it is.
 pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discovered {
     let mut found = Discovered::default();
-    let kustomized = Kustomized::read(sources);
+    let kustomized = Kustomized::read(sources, notes);
     found.manifests.roots = kustomized.roots;
     for (id, file) in sources.iter() {
         let FileContent::Bytes(bytes) = &file.content else { continue };
@@ -69,8 +69,12 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
                 });
             }
             // beneath --root only what a program loads is its business
-            Form::Other if !sources.root => damaged_blocks(notes, sources, &text),
-            Form::Other => {}
+            Form::Other => {
+                if !sources.root {
+                    damaged_blocks(notes, sources, &text);
+                }
+                found.loose.push((file.path.clone(), text));
+            }
         }
     }
     // whole nginx configurations first: what they include is no configuration of its own
@@ -92,7 +96,7 @@ struct Kustomized {
 }
 
 impl Kustomized {
-    fn read(sources: &Sources) -> Self {
+    fn read(sources: &Sources, notes: &mut Notes) -> Self {
         let mut found = Self { patches: BTreeSet::new(), roots: BTreeMap::new() };
         let mut resources: BTreeMap<String, FileId> = BTreeMap::new();
         for (id, file) in sources.iter() {
@@ -105,6 +109,14 @@ impl Kustomized {
             // what is wrong with it is told where it is read
             yaml::parse_each(&text, &mut Vec::new(), |document| {
                 let (patches, objects) = kubernetes::kustomized_files(document.root());
+                notes.left_out.extend(kubernetes::patched(document.root()).map(|span| Note {
+                    kind: NoteKind::Patch,
+                    file: file.path.clone(),
+                    span: Some(span),
+                    message: "patches are not merged: the objects are checked as their files have them; pipe what \
+                              `kustomize build` prints into mtls-lint check - to check what is deployed"
+                        .to_owned(),
+                }));
                 found.patches.extend(patches.iter().map(|path| normalise(&base, path)));
                 resources.extend(objects.iter().map(|path| (normalise(&base, path), id)));
             });

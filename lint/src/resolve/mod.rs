@@ -17,7 +17,7 @@ mod routing;
 use crate::assume::Assume;
 use crate::deployment::{Deployment, FileRef, Lookup, Missing, OUTSIDE, Program, ProgramKind, Versions};
 use crate::dialect::apisix::ingress::{ApisixTls, Reference};
-use crate::finding::{Incomplete, Label};
+use crate::finding::{Incomplete, Label, Note};
 use crate::source::{FileId, Located, Sources, Span, Text};
 use crate::syntax::{self, yaml};
 use connect::Switchboard;
@@ -86,6 +86,8 @@ pub struct Variable {
 /// What a resolver reports beside the programs.
 #[derive(Debug, Default)]
 pub struct Notes {
+    /// What is left out of the check.
+    pub left_out: Vec<Note>,
     /// Input that could not be understood.
     pub incomplete: Vec<Incomplete>,
     /// Sources that a program includes or loads as configuration: discovery does not take them for programs of their own.
@@ -110,6 +112,8 @@ pub struct Linked {
     pub deployment: Deployment,
     /// Input that could not be read or understood.
     pub incomplete: Vec<Incomplete>,
+    /// What is left out of the check.
+    pub notes: Vec<Note>,
     /// The command line as text, under an id beyond those of the sources, for its spans.
     pub command: Option<(FileId, String)>,
 }
@@ -170,7 +174,12 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
         Some(_) => switchboard.of_command(first..deployment.programs.len()),
         None => switchboard.all(),
     };
-    Linked { deployment, incomplete: notes.incomplete, command: command.map(|(_, text)| (file, text)) }
+    Linked {
+        deployment,
+        incomplete: notes.incomplete,
+        notes: notes.left_out,
+        command: command.map(|(_, text)| (file, text)),
+    }
 }
 
 /// Secrets of an ApisixTls that are there and have none of the keys that the controller looks for: it writes no ssl

@@ -126,6 +126,14 @@ pub fn kustomized_files(document: Node<'_>) -> (Vec<String>, Vec<String>) {
     (patches, items("resources").filter_map(file).collect())
 }
 
+/// Where a kustomization changes its objects, in files or in place.
+pub fn patched(document: Node<'_>) -> Option<Span> {
+    let keys = ["patches", "patchesStrategicMerge", "patchesJson6902"];
+    let mut lists =
+        keys.iter().filter(|key| document.get(key).is_some_and(|list| list.items().next().is_some()));
+    document.key_span(lists.next()?)
+}
+
 /// The objects of a document: itself, or the items of a `List` (nested ones too).
 pub fn objects(document: Node<'_>) -> Vec<Node<'_>> {
     let mut found = Vec::new();

@@ -47,8 +47,6 @@ pub struct NginxConfig {
     pub refusals: Vec<Noticed>,
     /// What could not be judged; completes "undetermined because …".
     pub unseen: Vec<String>,
-    /// What is taken for granted of files that nobody saw, for the reader of a report.
-    pub assumed: Vec<String>,
     /// The `http` block around these files was not seen: what no server writes may be inherited from it.
     pub surroundings_unseen: bool,
 }

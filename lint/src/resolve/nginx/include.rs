@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Given, configuration_text, is_loose};
 use crate::deployment::{Content, Lookup, Refusal};
 use crate::dialect::nginx::{Origins, Place, is_configuration, surroundings, syntax_refusal};
-use crate::finding::{Incomplete, Label};
-use crate::resolve::Notes;
+use crate::finding::{Incomplete, Label, Note, NoteKind};
 use crate::resolve::machine::{folder, normalise};
+use crate::resolve::{Launch, Notes};
 use crate::source::{Located, Span, Text};
 use crate::syntax::nginx::{self, Directive};
 
@@ -226,6 +226,7 @@ impl<'g, 'n> Loader<'g, 'n> {
         }
         // a pattern that matches nothing is fine; one whose files lie elsewhere stays, for the dialect to know
         if globbed.unseen.is_some() {
+            self.left_out(path);
             into.push(directive);
         }
     }
@@ -272,7 +273,9 @@ impl<'g, 'n> Loader<'g, 'n> {
                 let name = full.rsplit('/').next().unwrap_or_default();
                 let stock = STOCK_FILES.contains(&name);
                 // beside the configuration it would stand among the given paths
-                if !stock && is_loose(self.given.machine) && !path.value.starts_with('/') {
+                if !stock && path.value.starts_with('/') {
+                    self.left_out(path);
+                } else if !stock && is_loose(self.given.machine) {
                     self.incomplete(
                         path.span,
                         format!(
@@ -285,6 +288,29 @@ impl<'g, 'n> Loader<'g, 'n> {
                     into.push(directive);
                 }
             }
+        }
+    }
+
+    /// What is taken for granted of a configuration that was not seen.
+    pub(super) fn assumed(&mut self, launch: &Launch, message: String) {
+        let Some(file) = launch.file else { return };
+        let file = self.given.world.index.sources.path(file).to_owned();
+        self.notes.left_out.push(Note { kind: NoteKind::Surroundings, file, span: launch.span, message });
+    }
+
+    /// An include whose files lie elsewhere on a machine of which single files were given.
+    fn left_out(&mut self, path: &Located<String>) {
+        if is_loose(self.given.machine) {
+            self.notes.left_out.push(Note {
+                kind: NoteKind::Include,
+                file: self.given.world.index.sources.path(path.span.file).to_owned(),
+                span: Some(path.span),
+                message: format!(
+                    "the include {} points outside the given paths: give --root DIR, the folder that stands for /, to \
+                     follow it",
+                    path.value
+                ),
+            });
         }
     }
 

@@ -80,9 +80,10 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
             if let Some(block) = block {
                 leave_to_surroundings(&mut config);
                 config.surroundings_unseen = true;
-                config.assumed.push(format!(
-                    "no nginx.conf was seen: these files are read as the content of its {block} block"
-                ));
+                loader.assumed(
+                    launch,
+                    format!("no nginx.conf was seen: this file is read as the content of its {block} block"),
+                );
             }
             config
         }
@@ -106,11 +107,11 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
                 program.unseen.push(why);
                 return vec![program];
             }
-            let mut config = nginx::read(&directives, Place::Http, &loader.origins, version);
-            config.assumed.push(format!(
-                "{why}: taken for the stock one, which includes the mounted files in its http block"
-            ));
-            config
+            loader.assumed(
+                launch,
+                format!("{why}: taken for the stock one, which includes the mounted files in its http block"),
+            );
+            nginx::read(&directives, Place::Http, &loader.origins, version)
         }
     };
     program.refusals = in_order(std::mem::take(&mut loader.refusals), &mut config);

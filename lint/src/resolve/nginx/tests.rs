@@ -332,7 +332,9 @@ fn loose_snippets_are_the_content_of_http_together() {
     assert_eq!(program.dialers[0].target.connect_to, Some(("10.0.0.1".to_owned(), 1)));
     assert_eq!(notes.consumed.len(), 2);
     let Configuration::Nginx(config) = &program.configuration else { panic!("a configuration") };
-    assert_eq!(config.assumed.len(), 1);
+    assert!(config.surroundings_unseen);
+    let said: Vec<&str> = notes.left_out.iter().map(|note| note.message.as_str()).collect();
+    assert_eq!(said, ["no nginx.conf was seen: this file is read as the content of its http block"]);
 }
 
 #[test]
