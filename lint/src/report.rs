@@ -67,6 +67,29 @@ pub struct Party {
     pub file: Option<String>,
 }
 
+impl ConnectionReport {
+    /// Why it is not known whether the server is authenticated to the client; None where it is known, and where the
+    /// whole outcome is not.
+    pub fn server_unknown_because(&self) -> Option<&'static str> {
+        self.unknown(
+            self.prediction.server_authenticated,
+            "the callers are not seen, and whether they verify the server is theirs",
+        )
+    }
+
+    /// The same of the client to the server.
+    pub fn client_unknown_because(&self) -> Option<&'static str> {
+        self.unknown(
+            self.prediction.client_authenticated,
+            "whether a client has to present a certificate depends on the name that it asks for",
+        )
+    }
+
+    fn unknown(&self, known: Option<bool>, because: &'static str) -> Option<&'static str> {
+        (known.is_none() && self.prediction.outcome != Outcome::Undetermined).then_some(because)
+    }
+}
+
 impl Report {
     /// Names the sides and sorts.
     pub fn new(

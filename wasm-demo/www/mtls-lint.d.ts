@@ -72,6 +72,8 @@ export interface Connection {
   /** The first later moment at which the outcome changes for the worse, by dates alone. */
   breaks_at: { time: string; why: string } | null;
   undetermined_because: string[];
+  /** Why a side of `authenticated` is null though the outcome is determined. */
+  unknown_because: { server: string | null; client: string | null };
 }
 
 export interface Incomplete {

@@ -138,6 +138,7 @@ struct JsonConnection<'r> {
     server_logs: Option<&'r str>,
     breaks_at: Option<BreaksAt<'r>>,
     undetermined_because: &'r [String],
+    unknown_because: UnknownBecause,
 }
 
 #[derive(Serialize)]
@@ -151,6 +152,12 @@ struct JsonParty<'r> {
 struct Authenticated {
     server: Option<bool>,
     client: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct UnknownBecause {
+    server: Option<&'static str>,
+    client: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -250,6 +257,10 @@ fn json_connection(connection: &ConnectionReport) -> JsonConnection<'_> {
             .as_ref()
             .map(|(at, why)| BreaksAt { time: time::format(*at), why: why.as_str() }),
         undetermined_because: &prediction.undetermined_because,
+        unknown_because: UnknownBecause {
+            server: connection.server_unknown_because(),
+            client: connection.client_unknown_because(),
+        },
     }
 }
 

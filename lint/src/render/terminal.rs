@@ -84,10 +84,21 @@ pub fn predict(report: &Report, style: Style) -> String {
             _ => cell,
         });
     }
+    out.push_str(&legend(&report.connections));
     for connection in &report.connections {
         details(&mut out, connection, style);
     }
     out
+}
+
+/// What a `?` of the table means, where the lines below do not say it.
+fn legend(connections: &[ConnectionReport]) -> String {
+    let server = connections.iter().find_map(ConnectionReport::server_unknown_because);
+    let client = connections.iter().find_map(ConnectionReport::client_unknown_because);
+    let lines = [("server", server), ("client", client)].into_iter();
+    let lines: String =
+        lines.filter_map(|(side, because)| Some(format!("{side} ?: {}\n", because?))).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 fn line(out: &mut String, cells: &[String; 5], widths: &[usize; 5], paint: impl Fn(String, usize) -> String) {

@@ -9,7 +9,7 @@ mod tls;
 
 use std::net::IpAddr;
 
-use super::outcome::{End, Step, unknown};
+use super::outcome::{End, Step, Stop, unknown};
 use super::request::{self, Met};
 use super::shelf::Shelf;
 use super::{Outcome, Side, UnixSeconds, Why, apisix};
@@ -87,9 +87,27 @@ impl<'s, 'd> Wire<'s, 'd> {
         if objects {
             served = self.usable_objects(tls)?;
         } else {
+            let mut unseen = Vec::new();
             for context in &tls.contexts {
-                self.shelf.context(server, context, Side::Server)?;
+                let loaded = self.shelf.context(server, context, Side::Server)?;
+                // nobody gets in there
+                if context.rejects_handshake {
+                    continue;
+                }
                 served.push(context);
+                unseen.push(loaded.pairs.into_iter().flat_map(|pair| pair.unseen).collect::<Vec<_>>());
+            }
+            if let (true, Selection::Envoy { default: None, plaintext: false, passages }) =
+                (served.is_empty(), &tls.selection)
+                && passages.is_empty()
+            {
+                return Err(self.no_chain());
+            }
+            if !unseen.is_empty() && unseen.iter().all(|reasons| !reasons.is_empty()) {
+                let mut reasons = unseen.concat();
+                reasons.sort_unstable();
+                reasons.dedup();
+                return Err(unknown(reasons));
             }
         }
         if !listener.unseen.is_empty() {
@@ -100,8 +118,6 @@ impl<'s, 'd> Wire<'s, 'd> {
         {
             return Err(unknown(vec![passage.why.clone()]));
         }
-        // nobody gets in there
-        served.retain(|context| !context.rejects_handshake);
         let certificates = served.iter().flat_map(|context| &context.credentials);
         let mut paths =
             certificates.map(|credential| &credential.certificate.path.value).filter(|_| !objects);
@@ -117,6 +133,18 @@ impl<'s, 'd> Wire<'s, 'd> {
         authenticated.client = asking && !open;
         authenticated.by_name = asking && open;
         Ok(())
+    }
+
+    /// No connection ever reaches a filter chain of an Envoy without the TLS inspector.
+    fn no_chain(&self) -> Stop {
+        let label = Label { span: self.server.2.span, message: "at this listener".to_owned() };
+        let reason = Why {
+            rule: "uninspected-server-name",
+            message: "every connection is reset: no filter chain matches without a TLS inspector".to_owned(),
+            labels: vec![label],
+            help: None,
+        };
+        End::new(Outcome::HandshakeFails, Side::Server, reason).stop()
     }
 
     /// The ssl objects with which a handshake can succeed: the others work when one is dropped.
@@ -239,4 +267,66 @@ fn trust_label<T>(trust: &[Trust], otherwise: &Setting<T>) -> Option<Label> {
         None => (otherwise.span(), "no trust is configured here"),
     };
     Some(Label { span, message: message.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::assume::Assume;
+    use crate::handshake::{Outcome, Prediction, predict_all};
+    use crate::resolve::link;
+    use crate::source::Sources;
+
+    /// What is predicted for callers that nobody knows.
+    fn any(name: &str, text: &str) -> Prediction {
+        let pki = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/pki/");
+        let mut sources = Sources::default();
+        sources.add(name, text);
+        for file in ["server.pem", "server.key", "ca.pem"] {
+            sources.add(file, std::fs::read(format!("{pki}{file}")).unwrap());
+        }
+        let linked = link(&sources, &Assume::default(), None);
+        let all = linked.deployment.connections.iter().zip(predict_all(&linked.deployment, 1_795_392_000));
+        all.filter(|(connection, _)| connection.client.is_none()).map(|(_, told)| told).next().unwrap()
+    }
+
+    fn nginx(certificate: &str) -> String {
+        format!(
+            "events {{}} http {{ server {{ listen 443 ssl; ssl_certificate {certificate}; ssl_certificate_key server.key; ssl_client_certificate ca.pem; ssl_verify_client on; }} }}"
+        )
+    }
+
+    fn envoy(filters: &str, matched: &str, certificates: &str) -> String {
+        format!(
+            "node: {{id: a, cluster: b}}\nstatic_resources:\n  listeners:\n  - address: {{socket_address: {{address: 0.0.0.0, port_value: 443}}}}\n    listener_filters: [{filters}]\n    filter_chains:\n    - filter_chain_match: {{{matched}}}\n      transport_socket: {{name: tls, typed_config: {{'@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, common_tls_context: {{{certificates}}}}}}}\n      filters: [{{name: tcp, typed_config: {{'@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: c}}}}]\n  clusters: [{{name: c, type: STATIC}}]\n"
+        )
+    }
+
+    #[test]
+    fn a_server_whose_certificate_is_not_seen_is_not_said_to_answer() {
+        let file = "tls_certificates: [{certificate_chain: {filename: server.pem}, private_key: {filename: server.key}}]";
+        let remote = "tls_certificate_sds_secret_configs: [{name: web, sds_config: {ads: {}, resource_api_version: V3}}]";
+        let inspector = "{name: i, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}}";
+        for (told, outcome, because) in [
+            (any("nginx.conf", &nginx("server.pem")), Outcome::Completes, ""),
+            (any("nginx.conf", &nginx("/etc/tls/web.pem")), Outcome::Undetermined, "/etc/tls/web.pem is not"),
+            (any("envoy.yaml", &envoy("", "", file)), Outcome::Completes, ""),
+            (any("envoy.yaml", &envoy("", "", remote)), Outcome::Undetermined, "management server"),
+            (
+                any("envoy.yaml", &envoy(inspector, "server_names: [a.test]", file)),
+                Outcome::Completes,
+                "",
+            ),
+            (
+                any("envoy.yaml", &envoy("", "server_names: [a.test]", file)),
+                Outcome::HandshakeFails,
+                "without a TLS inspector",
+            ),
+        ] {
+            assert_eq!(told.outcome, outcome, "{told:?}");
+            let said = told.undetermined_because.iter().chain(told.why.iter().map(|why| &why.message));
+            assert_eq!(said.clone().count(), usize::from(!because.is_empty()), "{told:?}");
+            assert!(said.into_iter().all(|said| said.contains(because)), "{told:?}");
+            assert_eq!(told.server_authenticated, None);
+        }
+    }
 }
