@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::source::{Span, Text};
 use crate::stack::certificate::{Certificate, GeneralName, KeyUsage, usage_name};
 use crate::stack::crl::RevocationList;
-use crate::stack::load::{Problem, looks_like};
+use crate::stack::load::{Passphrases, Problem, looks_like};
 use crate::stack::private_key::PrivateKey;
 use crate::stack::signatures::{Signatures, Signed};
 use crate::stack::{KeyType, boringssl, go, openssl};
@@ -382,9 +382,9 @@ fn refusals(file: &mut Inspected, text: &Text, certificates: &[Arc<Certificate>]
         }
     } else if has_key {
         let checks = [
-            ("OpenSSL (nginx, curl, APISIX)", openssl::load::private_key(text, false).err()),
+            ("OpenSSL (nginx, curl, APISIX)", openssl::load::private_key(text, Passphrases::None).err()),
             ("Go (etcd)", go::load::private_key(text).err()),
-            ("Envoy", boringssl::load::private_key(text, false).err()),
+            ("Envoy", boringssl::load::private_key(text, Passphrases::None).err()),
         ];
         found.extend(checks.into_iter().filter_map(|(who, problem)| Some((who, problem?))));
     }

@@ -10,8 +10,9 @@ pub struct Credential {
     pub certificate: FileRef,
     /// The private key; None where the configuration gives none.
     pub key: Option<FileRef>,
-    /// A passphrase is configured (its value is never kept).
-    pub has_passphrase: bool,
+    /// What is configured to open an encrypted key: a file of passphrases, or one that is written in place. No output
+    /// shows it.
+    pub passphrase: Option<FileRef>,
 }
 
 /// A file as a program meets it.

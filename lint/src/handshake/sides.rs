@@ -103,6 +103,7 @@ impl Shelf<'_> {
             {
                 return Err(unfit_end(program, side, None, unfit));
             }
+            open(&pair)?;
             loaded.pairs.push(pair);
         }
         self.pair_by_kind(program, context, level, &mut loaded.pairs);
@@ -129,7 +130,7 @@ impl Shelf<'_> {
             let others = context.credentials.iter().map(|other| Credential {
                 certificate: credential.certificate.clone(),
                 key: other.key.clone(),
-                has_passphrase: other.has_passphrase,
+                passphrase: other.passphrase.clone(),
             });
             let mut met = others.filter_map(|met| self.pair(&met, &program.versions, level, "server").ok());
             if let Some(fit) = met.find(|met| met.unfit.is_none() && met.key.is_some()) {
@@ -195,6 +196,7 @@ impl Shelf<'_> {
             {
                 return Err(unfit_end(program, side, Some(purpose), unfit));
             }
+            open(&pair)?;
             loaded.pair = Some(pair);
         }
         loaded.anchors =
@@ -247,6 +249,11 @@ fn refused_ciphers(program: &Program, written: Option<&Located<String>>, side: S
             file: None,
         },
     ))
+}
+
+/// A key that may not be opened leaves everything else undecided.
+fn open(pair: &Pair) -> Step {
+    pair.locked.clone().map_or(Ok(()), |why| Err(unknown(vec![why])))
 }
 
 /// nginx does not notice that certificate and key are of different algorithms; a handshake does.

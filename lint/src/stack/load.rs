@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use super::Mistake;
 use super::certificate::Certificate;
+use super::encrypted_key::{Budget, Opened, open};
+use super::openssl::pem::Block;
+use super::private_key::PrivateKey;
 use crate::source::{Span, Text};
 
 /// Why a program does not load a file.
@@ -39,6 +42,65 @@ impl Problem {
         words: impl Into<String>,
     ) -> Self {
         Self { mistake, message: message.into(), words: words.into(), span: text.span(range) }
+    }
+}
+
+/// A private key as a program loads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadedKey {
+    /// It is read.
+    Open(PrivateKey),
+    /// It is encrypted, and what is configured may open it or not; completes "undetermined because …".
+    Locked(String),
+}
+
+/// The passphrases that a program tries.
+#[derive(Debug, Clone, Copy)]
+pub enum Passphrases<'p> {
+    /// None is configured.
+    None,
+    /// These, and what may be spent on trying them.
+    Given(&'p [&'p [u8]], &'p Budget),
+    /// Some, which are not seen; completes "undetermined because …".
+    Unseen(&'p str),
+}
+
+impl Passphrases<'_> {
+    /// What becomes of an encrypted key; `without` and `wrong` are the library's words.
+    ///
+    /// # Errors
+    /// Why the program refuses it.
+    pub fn open(
+        self,
+        text: &Text,
+        block: &Block,
+        without: impl Into<String>,
+        wrong: impl Into<String>,
+    ) -> Result<LoadedKey, Problem> {
+        let range = block.range.clone();
+        let refused =
+            |message: &str, words| Problem::part(Mistake::EncryptedKey, text, range, message, words);
+        match self {
+            Self::None => Err(refused("is encrypted and no passphrase is configured", without.into())),
+            Self::Unseen(why) => Ok(LoadedKey::Locked(why.to_owned())),
+            Self::Given(passphrases, budget) => match open(block, passphrases, budget) {
+                Opened::Key(key) => Ok(LoadedKey::Open(key)),
+                Opened::Wrong => {
+                    let ended = passphrases.iter().filter_map(|passphrase| passphrase.strip_suffix(b"\n"));
+                    let trimmed: Vec<&[u8]> = ended.collect();
+                    let message = match open(block, &trimmed, budget) {
+                        Opened::Key(_) => {
+                            "is encrypted, and its passphrase is configured with a line break behind it"
+                        }
+                        _ => "is encrypted with another passphrase than the one that is configured",
+                    };
+                    Err(refused(message, wrong.into()))
+                }
+                Opened::Unknown => Ok(LoadedKey::Locked(
+                    "whether the configured passphrase opens the private key is not tried here".to_owned(),
+                )),
+            },
+        }
     }
 }
 

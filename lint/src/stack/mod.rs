@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod crl;
 pub mod der;
 pub mod distinguished_name;
+pub mod encrypted_key;
 pub mod go;
 pub mod load;
 pub mod mistake;

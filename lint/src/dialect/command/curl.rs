@@ -37,8 +37,8 @@ pub struct Transfer {
 pub struct Options {
     /// `--cert`, without its password.
     pub cert: Option<Argument>,
-    /// A password was given for the key.
-    pub has_passphrase: bool,
+    /// The passphrase of the key: `--pass`, or what follows the certificate.
+    pub passphrase: Option<Argument>,
     /// `--key`.
     pub key: Option<Argument>,
     /// `--cacert`, or the variable that stands for it.
@@ -374,16 +374,20 @@ impl Reader<'_> {
             "url" => self.urls.push(value),
             "cert" => {
                 let (file, password) = certificate_and_password(&text);
-                options.has_passphrase |= password;
-                if password {
-                    options.cert =
-                        Some(Argument { text: Located::new(file, value.text.span), unseen: value.unseen });
-                } else {
-                    options.cert = Some(value);
+                match password {
+                    Some(password) => {
+                        let part = |text| Argument {
+                            text: Located::new(text, value.text.span),
+                            unseen: value.unseen.clone(),
+                        };
+                        options.passphrase = Some(part(password));
+                        options.cert = Some(part(file));
+                    }
+                    None => options.cert = Some(value),
                 }
             }
             "key" => options.key = Some(value),
-            "pass" => options.has_passphrase = true,
+            "pass" => options.passphrase = Some(value),
             "cacert" => options.cacert = Some(value),
             "capath" => {
                 options.unseen.push("--capath names a folder of certificates, which is not read".to_owned());
@@ -503,9 +507,9 @@ impl Reader<'_> {
 }
 
 /// `certificate:password`; a colon of the path is written `\:`.
-fn certificate_and_password(text: &str) -> (String, bool) {
+fn certificate_and_password(text: &str) -> (String, Option<String>) {
     if text.starts_with("pkcs11:") {
-        return (text.to_owned(), false);
+        return (text.to_owned(), None);
     }
     // the colon of our own name for a key of a Secret parts nothing
     let (mut file, rest) = match text.strip_prefix("k8s:") {
@@ -516,11 +520,11 @@ fn certificate_and_password(text: &str) -> (String, bool) {
     while let Some(character) = characters.next() {
         match (character, characters.peek()) {
             ('\\', Some(':' | '\\')) => file.extend(characters.next()),
-            (':', _) => return (file, true),
+            (':', _) => return (file, Some(characters.collect())),
             _ => file.push(character),
         }
     }
-    (file, false)
+    (file, None)
 }
 
 /// `HOST1:PORT1:HOST2:PORT2`, addresses in brackets.

@@ -26,7 +26,7 @@ pub struct SClient {
     /// `-key`; default: the certificate's file.
     pub key: Option<Argument>,
     /// `-pass` or `-passin`.
-    pub has_passphrase: bool,
+    pub passphrase: Option<Argument>,
     /// `-cert_chain`: what is sent after the certificate.
     pub cert_chain: Option<Argument>,
     /// `-verify_return_error`: a failed verification ends the handshake.
@@ -232,7 +232,7 @@ pub fn read(span: Span, arguments: &[Argument], _environment: &[(String, Argumen
         ca_file: None,
         cert: None,
         key: None,
-        has_passphrase: false,
+        passphrase: None,
         cert_chain: None,
         returns_error: None,
         verify_hostname: None,
@@ -364,7 +364,7 @@ impl SClient {
             "CAfile" => self.ca_file = Some(value),
             "cert" => self.cert = Some(value),
             "key" => self.key = Some(value),
-            "pass" | "passin" => self.has_passphrase = true,
+            "pass" | "passin" => self.passphrase = Some(value),
             "cert_chain" => self.cert_chain = Some(value),
             "verify_hostname" => self.verify_hostname = Some(value),
             "verify_ip" => self.verify_ip = Some(value),

@@ -96,7 +96,7 @@ fn curls_options_are_taken_as_curl_takes_them() {
         ("curl -kE c.pem:pw https://a/", |t| {
             t.options.insecure.is_some()
                 && shown(&t.options.cert) == Some("c.pem")
-                && t.options.has_passphrase
+                && shown(&t.options.passphrase) == Some("pw")
         }),
         ("curl -Ec\\\\:d.pem https://a/", |t| shown(&t.options.cert) == Some("c\\:d.pem")),
         ("curl --insec https://a/", |t| t.options.insecure.is_some()),

@@ -55,7 +55,7 @@ pub struct TlsCertificate {
     /// `ocsp_staple`.
     pub ocsp_staple: Option<DataSource>,
     /// `password`.
-    pub password: Option<Span>,
+    pub password: Option<DataSource>,
     /// `private_key_provider`: the key lies elsewhere.
     pub private_key_provider: Option<Span>,
     /// `watched_directory`.
@@ -443,7 +443,7 @@ fn read_certificate(message: Message<'_>) -> TlsCertificate {
         private_key: data("private_key"),
         pkcs12: data("pkcs12"),
         ocsp_staple: data("ocsp_staple"),
-        password: message.get("password").map(|node| node.span()),
+        password: message.message("password").and_then(read_data_source),
         private_key_provider: message.get("private_key_provider").map(|node| node.span()),
         watched_directory: message.message("watched_directory").and_then(|folder| folder.string("path")),
         span: message.span(),

@@ -18,8 +18,9 @@ use crate::deployment::{
 use crate::finding::Label;
 use crate::source::{Span, Text};
 use crate::stack::certificate::Certificate;
-use crate::stack::load::{Certificates, Problem};
-use crate::stack::signatures::Signatures;
+use crate::stack::encrypted_key::Budget;
+use crate::stack::load::{Certificates, LoadedKey, Problem};
+use crate::stack::signatures::{Signatures, Signed};
 use crate::stack::{Mistake, boringssl, go, openssl};
 pub use pair::{Pair, Unfit, need};
 pub use revocation::Lists;
@@ -35,7 +36,18 @@ pub struct Shelf<'d> {
     planned: RefCell<HashMap<PlannedId, Arc<Certificate>>>,
     started: RefCell<HashMap<(ProgramId, Side), Step>>,
     moments: RefCell<BTreeSet<UnixSeconds>>,
-    known: OnceCell<Certificates>,
+    known: OnceCell<Vec<Known>>,
+    opened: RefCell<HashMap<(Span, Span, bool), Result<LoadedKey, Problem>>>,
+    budget: Budget,
+}
+
+/// A CA certificate that some file has.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// The certificate.
+    pub certificate: Arc<Certificate>,
+    /// Its file, as whoever loads it names it, or as it was given.
+    pub path: String,
 }
 
 /// A file as it is read: who reads it, where it was written, how long it is.
@@ -130,6 +142,8 @@ impl<'d> Shelf<'d> {
             started: RefCell::default(),
             moments: RefCell::default(),
             known: OnceCell::new(),
+            opened: RefCell::default(),
+            budget: Budget::default(),
         }
     }
 

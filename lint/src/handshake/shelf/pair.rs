@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{FileUse, Found, Loaded, Reader, Refused, Shelf};
-use crate::deployment::{Credential, FileRef, Stack, Version, Versions};
+use crate::deployment::{Content, Credential, FileRef, Lookup, Stack, Version, Versions};
 use crate::finding::Label;
 use crate::handshake::outcome::{Stop, unknown};
-use crate::stack::load::{Certificates, Problem};
+use crate::source::Text;
+use crate::stack::load::{Certificates, LoadedKey, Passphrases, Problem};
 use crate::stack::openssl::{self, level};
 use crate::stack::private_key::PrivateKey;
 use crate::stack::{Certificate, Mistake, boringssl, go};
@@ -18,6 +19,8 @@ pub struct Pair {
     pub chain: Loaded,
     /// The key; None where it is not seen or not needed.
     pub key: Option<PrivateKey>,
+    /// The key is there, and whether the program can open it is not known; completes "undetermined because …".
+    pub locked: Option<String>,
     /// What could not be seen of either.
     pub unseen: Vec<String>,
     /// It can be read, but not used.
@@ -107,12 +110,25 @@ impl Shelf<'_> {
     ) -> Result<(), Refused> {
         let key_role = format!("the private key of the {role} certificate");
         let read = match self.found(key, FileUse::Key, &key_role, versions)? {
-            Found::Text(text) => match versions.stack {
-                Stack::OpenSsl { .. } => openssl::load::private_key(text, credential.has_passphrase),
-                Stack::Go(_) => go::load::private_key(text).map(Some),
-                Stack::BoringSsl => boringssl::load::private_key(text, credential.has_passphrase),
+            Found::Text(text) => {
+                let loaded = self.private_key(text, credential.passphrase.as_ref(), versions.stack);
+                let refuse = |problem: Problem| {
+                    let mut refused = Refused::problem(key, FileUse::Key, &key_role, &problem);
+                    let given = credential.passphrase.iter().map(|given| Label {
+                        span: given.path.span,
+                        message: "the passphrase is configured here".to_owned(),
+                    });
+                    refused.labels.extend(given.filter(|_| problem.mistake == Mistake::EncryptedKey));
+                    refused
+                };
+                match loaded.map_err(refuse)? {
+                    LoadedKey::Open(key) => Some(key),
+                    LoadedKey::Locked(why) => {
+                        pair.locked = Some(format!("{why} ({})", key.path.value));
+                        None
+                    }
+                }
             }
-            .map_err(|problem| Refused::problem(key, FileUse::Key, &key_role, &problem))?,
             Found::PlannedKey(id) => Some(PrivateKey::Planned(id)),
             Found::Empty | Found::Planned(_) => {
                 return Err(Refused {
@@ -139,6 +155,47 @@ impl Shelf<'_> {
         }
         pair.key = read;
         Ok(())
+    }
+}
+
+impl Shelf<'_> {
+    /// A private key as a stack loads it. An encrypted one is opened once: that takes its time.
+    fn private_key(
+        &self,
+        text: &Text,
+        passphrase: Option<&FileRef>,
+        stack: Stack,
+    ) -> Result<LoadedKey, Problem> {
+        let load = |passphrases: Passphrases<'_>| match stack {
+            Stack::OpenSsl { .. } => openssl::load::private_key(text, passphrases),
+            Stack::Go(_) => go::load::private_key(text).map(LoadedKey::Open),
+            Stack::BoringSsl => boringssl::load::private_key(text, passphrases),
+        };
+        let Some(passphrase) = passphrase else { return load(Passphrases::None) };
+        let given = match &passphrase.content {
+            Lookup::Found(Content::Bytes(given)) => given.bytes(),
+            Lookup::Unseen(why) => return load(Passphrases::Unseen(why)),
+            Lookup::Missing(missing) => return load(Passphrases::Unseen(&missing.message)),
+            Lookup::Found(_) => {
+                return load(Passphrases::Unseen("the passphrase is no text that can be read"));
+            }
+        };
+        let of_boringssl = stack == Stack::BoringSsl;
+        let place = (text.full_span(), passphrase.path.span, of_boringssl);
+        if let Some(known) = self.opened.borrow().get(&place) {
+            return known.clone();
+        }
+        // nginx tries each line of its file, Envoy all that there is (observed)
+        let lines = given.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let passphrases: Vec<&[u8]> = match (of_boringssl, given.is_empty()) {
+            // no passphrase at all
+            (true, true) => return load(Passphrases::None),
+            (true, false) => vec![given],
+            (false, _) => lines.filter(|line| !line.is_empty()).collect(),
+        };
+        let loaded = load(Passphrases::Given(&passphrases, &self.budget));
+        self.opened.borrow_mut().insert(place, loaded.clone());
+        loaded
     }
 }
 

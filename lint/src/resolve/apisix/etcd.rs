@@ -156,7 +156,7 @@ fn tls(
         credential: certificate.map(|certificate| Credential {
             certificate: given.read(certificate, &given.home),
             key: key.map(|key| given.read(key, &given.home)),
-            has_passphrase: false,
+            passphrase: None,
         }),
         trust: bundles.to_vec(),
         server_name: Some(name.value.clone()),
@@ -201,7 +201,7 @@ fn control_plane(given: &Given<'_>, plane: &ControlPlane, url: &Located<String>)
         credential: plane.certificate.as_ref().map(|certificate| Credential {
             certificate: read(certificate),
             key: plane.key.as_ref().map(read),
-            has_passphrase: false,
+            passphrase: None,
         }),
         trust,
         server_name: Some(host.value.clone()),

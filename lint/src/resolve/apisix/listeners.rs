@@ -86,7 +86,7 @@ fn context(given: &Given<'_>, config: &Config, ssl: &SslObject, http: bool) -> S
     let credentials = ssl.pairs.iter().map(|pair| Credential {
         certificate: pair.certificate.clone(),
         key: pair.key.clone(),
-        has_passphrase: false,
+        passphrase: None,
     });
     ServerContext {
         names: ssl.names.clone(),
@@ -233,7 +233,7 @@ fn admin_context(
     ServerContext {
         names: Vec::new(),
         credentials: certificate
-            .map(|certificate| Credential { certificate, key, has_passphrase: false })
+            .map(|certificate| Credential { certificate, key, passphrase: None })
             .into_iter()
             .collect(),
         client_auth,
@@ -257,7 +257,7 @@ fn conf_server(given: &Given<'_>, config: &Config, server: &ConfServer) -> Liste
             .map(|certificate| Credential {
                 certificate: read(certificate),
                 key: server.key.as_ref().map(read),
-                has_passphrase: false,
+                passphrase: None,
             })
             .into_iter()
             .collect(),

@@ -301,18 +301,14 @@ impl Call<'_> {
             return self.credential_by_id(id, refusals);
         }
         if let Some(UpstreamTls { certificate: Some(certificate), key, .. }) = tls {
-            return Some(Credential {
-                certificate: certificate.clone(),
-                key: key.clone(),
-                has_passphrase: false,
-            });
+            return Some(Credential { certificate: certificate.clone(), key: key.clone(), passphrase: None });
         }
         let path = directive("certificate").and_then(Directive::argument)?;
         let key = directive("certificate_key").and_then(Directive::argument);
         Some(Credential {
             certificate: self.given.read(path, &self.given.folder),
             key: key.map(|key| self.given.read(key, &self.given.folder)),
-            has_passphrase: false,
+            passphrase: None,
         })
     }
 
@@ -325,7 +321,7 @@ impl Call<'_> {
                 return Some(Credential {
                     certificate: pair.certificate.clone(),
                     key: pair.key.clone(),
-                    has_passphrase: false,
+                    passphrase: None,
                 });
             }
             Some(_) => (
@@ -358,7 +354,7 @@ impl Call<'_> {
             content: crate::deployment::Lookup::Unseen(why),
             mode: None,
         };
-        Some(Credential { certificate: file.clone(), key: Some(file), has_passphrase: false })
+        Some(Credential { certificate: file.clone(), key: Some(file), passphrase: None })
     }
 
     fn names(&self, node: &UpstreamNode, fixed: bool, layer_4: bool, refusals: &mut Vec<Refusal>) -> Names {

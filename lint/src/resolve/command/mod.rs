@@ -117,7 +117,7 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
             certificate: files.read(cert),
             // without --key the key is looked for beside the certificate
             key: Some(files.read(options.key.as_ref().unwrap_or(cert))),
-            has_passphrase: options.has_passphrase,
+            passphrase: options.passphrase.as_ref().map(|word| passphrase(word, &word.text.value)),
         }),
         trust: trust(files, options.cacert.as_ref(), TrustLoader::Anchors, command),
         server_name: sni(&name),
@@ -200,7 +200,7 @@ fn endpoint_dialer(
         credential: etcdctl.cert.as_ref().map(|cert| Credential {
             certificate: files.read(cert),
             key: etcdctl.key.as_ref().map(|key| files.read(key)),
-            has_passphrase: false,
+            passphrase: None,
         }),
         trust: trust(files, etcdctl.cacert.as_ref(), TrustLoader::Go, etcdctl.span),
         server_name: sni(&url.host),
@@ -260,7 +260,15 @@ fn of_s_client(files: &Reader<'_>, machine: usize, s_client: &SClient) -> Progra
         credential: s_client.cert.as_ref().map(|cert| Credential {
             certificate: files.read(cert),
             key: Some(files.read(s_client.key.as_ref().unwrap_or(cert))),
-            has_passphrase: s_client.has_passphrase,
+            passphrase: s_client.passphrase.as_ref().map(|word| {
+                match word.text.value.strip_prefix("pass:") {
+                    Some(value) => passphrase(word, value),
+                    None => unseen_passphrase(
+                        word,
+                        "the passphrase of the key is taken from elsewhere".to_owned(),
+                    ),
+                }
+            }),
         }),
         trust: trust(files, s_client.ca_file.as_ref(), TrustLoader::Anchors, s_client.span),
         server_name: server_name.clone(),
@@ -327,6 +335,20 @@ fn protocols(versions: &Versions, command: Span) -> Setting<Protocols> {
         Some(bound) => Setting::Given(Located::new(value, bound.span)),
         None => Setting::Default { value, parent: command },
     }
+}
+
+/// A passphrase that stands in the command line.
+fn passphrase(word: &Argument, value: &str) -> FileRef {
+    if let Some(why) = &word.unseen {
+        return unseen_passphrase(word, why.clone());
+    }
+    let content = Content::Bytes(Text::opaque(word.text.span, value.as_bytes()));
+    FileRef { content: Lookup::Found(content), ..unseen_passphrase(word, String::new()) }
+}
+
+fn unseen_passphrase(word: &Argument, why: String) -> FileRef {
+    let path = Located::new("the passphrase".to_owned(), word.text.span);
+    FileRef { path, content: Lookup::Unseen(why), mode: None }
 }
 
 /// Reads files as the command's user does.

@@ -60,7 +60,7 @@ impl Loader<'_, '_, '_> {
                     credentials.push(Credential {
                         certificate: file.clone(),
                         key: Some(file),
-                        has_passphrase: false,
+                        passphrase: None,
                     });
                 }
                 _ => {}
@@ -72,18 +72,15 @@ impl Loader<'_, '_, '_> {
                 span,
                 "a certificate provider gives the certificate".to_owned(),
             );
-            credentials.push(Credential {
-                certificate: file.clone(),
-                key: Some(file),
-                has_passphrase: false,
-            });
+            credentials.push(Credential { certificate: file.clone(), key: Some(file), passphrase: None });
         }
         credentials
     }
 
     fn credential(&self, certificate: &TlsCertificate, followed: &mut Followed) -> Option<Credential> {
-        followed.fatal.extend(certificate.ocsp_staple.iter().filter_map(|staple| self.missing_file(staple)));
-        let has_passphrase = certificate.password.is_some();
+        let named = certificate.ocsp_staple.iter().chain(&certificate.password);
+        followed.fatal.extend(named.filter_map(|data| self.missing_file(data)));
+        let passphrase = certificate.password.as_ref().map(|password| self.open(password));
         if let Some(bundle) = &certificate.pkcs12 {
             let file = self.open(bundle);
             let why = match &file.content {
@@ -91,11 +88,11 @@ impl Loader<'_, '_, '_> {
                 _ => format!("{} is a PKCS#12 file, which is not read", file.path.value),
             };
             let file = FileRef { content: Lookup::Unseen(why), ..file };
-            return Some(Credential { certificate: file.clone(), key: Some(file), has_passphrase });
+            return Some(Credential { certificate: file.clone(), key: Some(file), passphrase });
         }
         match (&certificate.certificate_chain, &certificate.private_key) {
             (Some(chain), Some(key)) => {
-                Some(Credential { certificate: self.open(chain), key: Some(self.open(key)), has_passphrase })
+                Some(Credential { certificate: self.open(chain), key: Some(self.open(key)), passphrase })
             }
             (Some(chain), None) if certificate.private_key_provider.is_some() => {
                 let key = unseen_file(
@@ -103,7 +100,7 @@ impl Loader<'_, '_, '_> {
                     certificate.span,
                     "a private key provider holds the key".to_owned(),
                 );
-                Some(Credential { certificate: self.open(chain), key: Some(key), has_passphrase })
+                Some(Credential { certificate: self.open(chain), key: Some(key), passphrase })
             }
             (Some(_), None) => {
                 followed.fatal.push(refuse(

@@ -46,7 +46,7 @@ impl Side<'_> {
             return Some(Credential {
                 certificate: self.files.read(certificate),
                 key: key.as_ref().map(|key| self.files.read(key)),
-                has_passphrase: false,
+                passphrase: None,
             });
         }
         if !*security.auto_tls.value() || !security.is_empty() {
@@ -60,7 +60,7 @@ impl Side<'_> {
         Some(Credential {
             certificate: made("fixtures/cert.pem"),
             key: Some(made("fixtures/key.pem")),
-            has_passphrase: false,
+            passphrase: None,
         })
     }
 

@@ -315,7 +315,7 @@ impl Given<'_> {
         Credential {
             certificate: self.file(certificate),
             key: key.map(|key| self.file(key)),
-            has_passphrase: password_file.is_some(),
+            passphrase: password_file.map(|file| self.read(file, &self.prefix)),
         }
     }
 }

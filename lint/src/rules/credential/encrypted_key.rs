@@ -2,16 +2,18 @@ use crate::finding::Finding;
 use crate::rules::{Subject, rule};
 
 rule! {
-    /// A private key is encrypted and no passphrase is configured.
+    /// A private key is encrypted, and no passphrase is configured, or another one.
     ///
     /// ## Why it matters
     ///
-    /// The program cannot ask anybody at start-up. etcd has no setting for a passphrase at all.
+    /// The program cannot ask anybody at start-up. etcd has no setting for a passphrase at all. Envoy takes the whole file
+    /// of a `password` for it, the line break at its end too.
     ///
     /// ## How to fix
     ///
     /// Decrypt the key where it is deployed (`openssl pkey -in tls.key -out plain.key`) and protect the file by its
-    /// mode, or give nginx `ssl_password_file`, Envoy `password`.
+    /// mode, or give nginx `ssl_password_file`, Envoy `password`, with the passphrase that the key was encrypted with
+    /// (`printf %s PASSPHRASE > FILE` writes no line break).
     ///
     /// ## What you see in the logs
     ///
@@ -19,7 +21,8 @@ rule! {
     ///   `cannot load certificate key "…": PEM_read_bio_PrivateKey() … problems getting password`
     /// - OpenSSL: `problems getting password`
     /// - Go: `tls: failed to parse private key`
-    /// - Envoy: `BAD_PASSWORD_READ`
+    /// - Envoy: `BAD_PASSWORD_READ`, `BAD_DECRYPT`
+    /// - nginx, OpenSSL: `bad decrypt`, `maybe wrong password`
     /// - Envoy: `Failed to load private key from …`
     /// - curl: `unable to set private key file`
     /// - APISIX: `failed to set upstream: PEM_read_bio_PrivateKey() failed`,

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use crate::source::Text;
 use crate::stack::crl::RevocationList;
-use crate::stack::load::{Certificates, EMPTY, Problem, looks_like};
+use crate::stack::load::{Certificates, EMPTY, LoadedKey, Passphrases, Problem, looks_like};
 use crate::stack::openssl::blocks::{self, FirstKey, certificate, damaged};
 use crate::stack::openssl::pem::{Pem, is_trusted_certificate};
-use crate::stack::private_key::PrivateKey;
 use crate::stack::{Certificate, KeyType, KeyUsage, Mistake};
 
 /// A certificate file with what follows it.
@@ -108,18 +107,16 @@ pub fn anchors(text: &Text) -> Result<Certificates, Problem> {
 ///
 /// # Errors
 /// Why Envoy refuses it.
-pub fn private_key(text: &Text, has_passphrase: bool) -> Result<Option<PrivateKey>, Problem> {
+pub fn private_key(text: &Text, passphrases: Passphrases<'_>) -> Result<LoadedKey, Problem> {
     let words = "Failed to load private key from";
     match blocks::first_key(text, Pem::new(text.bytes(), false))? {
-        FirstKey::Read(key) => Ok(Some(key)),
-        FirstKey::Encrypted(_) if has_passphrase => Ok(None),
-        FirstKey::Encrypted(range) => Err(Problem::part(
-            Mistake::EncryptedKey,
+        FirstKey::Read(key) => Ok(LoadedKey::Open(key)),
+        FirstKey::Encrypted(block) => passphrases.open(
             text,
-            range,
-            "is encrypted and no password is configured",
+            &block,
             format!("{words} Cause: error:BAD_PASSWORD_READ"),
-        )),
+            format!("{words} Cause: error:1e000065:Cipher functions:OPENSSL_internal:BAD_DECRYPT"),
+        ),
         FirstKey::NoKey(range) => Err(Problem::part(
             Mistake::UnreadableFile,
             text,

@@ -33,7 +33,7 @@ pub(crate) enum FirstKey {
     /// It can be read.
     Read(PrivateKey),
     /// It is encrypted.
-    Encrypted(Range<usize>),
+    Encrypted(Block),
     /// The block holds no key.
     NoKey(Range<usize>),
     /// No block is labelled as a key.
@@ -50,7 +50,7 @@ pub(crate) fn first_key(text: &Text, mut pem: Pem<'_>) -> Result<FirstKey, Probl
             continue;
         }
         if block.label == "ENCRYPTED PRIVATE KEY" || block.encrypted {
-            return Ok(FirstKey::Encrypted(block.range));
+            return Ok(FirstKey::Encrypted(block));
         }
         return Ok(match PrivateKey::read(&block.label, &block.der) {
             Some(key) => FirstKey::Read(key),

@@ -8,8 +8,7 @@ use super::pem::{Pem, is_certificate, is_trusted_certificate};
 use crate::source::Text;
 use crate::stack::Mistake;
 use crate::stack::crl::RevocationList;
-use crate::stack::load::{Certificates, Problem, looks_like};
-use crate::stack::private_key::PrivateKey;
+use crate::stack::load::{Certificates, LoadedKey, Passphrases, Problem, looks_like};
 
 /// PEM_R_NO_START_LINE in OpenSSL 3's words.
 pub const NO_START_LINE: &str = "error:0480006C:PEM routines::no start line:Expecting: TRUSTED CERTIFICATE";
@@ -87,18 +86,15 @@ pub fn apisix_client_ca(text: &Text) -> Result<Certificates, Problem> {
 ///
 /// # Errors
 /// Why OpenSSL refuses it.
-pub fn private_key(text: &Text, has_passphrase: bool) -> Result<Option<PrivateKey>, Problem> {
+pub fn private_key(text: &Text, passphrases: Passphrases<'_>) -> Result<LoadedKey, Problem> {
     match blocks::first_key(text, Pem::new(text.bytes(), true))? {
-        FirstKey::Read(key) => Ok(Some(key)),
-        // with a passphrase the key inside stays unseen
-        FirstKey::Encrypted(_) if has_passphrase => Ok(None),
-        FirstKey::Encrypted(range) => Err(Problem::part(
-            Mistake::EncryptedKey,
+        FirstKey::Read(key) => Ok(LoadedKey::Open(key)),
+        FirstKey::Encrypted(block) => passphrases.open(
             text,
-            range,
-            "is encrypted and no passphrase is configured",
+            &block,
             "error:0480006D:PEM routines::problems getting password",
-        )),
+            "error:1C800064:Provider routines::bad decrypt",
+        ),
         FirstKey::NoKey(range) => Err(Problem::part(
             Mistake::UnreadableFile,
             text,

@@ -14,6 +14,8 @@ pub struct Block {
     pub range: Range<usize>,
     /// Its content is encrypted (`Proc-Type: 4,ENCRYPTED`).
     pub encrypted: bool,
+    /// The lines above an encrypted content, without their ends.
+    pub header: String,
     /// What it holds.
     pub der: Vec<u8>,
 }
@@ -56,6 +58,7 @@ impl<'a> Pem<'a> {
         };
         let broken = |end: usize, words| Broken { words, range: start..end };
         let mut encrypted = false;
+        let mut lines = String::new();
         let mut header = Header::Maybe;
         let mut body: Vec<u8> = Vec::new();
         loop {
@@ -70,7 +73,10 @@ impl<'a> Pem<'a> {
                     return Err(broken(self.at, "bad end line"));
                 }
                 header = Header::Over;
-                encrypted |= body.windows(9).any(|part| part == b"ENCRYPTED");
+                if body.windows(9).any(|part| part == b"ENCRYPTED") {
+                    encrypted = true;
+                    lines = String::from_utf8_lossy(&body).into_owned();
+                }
                 body.clear();
                 continue;
             }
@@ -84,7 +90,7 @@ impl<'a> Pem<'a> {
         }
         body.retain(|byte| !byte.is_ascii_whitespace());
         let der = STANDARD.decode(&body).map_err(|_| broken(self.at, "bad base64 decode"))?;
-        Ok(Some(Block { label, range: start..self.at, encrypted, der }))
+        Ok(Some(Block { label, range: start..self.at, encrypted, header: lines, der }))
     }
 
     /// The next line without what trails: everything up to a space counts (sanitize_line).
