@@ -20,6 +20,8 @@ mod version;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::source::Text;
+
 pub use connection::{Connection, Request};
 pub use credential::{Content, Credential, FileRef};
 pub use dialer::{
@@ -51,6 +53,8 @@ pub struct Deployment {
     pub connections: Vec<Connection>,
     /// What Kubernetes manifests say beyond programs.
     pub manifests: ManifestFacts,
+    /// Files that are no configuration, with their paths as given: certificates are among them.
+    pub loose: Vec<(String, Text)>,
 }
 
 /// Index into [`Deployment::programs`].

@@ -67,8 +67,8 @@ pub fn append_intermediate(site: &Site<'_>) -> Option<Fix> {
     let last = chain.last()?;
     let signatures = Signatures::default();
     let mut issuers: Vec<(Certificate, String)> = Vec::new();
-    for file in files(site) {
-        let Some(text) = text(file) else { continue };
+    let loose = site.report.deployment.loose.iter().map(|(_, text)| text);
+    for text in files(site).into_iter().filter_map(text).chain(loose) {
         for block in certificates(text) {
             let Ok(der) = &block.content else { continue };
             let Ok(candidate) = Certificate::read(der, text.span(block.range.clone())) else { continue };

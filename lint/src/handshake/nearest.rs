@@ -1,10 +1,7 @@
 //! Why no issuer is trusted: the nearest cause that the whole deployment tells, which no single verifier sees.
 
-use std::sync::Arc;
-
 use super::shelf::Shelf;
 use super::verify::Case;
-use crate::stack::signatures::Signed;
 use crate::stack::{Certificate, Fault, Mistake};
 
 impl Shelf<'_> {
@@ -36,8 +33,14 @@ impl Shelf<'_> {
             Mistake::UnknownIssuer => match self.between(case, &certificate) {
                 Some(intermediate) => Fault {
                     message: format!(
-                        "{} was issued by {}, which is not sent; the verifier trusts its issuer {}",
-                        certificate.shown, intermediate.shown, intermediate.issuer.text
+                        "{} was issued by {}, which is not sent; the verifier trusts {}",
+                        certificate.shown,
+                        intermediate.shown,
+                        if self.is_trusted(case, intermediate) {
+                            format!("its issuer {}", intermediate.issuer.text)
+                        } else {
+                            "a CA above it".to_owned()
+                        }
                     ),
                     mistake: Mistake::MissingIntermediate,
                     ..fault
@@ -48,21 +51,34 @@ impl Shelf<'_> {
         }
     }
 
-    /// A CA of the deployment's files that signed the certificate and was itself signed by one that is trusted.
-    fn between(&self, case: &Case<'_>, certificate: &Certificate) -> Option<Arc<Certificate>> {
-        let signed = |child: &Certificate, issuer: &Certificate| {
-            child.issuer.canonical == issuer.subject.canonical
-                && self.signatures.signed(child, issuer) == Signed::Yes
-        };
-        let known = self.known();
-        let mut candidates = known.iter().filter(|candidate| candidate.digest != certificate.digest);
-        let found = candidates.find(|candidate| {
-            signed(certificate, candidate)
-                && case.anchors.certificates.iter().any(|anchor| signed(candidate, anchor))
-        });
-        found.cloned()
+    /// A CA of some file that signed the certificate, and from which signatures lead to one that is trusted.
+    fn between(&self, case: &Case<'_>, certificate: &Certificate) -> Option<&Certificate> {
+        self.known()
+            .iter()
+            .map(|known| &*known.certificate)
+            .filter(|candidate| candidate.digest != certificate.digest && self.signs(candidate, certificate))
+            .find(|candidate| self.leads_up(case, candidate, LONGEST))
+    }
+
+    fn leads_up(&self, case: &Case<'_>, certificate: &Certificate, left: usize) -> bool {
+        let mut above = self.known().iter().map(|known| &*known.certificate);
+        self.is_trusted(case, certificate)
+            || left > 0
+                && above.any(|issuer| {
+                    issuer.digest != certificate.digest
+                        && self.signs(issuer, certificate)
+                        && self.leads_up(case, issuer, left - 1)
+                })
+    }
+
+    /// Whether the verifier trusts who signed it.
+    fn is_trusted(&self, case: &Case<'_>, certificate: &Certificate) -> bool {
+        case.anchors.certificates.iter().any(|anchor| self.signs(anchor, certificate))
     }
 }
+
+/// Certificates above the one that is missed.
+const LONGEST: usize = 4;
 
 /// Whether the very key that the certificate names as its issuer's did not make its signature.
 fn damaged(case: &Case<'_>, certificate: &Certificate) -> bool {

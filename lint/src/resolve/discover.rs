@@ -31,6 +31,8 @@ pub struct Discovered {
     pub apisix_objects: Objects,
     /// Programs outside of containers, in the order in which they claim files.
     pub launches: Vec<Launch>,
+    /// Files that are no configuration, with their paths as given.
+    pub loose: Vec<(String, Text)>,
 }
 
 /// Reads every source once and sorts it by what it is.

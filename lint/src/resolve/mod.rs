@@ -142,6 +142,7 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
         planned: built.planned,
         programs: built.probes,
         manifests: facts,
+        loose: discovered.loose,
         ..Deployment::default()
     };
     for launch in built.launches.iter().chain(&discovered.launches) {

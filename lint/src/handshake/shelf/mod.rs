@@ -12,8 +12,8 @@ use std::sync::Arc;
 use super::outcome::Step;
 use super::{Side, UnixSeconds};
 use crate::deployment::{
-    Content, Deployment, FileRef, Lookup, PlannedId, PlannedIssuer, Program, ProgramId, Stack, Trust,
-    Versions,
+    Content, Credential, Deployment, FileRef, Lookup, PlannedId, PlannedIssuer, Program, ProgramId, Stack,
+    Trust, Versions,
 };
 use crate::finding::Label;
 use crate::source::{Span, Text};
@@ -147,19 +147,15 @@ impl<'d> Shelf<'d> {
         }
     }
 
-    /// The CA certificates in all files that programs load, each once; read when first asked for.
-    pub(super) fn known(&self) -> &Certificates {
+    /// The CA certificates of all files: those that programs load, those of Secrets, and those that only lie there; each
+    /// once, read when first asked for.
+    pub(crate) fn known(&self) -> &[Known] {
         self.known.get_or_init(|| {
             let programs = &self.deployment.programs;
-            let contexts =
-                programs.iter().flat_map(|program| &program.listeners).flat_map(|listener| &listener.tls);
-            let contexts = contexts.flat_map(|tls| &tls.contexts);
+            let contexts = programs.iter().flat_map(|program| &program.listeners);
+            let contexts = contexts.flat_map(|listener| &listener.tls).flat_map(|tls| &tls.contexts);
             let clients =
                 programs.iter().flat_map(|program| &program.dialers).filter_map(|dialer| dialer.tls.as_ref());
-            let credentials = contexts
-                .clone()
-                .flat_map(|context| &context.credentials)
-                .chain(clients.clone().flat_map(|tls| &tls.credential));
             let trust = contexts
                 .flat_map(|context| &context.client_auth.trust)
                 .chain(clients.flat_map(|tls| &tls.trust));
@@ -167,17 +163,70 @@ impl<'d> Shelf<'d> {
                 Trust::File { file, .. } => Some(file),
                 Trust::System(_) => None,
             });
-            let files = credentials.map(|credential| &credential.certificate).chain(bundles);
-            let mut certificates = Certificates::new();
+            let mut known = Vec::new();
             let mut seen = BTreeSet::new();
-            for file in files {
-                let Ok(Ok(loaded)) = self.read(Reader::OpensslChain, file) else { continue };
-                let authorities = loaded.certificates.into_iter().filter(|certificate| {
+            let mut take = |path: String, certificates: Certificates| {
+                let authorities = certificates.into_iter().filter(|certificate| {
                     certificate.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
                 });
-                certificates.extend(authorities.filter(|certificate| seen.insert(certificate.digest)));
+                let new = authorities.filter(|certificate| seen.insert(certificate.digest));
+                known.extend(new.map(|certificate| Known { certificate, path: path.clone() }));
+            };
+            for file in self.credentials().map(|credential| &credential.certificate).chain(bundles) {
+                if let Ok(Ok(loaded)) = self.read(Reader::OpensslChain, file) {
+                    take(file.path.value.clone(), loaded.certificates);
+                }
             }
-            certificates
+            for secret in &self.deployment.manifests.stored {
+                for datum in &secret.data {
+                    let Ok(text) = &datum.value else { continue };
+                    let path = format!("{} of Secret {}", datum.key.value, secret.metadata.path());
+                    take(path, openssl::load::chain(text).unwrap_or_default());
+                }
+            }
+            for (path, text) in &self.deployment.loose {
+                take(path.clone(), openssl::load::chain(text).unwrap_or_default());
+            }
+            known
+        })
+    }
+
+    /// The intermediate that signed a certificate, where some file has it.
+    pub(crate) fn intermediate_of(&self, certificate: &Certificate) -> Option<&Known> {
+        self.known().iter().find(|known| {
+            known.certificate.digest != certificate.digest
+                && !known.certificate.is_self_issued()
+                && self.signs(&known.certificate, certificate)
+        })
+    }
+
+    /// Whether one certificate bears another one's name as its issuer's, and its signature.
+    pub(super) fn signs(&self, issuer: &Certificate, certificate: &Certificate) -> bool {
+        certificate.issuer.canonical == issuer.subject.canonical
+            && self.signatures.signed(certificate, issuer) == Signed::Yes
+    }
+
+    /// The certificate file in which a place lies, by the name under which its program knows it.
+    pub(crate) fn bundle_of(&self, place: Span) -> Option<&str> {
+        let files = self.credentials().map(|credential| &credential.certificate);
+        let mut files = files.filter(|file| match &file.content {
+            Lookup::Found(Content::Bytes(text)) => {
+                let whole = text.full_span();
+                whole.file == place.file && whole.start <= place.start && place.end <= whole.end
+            }
+            _ => false,
+        });
+        files.next().map(|file| file.path.value.as_str())
+    }
+
+    /// What programs present, as servers and as clients.
+    fn credentials(&self) -> impl Iterator<Item = &'d Credential> {
+        let programs = self.deployment.programs.iter();
+        programs.flat_map(|program| {
+            let contexts = program.listeners.iter().flat_map(|listener| &listener.tls);
+            let served = contexts.flat_map(|tls| &tls.contexts).flat_map(|context| &context.credentials);
+            let dialers = program.dialers.iter().filter_map(|dialer| dialer.tls.as_ref());
+            served.chain(dialers.flat_map(|tls| &tls.credential))
         })
     }
 

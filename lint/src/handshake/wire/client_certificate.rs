@@ -15,7 +15,7 @@ use crate::handshake::request::Met;
 use crate::handshake::shelf::{Pair, need};
 use crate::handshake::verify::{self, Case};
 use crate::handshake::words::alert::{self, Alert};
-use crate::handshake::{Outcome, Side, Why, apisix, words};
+use crate::handshake::{Outcome, Side, apisix, words};
 use crate::stack::{Certificate, Fault, Mistake, Purpose};
 
 /// The client's answer to the server's wish for a certificate.
@@ -207,7 +207,7 @@ impl Wire<'_, '_> {
         let (_, server, _) = self.server;
         let auth = &context.client_auth;
         let label = verifier_label(fault, &auth.trust, &auth.checks, &auth.mode);
-        let end = End::new(outcome, Side::Server, Why::fault(fault, label))
+        let end = End::new(outcome, Side::Server, self.reason(fault, label))
             .logged(words::server_refuses(server, fault, outcome));
         if outcome == Outcome::RequestRejected {
             return end.seen(words::client_is_answered(false)).stop();

@@ -240,6 +240,25 @@ impl<'s, 'd> Wire<'s, 'd> {
     }
 }
 
+impl Wire<'_, '_> {
+    /// A fault of a path as a reason; for an intermediate that is not sent, with where it lies and where it belongs.
+    fn reason(&self, fault: &Fault, verifier: Option<Label>) -> Why {
+        let mut reason = Why::fault(fault, verifier);
+        let certificate =
+            fault.certificate.as_ref().filter(|_| fault.mistake == Mistake::MissingIntermediate);
+        if let Some(certificate) = certificate
+            && let Some(known) = self.shelf.intermediate_of(certificate)
+        {
+            let message = "the intermediate stands here".to_owned();
+            reason.labels.push(Label { span: known.certificate.span, message });
+            reason.help = self.shelf.bundle_of(certificate.span).map(|bundle| {
+                format!("append {}, which {} has, to {bundle}", known.certificate.shown, known.path)
+            });
+        }
+        reason
+    }
+}
+
 fn trusts_nobody(anchors: &Anchors) -> bool {
     anchors.certificates.is_empty() && !anchors.system && anchors.unseen.is_empty()
 }

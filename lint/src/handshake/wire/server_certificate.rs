@@ -117,7 +117,8 @@ impl Handshake<'_, '_> {
     fn client_refusal(&self, shown: &Pair, judgement: &Judgement) -> Step<Option<Stop>> {
         let (tls, client) = (self.tls, self.us.program);
         if let Some(fault) = &judgement.fault {
-            let reason = Why::fault(fault, verifier_label(fault, &tls.trust, &tls.checks, &tls.verify));
+            let label = verifier_label(fault, &tls.trust, &tls.checks, &tls.verify);
+            let reason = self.wire.reason(fault, label);
             let mut end = End::new(Outcome::HandshakeFails, Side::Client, reason);
             end.client_sees =
                 self.name_told_first(shown).or_else(|| words::client_refuses(client, self.purpose(), fault));
