@@ -146,6 +146,7 @@ pub const RULES: &[Rule] = &[
     credential::name_constraint_violated::RULE,
     credential::nameless_authority::RULE,
     credential::not_yet_valid_certificate::RULE,
+    credential::obsolete_algorithm::RULE,
     credential::public_client_certificate::RULE,
     credential::root_in_chain::RULE,
     credential::uncritical_alternative_names::RULE,
@@ -274,6 +275,7 @@ pub const RULES: &[Rule] = &[
     rotation::secret_mounted_by_sub_path::RULE,
     rotation::unreloaded_certificate::RULE,
     trust::empty_trust_bundle::RULE,
+    trust::end_entity_as_trust_anchor::RULE,
     trust::expired_trust_anchor::RULE,
     trust::invalid_signature::RULE,
     trust::issuer_not_ca::RULE,
@@ -287,6 +289,7 @@ pub const RULES: &[Rule] = &[
     trust::revoked_certificate::RULE,
     trust::rootless_trust_bundle::RULE,
     trust::unreachable_issuer::RULE,
+    trust::unsent_intermediate::RULE,
     trust::untrusted_self_signed_certificate::RULE,
     trust::unusable_revocation_list::RULE,
     trust::verification_without_trust::RULE,
@@ -434,6 +437,18 @@ impl<'a> Subject<'a> {
         }
         self.shelf.signatures.renew();
         self.shelf.signatures.signed(certificate, issuer)
+    }
+
+    /// The certificate file of a program in which a place lies, as the program names it.
+    pub fn bundle_of(&self, place: Span) -> Option<&str> {
+        self.shelf.bundle_of(place)
+    }
+
+    /// The intermediate that issued a certificate, where some file has it, and that file.
+    pub fn intermediate_of(&self, certificate: &Certificate) -> Option<(&Certificate, &str)> {
+        self.shelf.signatures.renew();
+        let known = self.shelf.intermediate_of(certificate)?;
+        Some((&known.certificate, &known.path))
     }
 
     /// A certificate that cert-manager will issue.

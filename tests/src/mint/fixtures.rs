@@ -63,6 +63,13 @@ const TABLE: &[(&str, Role, &[&str], Change)] = &[
     ("server-spoilt", Role::Server, &[SERVER], |p| vary(p, SIGNATURES, "signature spoilt")),
     ("server-negative-serial", Role::Server, &[SERVER], |p| vary(p, ODDITIES, "serial negative")),
     ("server-subjectless", Role::Server, &[SERVER], |p| p.leaf.subject = super::certificate::Name::default()),
+    ("server-public", Role::Server, &[SERVER], |p| {
+        own_root(p);
+        p.root().subject = super::certificate::Name(vec![
+            ("2.5.4.10", 0x0c, "Let's Encrypt".into()),
+            ("2.5.4.3", 0x0c, "R99".into()),
+        ]);
+    }),
     ("server-nameless", Role::Server, &[], |p| p.leaf.subject = super::certificate::Name::default()),
     ("server-path-length", Role::Server, &[SERVER], |p| {
         own_root(p);
@@ -89,6 +96,10 @@ const TABLE: &[(&str, Role, &[&str], Change)] = &[
     ("client-no-names", Role::Client, &[], |_| ()),
     ("client-authority", Role::Client, &["client.example.test"], |p| vary(p, ODDITIES, "CA:TRUE")),
     ("client-stranger", Role::Client, &["client.example.test"], own_root),
+    ("client-weak-authority", Role::Client, &["client.example.test"], |p| {
+        own_root(p);
+        vary(p, SIGNATURES, "root rsa1024");
+    }),
     ("client-revoked", Role::Client, &["client.example.test"], |p| vary(p, REVOCATIONS, "crl lists it")),
     ("client-revocations-expired", Role::Client, &["client.example.test"], |p| {
         vary(p, REVOCATIONS, "crl expired")

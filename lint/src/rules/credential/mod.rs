@@ -18,6 +18,7 @@ pub mod missing_server_certificate;
 pub mod name_constraint_violated;
 pub mod nameless_authority;
 pub mod not_yet_valid_certificate;
+pub mod obsolete_algorithm;
 pub mod public_client_certificate;
 pub mod root_in_chain;
 pub mod uncritical_alternative_names;

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use crate::deployment::PlannedIssuer;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::stack::Certificate;
 use crate::stack::certificate::{CLIENT_AUTH, Purpose};
 
 rule! {
@@ -44,6 +45,12 @@ const HELP: &str = "issue it by a CA of your own, and let the server trust that 
 const PUBLIC: [&str; 4] =
     ["O=Let's Encrypt", "O=Google Trust Services", "O=DigiCert Inc", "O=Sectigo Limited"];
 
+/// The public CA that issued a certificate, among those that are known here.
+pub fn public_authority(certificate: &Certificate) -> Option<&'static str> {
+    let found = PUBLIC.iter().find(|organization| certificate.issuer.text.contains(**organization))?;
+    Some(found.trim_start_matches("O="))
+}
+
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
     let asked = subject.deployment.planned.iter().filter(|planned| {
@@ -63,18 +70,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     for presented in subject.held.presented.iter().filter(|presented| presented.purpose == Purpose::Client) {
         let Some(first) = presented.chain.first().filter(|first| !first.is_planned()) else { continue };
-        let Some(ca) = PUBLIC.iter().find(|organization| first.issuer.text.contains(**organization)) else {
-            continue;
-        };
+        let Some(ca) = public_authority(first) else { continue };
         if subject.is_blamed(first.span) || !told.insert(first.span) {
             continue;
         }
         findings.push(RULE.finding(
             format!(
                 "{} presents {} as a client, which {} issued: its renewal will not be good for clients",
-                presented.program.name,
-                first.shown,
-                ca.trim_start_matches("O=")
+                presented.program.name, first.shown, ca
             ),
             Some(HELP.to_owned()),
             vec![

@@ -61,7 +61,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// What every verifier takes for no CA: some make do with a keyUsage, or with version 1.
-fn is_no_ca(certificate: &Certificate) -> bool {
+pub(super) fn is_no_ca(certificate: &Certificate) -> bool {
     let asserts = certificate.key_usage.is_some() && certificate.may(KeyUsage::KEY_CERT_SIGN);
     match certificate.basic_constraints {
         Some(constraints) => !constraints.ca,

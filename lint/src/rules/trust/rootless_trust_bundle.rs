@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::issuer_not_ca::is_no_ca;
 use crate::deployment::{ClientAuthMode, Program, Stack, Trust, Versions};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -95,9 +96,21 @@ fn rootless(
     if !told.insert(file.path.span) {
         return None;
     }
+    // what is no CA does not become one by a root beside it
+    let (message, help) = if trusted.iter().all(|certificate| is_no_ca(certificate)) {
+        (
+            format!("{name} trusts {}, which is no CA: it accepts nobody", first.shown),
+            format!("put the CA {} into {} in its place", first.issuer.text, file.path.value),
+        )
+    } else {
+        (
+            format!("{name} trusts {} and has no root to end the path at: it accepts nobody", first.shown),
+            format!("append the root {} to {}", first.issuer.text, file.path.value),
+        )
+    };
     Some(RULE.finding(
-        format!("{} trusts {} and has no root to end the path at: it accepts nobody", name, first.shown),
-        Some(format!("append the root {} to {}", first.issuer.text, file.path.value)),
+        message,
+        Some(help),
         vec![
             Label { span: file.path.span, message: "no self-signed certificate in this bundle".to_owned() },
             Label { span: first.span, message: format!("issued by {}", first.issuer.text) },
