@@ -353,3 +353,100 @@ fn the_admin_api_has_its_own_context_and_gate() {
     assert!(admin.unseen.is_empty());
     assert_eq!(admin.binds.first().unwrap().port, 9181);
 }
+
+/// How a credential's files and the trust of the dialer to etcd are found, where relative paths are written.
+#[test]
+fn relative_paths_of_the_way_to_etcd_count_from_the_home() {
+    let config = "apisix: {ssl: {ssl_trusted_certificate: conf/cert/ca.pem}}\ndeployment: {etcd: {host: ['https://srv.test:2379'], tls: {cert: conf/cert/c.pem, key: conf/cert/c.key}}}\n";
+    let files = [
+        (CONFIG, config),
+        ("usr/local/apisix/conf/cert/ca.pem", "x"),
+        ("usr/local/apisix/conf/cert/c.pem", "x"),
+        ("usr/local/apisix/conf/cert/c.key", "x"),
+    ];
+    let program = program(&files, "apisix=3.18.0", "");
+    let tls = program.dialers.first().unwrap().tls.as_ref().unwrap();
+    let credential = tls.credential.as_ref().unwrap();
+    assert!(credential.certificate.content.found().is_some());
+    assert!(credential.key.as_ref().unwrap().content.found().is_some());
+    let Some(Trust::File { file, .. }) = tls.trust.first() else { panic!("no trust") };
+    assert!(file.content.found().is_some() && program.refusals.is_empty());
+
+    // from conf/, as the Admin API's paths do, they are not there
+    let elsewhere = [(CONFIG, config.replace("conf/cert/", "cert/"))];
+    let files: Vec<(&str, &str)> = elsewhere
+        .iter()
+        .map(|(path, text)| (*path, text.as_str()))
+        .chain(files.into_iter().skip(1))
+        .collect();
+    let program = self::program(&files, "apisix=3.18.0", "");
+    assert_eq!(program.refusals.first().unwrap().rule, "missing-file");
+}
+
+#[test]
+fn whether_later_releases_act_on_an_upstream_s_verification_is_not_known() {
+    let objects = "routes: [{id: 1, uri: /*, upstream: {scheme: https, nodes: {'up.test:8443': 1}, tls: {verify: true}}}]";
+    let config = STANDALONE.to_owned();
+    for (release, unseen) in [("apisix=3.18.0", false), ("apisix=3.19.0", true), ("apisix=3.20.1", true)] {
+        let files = [(CONFIG, config.as_str()), (OBJECTS, &format!("{objects}\n#END\n"))];
+        let program = program(&files, release, "");
+        let dialer = program.dialers.first().unwrap();
+        assert!(!*dialer.tls.as_ref().unwrap().verify.value(), "{release}");
+        assert_eq!(!dialer.unseen.is_empty(), unseen, "{release}");
+    }
+}
+
+#[test]
+fn with_use_grpc_an_address_of_etcd_is_compared_otherwise() {
+    for (etcd, unseen) in [
+        ("{host: ['https://10.0.0.5:2379'], use_grpc: true}", true),
+        ("{host: ['https://10.0.0.5:2379']}", false),
+        ("{host: ['https://srv.test:2379'], use_grpc: true}", false),
+        ("{host: ['https://10.0.0.5:2379'], use_grpc: true, tls: {verify: false}}", false),
+    ] {
+        let config = format!(
+            "apisix: {{ssl: {{ssl_trusted_certificate: /etc/ca.pem}}}}\ndeployment: {{etcd: {etcd}}}\n"
+        );
+        let program = program(&[(CONFIG, &config), ("etc/ca.pem", "x")], "apisix=3.18.0", "");
+        let told = &program.dialers.first().unwrap().unseen;
+        assert_eq!(told.iter().any(|why| why.contains("use_grpc")), unseen, "{etcd}: {told:?}");
+    }
+}
+
+/// Workers run as nobody since 3.6; nginx's master, which is root, loaded the files before.
+#[test]
+fn a_key_for_etcd_that_only_its_owner_may_read_is_refused_by_workers() {
+    use crate::handshake::{Outcome, predict_all};
+    let pki = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/pki/");
+    let read = |name: &str| std::fs::read(format!("{pki}{name}")).unwrap();
+    let config = "apisix: {ssl: {ssl_trusted_certificate: /etc/ca.pem}}\ndeployment: {etcd: {host: ['https://127.0.0.1:2379'], tls: {cert: /etc/c.pem, key: /etc/c.key}}}\n";
+    let etcd = "listen-client-urls: https://127.0.0.1:2379\nadvertise-client-urls: https://127.0.0.1:2379\nclient-transport-security: {cert-file: /etc/s.pem, key-file: /etc/s.key, trusted-ca-file: /etc/ca.pem}\n";
+    for (mode, user, release, refused) in [
+        (0o600, "", "apisix=3.18.0", true),
+        (0o644, "", "apisix=3.18.0", false),
+        (0o600, "nginx_config: {user: root}\n", "apisix=3.18.0", false),
+        (0o600, "", "apisix=3.2.0", false),
+    ] {
+        let mut sources = Sources::default();
+        sources.root = true;
+        sources.add(CONFIG, format!("{config}{user}"));
+        sources.add("etc/etcd/etcd.conf.yml", etcd);
+        for (path, name) in [("etc/ca.pem", "ca.pem"), ("etc/c.pem", "client.pem"), ("etc/s.pem", "peer.pem")]
+        {
+            sources.add(path, read(name));
+        }
+        sources.add("etc/s.key", read("peer.key"));
+        sources.push(crate::source::SourceFile {
+            path: "etc/c.key".to_owned(),
+            content: crate::source::FileContent::Bytes(std::sync::Arc::new(read("client.key"))),
+            mode: Some(mode),
+        });
+        let linked = crate::resolve::link(&sources, &Assume::parse(&[release]).unwrap(), None);
+        let told = predict_all(&linked.deployment, 1_795_392_000);
+        let unreadable = told.iter().any(|prediction| {
+            prediction.outcome == Outcome::ConfigRejected
+                && prediction.why.iter().any(|why| why.rule == "unreadable-file")
+        });
+        assert_eq!(unreadable, refused, "{mode:o} {user} {release}: {told:?}");
+    }
+}
