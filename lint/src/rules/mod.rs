@@ -261,6 +261,7 @@ pub const RULES: &[Rule] = &[
     policy::kept_client_certificate_header::RULE,
     policy::missing_filter_module::RULE,
     policy::policy_for_another_gateway::RULE,
+    policy::rechosen_route::RULE,
     policy::refused_policy::RULE,
     policy::shadowed_policy_rule::RULE,
     policy::unguarded_listener::RULE,

@@ -160,6 +160,8 @@ pub struct Route {
     pub ignores_case: bool,
     /// Headers, query, cookies, metadata, runtime: whether it matches also depends on them.
     pub conditions: Option<Span>,
+    /// Names of the headers that it matches on.
+    pub headers: Vec<Located<String>>,
     /// Exact values demanded of `:method`.
     pub methods: Vec<String>,
     /// What it does.
@@ -304,6 +306,7 @@ fn read_route(message: Message<'_>) -> Route {
             .and_then(|found| found.boolean("case_sensitive"))
             .is_some_and(|sensitive| !sensitive.value),
         conditions: other.map(|node| node.span()),
+        headers: headers.iter().filter_map(|header| header.string("name")).collect(),
         methods,
         action: read_action(message),
         disabled_filters: read_disabled(message),

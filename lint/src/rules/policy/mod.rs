@@ -9,6 +9,7 @@ pub mod identity_check_without_certificate;
 pub mod kept_client_certificate_header;
 pub mod missing_filter_module;
 pub mod policy_for_another_gateway;
+pub mod rechosen_route;
 pub mod refused_policy;
 pub mod shadowed_policy_rule;
 pub mod unguarded_listener;
