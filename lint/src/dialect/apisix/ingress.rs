@@ -2,7 +2,7 @@
 //!
 //! A reference stays a name here; `resolve` follows it and writes the objects that the controller would.
 
-use super::objects::{PassHost, Scheme};
+use super::objects::{PassHost, Plugin, Scheme, conf};
 use crate::source::{Located, Span};
 use crate::syntax::yaml::{Kind, Node};
 
@@ -112,6 +112,10 @@ pub struct ApisixRoute {
     pub backends: Vec<Backend>,
     /// `upstreams`: ApisixUpstreams with external nodes.
     pub upstreams: Vec<Located<String>>,
+    /// `plugins`.
+    pub plugins: Vec<Plugin>,
+    /// `plugin_config_name`.
+    pub plugin_config: Option<Located<String>>,
     /// The rule.
     pub span: Span,
 }
@@ -276,6 +280,8 @@ fn routes(object: Node<'_>, out: &mut Vec<ApisixRoute>) {
                 .get("upstreams")
                 .map(|list| list.items().filter_map(|item| text(item.get("name"))).collect())
                 .unwrap_or_default(),
+            plugins: rule.get("plugins").into_iter().flat_map(Node::items).filter_map(plugin).collect(),
+            plugin_config: text(rule.get("plugin_config_name")),
             span: rule.span(),
         });
     }
@@ -293,10 +299,25 @@ fn routes(object: Node<'_>, out: &mut Vec<ApisixRoute>) {
                 condition: None,
                 backends: path.get("backend").and_then(backend).into_iter().collect(),
                 upstreams: Vec::new(),
+                plugins: Vec::new(),
+                plugin_config: None,
                 span: path.span(),
             });
         }
     }
+}
+
+fn plugin(item: Node<'_>) -> Option<Plugin> {
+    let config = item.get("config");
+    Some(Plugin {
+        name: text(item.get("name"))?,
+        disabled: item.get("enable").and_then(Node::as_bool) == Some(false),
+        rewrites_host: config
+            .filter(|_| item.get("name").and_then(Node::as_str) == Some("proxy-rewrite"))
+            .and_then(|config| text(config.get("host"))),
+        conf: config.and_then(|config| conf(config.get("conf")?)),
+        span: item.span(),
+    })
 }
 
 fn backend(node: Node<'_>) -> Option<Backend> {

@@ -135,8 +135,8 @@ fn write(route: &ApisixRoute, upstream: Upstream) -> Route {
         upstream: Some(upstream),
         upstream_id: None,
         service_id: None,
-        plugin_config_id: None,
-        plugins: Vec::new(),
+        plugin_config_id: route.plugin_config.clone(),
+        plugins: route.plugins.clone(),
         refusals: Vec::new(),
         span: route.span,
     }

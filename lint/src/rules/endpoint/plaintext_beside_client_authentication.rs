@@ -134,6 +134,13 @@ fn is_open(facts: &Facts, route: &Route, names: &[Located<String>]) -> bool {
     let objects = &facts.objects;
     let of_id = |wanted: &Option<Located<String>>, id: &Option<Located<String>>| matches!((wanted, id), (Some(wanted), Some(id)) if wanted.value == id.value);
     let service = objects.services.iter().find(|service| of_id(&route.service_id, &service.id));
+    let configured = |id| objects.plugins.iter().any(|holder| of_id(id, &holder.id));
+    // what is not seen may close it
+    if route.service_id.is_some() && service.is_none()
+        || route.plugin_config_id.is_some() && !configured(&route.plugin_config_id)
+    {
+        return false;
+    }
     let shared = objects.plugins.iter().filter(|holder| {
         holder.kind == "global_rules"
             || holder.kind == "plugin_configs" && of_id(&route.plugin_config_id, &holder.id)

@@ -11,6 +11,7 @@ use crate::deployment::{FileRef, Protocols, Refusal, Setting};
 use crate::source::{Located, Span, Text};
 
 pub use read::{end_flag_missing, recognises};
+pub use route::conf;
 pub use ssl::is_name;
 
 /// Every object that was seen.

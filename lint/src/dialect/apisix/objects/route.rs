@@ -115,7 +115,7 @@ pub fn plugins(values: &Values<'_>, node: Node<'_>) -> Vec<Plugin> {
 }
 
 /// The text that a WebAssembly plugin is configured with: a string as it is, an object as JSON.
-fn conf(node: Node<'_>) -> Option<Text> {
+pub fn conf(node: Node<'_>) -> Option<Text> {
     match node.kind() {
         Kind::Scalar => node.text(),
         Kind::Null => None,
