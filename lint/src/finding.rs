@@ -125,6 +125,8 @@ pub enum NoteKind {
     Surroundings,
     /// A kustomization changes its objects.
     Patch,
+    /// Resources of Envoy's without the bootstrap that names their file.
+    Discovery,
 }
 
 /// Input that could not be read or understood: exit status 2, the rest is still checked.

@@ -114,16 +114,24 @@ fn what_is_left_out_is_noted_and_changes_no_status() {
         "nginx.conf",
         "events {}\nhttp {\n  include /etc/nginx/mime.types;\n  include /srv/sites/*.conf;\n  include /srv/tls.conf;\n}\n",
     );
+    folder.write(
+        "lds.yaml",
+        "resources:\n- '@type': type.googleapis.com/envoy.config.listener.v3.Listener\n  name: edge\n",
+    );
     folder.write("app/kustomization.yaml", "resources: [service.yaml]\npatches:\n- path: patch.yaml\n");
     folder.write("app/service.yaml", SERVICE);
     folder.write("app/patch.yaml", SERVICE);
     let (status, _, errors) = check(&folder.0);
     let lines: Vec<&str> = errors.lines().collect();
-    assert_eq!((status, lines.len()), (0, 2), "{errors}");
+    assert_eq!((status, lines.len()), (0, 3), "{errors}");
     let place = |path: &str| format!("mtls-lint: note: {}:", folder.0.join(path).display());
     assert!(lines[0].starts_with(&format!("{}4:11: the include /srv/sites/*.conf", place("nginx.conf"))));
     assert!(lines[0].ends_with("(1 more like it)"), "{errors}");
     assert!(lines[1].starts_with(&format!("{}2:1: patches are not merged", place("app/kustomization.yaml"))));
+
+    assert!(lines[2].ends_with(
+        "lds.yaml: these resources are read with the bootstrap that names this file: give it too"
+    ));
 
     let printed = |format: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_mtls-lint"))
@@ -135,12 +143,12 @@ fn what_is_left_out_is_noted_and_changes_no_status() {
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
     let notes = &printed("json")["notes"];
-    assert_eq!(notes.as_array().map(Vec::len), Some(3), "{notes}");
+    assert_eq!(notes.as_array().map(Vec::len), Some(4), "{notes}");
     assert_eq!(notes[0]["start"]["line"], 4);
     let told = &printed("sarif")["runs"][0]["invocations"][0];
     assert_eq!(told["executionSuccessful"], true);
     let levels = told["toolExecutionNotifications"].as_array().unwrap().iter();
-    assert_eq!(levels.map(|note| note["level"].as_str().unwrap()).collect::<Vec<_>>(), ["note"; 3]);
+    assert_eq!(levels.map(|note| note["level"].as_str().unwrap()).collect::<Vec<_>>(), ["note"; 4]);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Discovered {
     pub launches: Vec<Launch>,
     /// Files that are no configuration, with their paths as given.
     pub loose: Vec<(String, Text)>,
+    /// Files of Envoy's discovery services.
+    discovery: Vec<Text>,
 }
 
 /// Reads every source once and sorts it by what it is.
@@ -78,6 +80,15 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
                 found.loose.push((file.path.clone(), text));
             }
         }
+    }
+    if !found.launches.iter().any(|launch| launch.kind == ProgramKind::Envoy) {
+        notes.left_out.extend(found.discovery.drain(..).map(|text| Note {
+            kind: NoteKind::Discovery,
+            file: sources.path(text.file()).to_owned(),
+            span: None,
+            message:
+                "these resources are read with the bootstrap that names this file: give it too".to_owned(),
+        }));
     }
     // whole nginx configurations first: what they include is no configuration of its own
     found.launches.sort_by_cached_key(|launch| match &launch.configuration {
@@ -259,6 +270,7 @@ fn yaml_file(
                 text,
                 "these are resources as a running Envoy lists them, which are not read; give its bootstrap",
             ),
+            Meaning::Other if envoy::is_discovery(root) => found.discovery.push(text.clone()),
             Meaning::Other => {}
         }
     });

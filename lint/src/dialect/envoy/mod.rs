@@ -144,6 +144,13 @@ pub fn is_dump(document: Node<'_>) -> bool {
     types.any(|(_, name)| name.starts_with("envoy.admin.v3.") || name.starts_with("envoy.config."))
 }
 
+/// Whether a document is what a discovery service answers with.
+pub fn is_discovery(document: Node<'_>) -> bool {
+    let resources = document.get("resources").into_iter().flat_map(Node::items).take(8);
+    let mut types = resources.filter_map(|resource| resource.get("@type")?.as_str());
+    types.any(|url| url.starts_with("type.googleapis.com/envoy."))
+}
+
 /// Reads a bootstrap.
 pub fn read(root: Node<'_>) -> EnvoyConfig {
     let message = Message::new(root);
