@@ -29,7 +29,7 @@ pub struct Report {
     pub connections: Vec<ConnectionReport>,
     /// Sorted by file and offset; not empty: exit status 2.
     pub incomplete: Vec<Incomplete>,
-    /// What was left out; sorted by kind, file and offset.
+    /// What was left out, in the order in which it was met.
     pub notes: Vec<Note>,
     /// The files, for their text, paths and line starts.
     pub files: Files,
@@ -115,21 +115,11 @@ impl Report {
         });
         incomplete.dedup();
         notes.iter_mut().for_each(|note| tidy(&mut note.message));
-        let mut report =
-            Self { findings, suppressed: Vec::new(), connections, incomplete, notes, files, deployment };
-        report.sort_notes();
-        report
+        Self { findings, suppressed: Vec::new(), connections, incomplete, notes, files, deployment }
     }
 }
 
 impl Report {
-    /// Puts notes into their order.
-    pub fn sort_notes(&mut self) {
-        let place = |note: &Note| note.span.map(|span| span.start);
-        self.notes.sort_by(|a, b| (a.kind, &a.file, place(a)).cmp(&(b.kind, &b.file, place(b))));
-        self.notes.dedup();
-    }
-
     /// Puts what is suppressed into the order of findings.
     pub fn sort_suppressed(&mut self) {
         self.suppressed.sort_by(|a, b| by_place(&a.finding, &b.finding));

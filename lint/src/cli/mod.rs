@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use mtls_lint::assume::Assume;
 use mtls_lint::config::{Config, Deny as Least};
-use mtls_lint::finding::{Incomplete, Severity};
+use mtls_lint::finding::{Incomplete, Note, Severity};
 use mtls_lint::handshake::{Outcome, UnixSeconds};
 use mtls_lint::render;
 use mtls_lint::report::Files;
@@ -378,7 +378,9 @@ impl Loaded {
         incomplete.append(&mut report.incomplete);
         report.incomplete = incomplete;
         report.notes.extend(self.files.notes.iter().cloned());
-        report.sort_notes();
+        let place = |note: &Note| note.span.map(|span| span.start);
+        report.notes.sort_by(|a, b| (a.kind, &a.file, place(a)).cmp(&(b.kind, &b.file, place(b))));
+        report.notes.dedup();
         report
     }
 }

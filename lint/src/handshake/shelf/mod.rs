@@ -37,9 +37,12 @@ pub struct Shelf<'d> {
     started: RefCell<HashMap<(ProgramId, Side), Step>>,
     moments: RefCell<BTreeSet<UnixSeconds>>,
     known: OnceCell<Vec<Known>>,
-    opened: RefCell<HashMap<(Span, Span, bool), Result<LoadedKey, Problem>>>,
+    opened: RefCell<Vec<(EncryptedKey, Result<LoadedKey, Problem>)>>,
     budget: Budget,
 }
+
+/// An encrypted key: where it and its passphrase are written, and whether BoringSSL reads it.
+type EncryptedKey = (Span, Span, bool);
 
 /// A CA certificate that some file has.
 #[derive(Debug)]

@@ -182,7 +182,7 @@ impl Shelf<'_> {
         };
         let of_boringssl = stack == Stack::BoringSsl;
         let place = (text.full_span(), passphrase.path.span, of_boringssl);
-        if let Some(known) = self.opened.borrow().get(&place) {
+        if let Some((_, known)) = self.opened.borrow().iter().find(|(known, _)| *known == place) {
             return known.clone();
         }
         // nginx tries each line of its file, Envoy all that there is (observed)
@@ -194,7 +194,7 @@ impl Shelf<'_> {
             (false, _) => lines.filter(|line| !line.is_empty()).collect(),
         };
         let loaded = load(Passphrases::Given(&passphrases, &self.budget));
-        self.opened.borrow_mut().insert(place, loaded.clone());
+        self.opened.borrow_mut().push((place, loaded.clone()));
         loaded
     }
 }

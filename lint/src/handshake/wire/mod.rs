@@ -104,9 +104,12 @@ impl<'s, 'd> Wire<'s, 'd> {
                 return Err(self.no_chain());
             }
             if !unseen.is_empty() && unseen.iter().all(|reasons| !reasons.is_empty()) {
-                let mut reasons = unseen.concat();
-                reasons.sort_unstable();
-                reasons.dedup();
+                let mut reasons: Vec<String> = Vec::new();
+                for reason in unseen.into_iter().flatten() {
+                    if !reasons.contains(&reason) {
+                        reasons.push(reason);
+                    }
+                }
                 return Err(unknown(reasons));
             }
         }
@@ -330,11 +333,7 @@ mod tests {
             (any("nginx.conf", &nginx("/etc/tls/web.pem")), Outcome::Undetermined, "/etc/tls/web.pem is not"),
             (any("envoy.yaml", &envoy("", "", file)), Outcome::Completes, ""),
             (any("envoy.yaml", &envoy("", "", remote)), Outcome::Undetermined, "management server"),
-            (
-                any("envoy.yaml", &envoy(inspector, "server_names: [a.test]", file)),
-                Outcome::Completes,
-                "",
-            ),
+            (any("envoy.yaml", &envoy(inspector, "server_names: [a.test]", file)), Outcome::Completes, ""),
             (
                 any("envoy.yaml", &envoy("", "server_names: [a.test]", file)),
                 Outcome::HandshakeFails,
