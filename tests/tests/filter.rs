@@ -619,6 +619,7 @@ fn the_threat_model_names_tests_that_exist() {
         "plugin/identity/src/policy/path.rs",
         "tests/tests/apisix_host.rs",
         "tests/tests/decisions.rs",
+        "tests/tests/envoy/clients.rs",
         "tests/tests/filter.rs",
     ]
     .map(read)
