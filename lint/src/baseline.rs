@@ -11,6 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use mtls_identity::sorted;
+
 use crate::config::Folder;
 use crate::finding::{Finding, Incomplete, Suppressed, Suppressor};
 use crate::fingerprint::fingerprint;
@@ -124,7 +126,7 @@ impl Baseline {
         }
         report.findings = reported;
         report.sort_suppressed();
-        let seen: BTreeSet<String> = report.files.paths().map(|path| folder.name(path)).collect();
+        let seen: BTreeSet<String> = sorted::set(report.files.paths().map(|path| folder.name(path)));
         let gone = left.iter().filter(|(known, _)| seen.contains(&known.file));
         gone.map(|(_, count)| count.number).sum()
     }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use mtls_identity::sorted;
+
 use crate::rules::{RULES, Rule};
 use crate::stack::Mistake;
 
@@ -41,7 +43,9 @@ pub fn causes(line: &str) -> Vec<Cause> {
     // among equals the mistakes of connections stand first, in the order in which they are met
     let met =
         |rule: &Rule| Mistake::ALL.iter().position(|mistake| mistake.rule() == rule.id).unwrap_or(usize::MAX);
-    found.sort_by_key(|cause| (std::cmp::Reverse(cause.weight), met(cause.rule), cause.rule.id));
+    sorted::sort_by_key(&mut found, |cause| {
+        (std::cmp::Reverse(cause.weight), met(cause.rule), cause.rule.id)
+    });
     found
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use mtls_identity::sorted;
 use serde_json::{Value, json};
 
 use crate::source::{Span, Text};
@@ -303,7 +304,7 @@ fn order(file: &mut Inspected) {
     if issuers.iter().all(|(_, _, _, _, ca)| *ca) {
         return;
     }
-    let issuing: BTreeSet<usize> = issuers.iter().filter_map(|(_, _, _, issuer, _)| *issuer).collect();
+    let issuing: BTreeSet<usize> = sorted::set(issuers.iter().filter_map(|(_, _, _, issuer, _)| *issuer));
     for pair in issuers.windows(2) {
         let [(_, _, shown, issuer, _), (next, span, other, _, _)] = pair else { continue };
         match issuer {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use mtls_identity::sorted;
 
 use crate::deployment::{ClientAuthMode, Connection, Deployment, Lookup, Program};
 use crate::finding::{Finding, Incomplete, Note, Suppressed};
@@ -109,8 +110,8 @@ impl Report {
             labels.chain([&mut finding.message]).chain(&mut finding.help).for_each(tidy);
         }
         incomplete.iter_mut().for_each(|entry| tidy(&mut entry.message));
-        findings.sort_by(by_place);
-        incomplete.sort_by(|a, b| {
+        sorted::sort_by(&mut findings, &by_place);
+        sorted::sort_by(&mut incomplete, &|a, b| {
             (&a.file, a.span.map(|span| span.start)).cmp(&(&b.file, b.span.map(|span| span.start)))
         });
         incomplete.dedup();
@@ -122,7 +123,7 @@ impl Report {
 impl Report {
     /// Puts what is suppressed into the order of findings.
     pub fn sort_suppressed(&mut self) {
-        self.suppressed.sort_by(|a, b| by_place(&a.finding, &b.finding));
+        sorted::sort_by(&mut self.suppressed, &|a, b| by_place(&a.finding, &b.finding));
     }
 }
 
@@ -206,7 +207,7 @@ pub fn tidied(text: &str) -> String {
 /// Hides secrets in a name or message, and cuts what is too long.
 fn tidy(text: &mut String) {
     let mut ranges = secrets::in_message(text);
-    ranges.sort_by_key(|range| std::cmp::Reverse(range.start));
+    sorted::sort_by_key(&mut ranges, |range| std::cmp::Reverse(range.start));
     let mut hidden_from = text.len();
     for range in ranges.into_iter().filter(|range| !range.is_empty()) {
         if range.end <= hidden_from {

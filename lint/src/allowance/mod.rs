@@ -15,6 +15,7 @@ use crate::deployment::Deployment;
 use crate::finding::{Finding, Suppressed, Suppressor};
 use crate::source::{FileId, Located, Sources, Span};
 use crate::time::UnixSeconds;
+use mtls_identity::sorted;
 use names::Resources;
 
 /// Every allowance of the sources and of the configuration.
@@ -90,7 +91,8 @@ impl Allowances {
                 let name = config.folder.name(path);
                 ignore.files.iter().any(|glob| glob.matches_path(&name))
             };
-            let files = || sources.iter().filter(|(_, file)| meant(&file.path)).map(|(id, _)| id).collect();
+            let files =
+                || sorted::set(sources.iter().filter(|(_, file)| meant(&file.path)).map(|(id, _)| id));
             Allowance {
                 rules: ignore.rules.clone(),
                 reason: ignore.reason.clone(),
@@ -214,7 +216,7 @@ impl Allowance {
 
 impl Ranges {
     fn sort(&mut self) {
-        self.list.sort_unstable();
+        sorted::sort(&mut self.list);
         let mut reach = 0;
         for (_, end, _) in &self.list {
             reach = reach.max(*end);

@@ -1,5 +1,7 @@
 //! The names that an ignore can mean: of the resource in which a finding stands, and of the programs it is about.
 
+use mtls_identity::sorted;
+
 use crate::deployment::Deployment;
 use crate::dialect::kubernetes;
 use crate::finding::Finding;
@@ -35,7 +37,7 @@ impl Resources {
                 }
             });
         }
-        list.sort();
+        sorted::sort(&mut list);
         Self { list }
     }
 

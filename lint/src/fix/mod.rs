@@ -23,6 +23,7 @@ use std::sync::Arc;
 use crate::finding::{Edit, Fix};
 use crate::report::Report;
 use crate::source::{FileContent, FileId, Sources};
+use mtls_identity::sorted;
 use site::{Site, Texts};
 use verify::holds;
 
@@ -174,7 +175,7 @@ pub fn edited<'e>(sources: &Sources, edits: impl IntoIterator<Item = &'e Edit>) 
 
 /// Text with edits made.
 fn replaced(bytes: &[u8], mut edits: Vec<&Edit>) -> Option<Vec<u8>> {
-    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    sorted::sort_by_key(&mut edits, |edit| (edit.span.start, edit.span.end));
     let mut out = Vec::with_capacity(bytes.len() + edits.iter().map(|edit| edit.text.len()).sum::<usize>());
     let mut at = 0;
     for edit in edits {

@@ -1,5 +1,7 @@
 //! nginx: configuration files, alone or within a ConfigMap.
 
+use mtls_identity::sorted;
+
 use super::edit::nginx as edit;
 use super::site::Site;
 use super::{envoy, etcd, fix};
@@ -213,7 +215,7 @@ fn only_authority(site: &Site<'_>, program: &Program, dialer: &Dialer) -> Option
             Trust::System(_) => None,
         })
         .collect();
-    paths.sort_unstable();
+    sorted::sort(&mut paths);
     paths.dedup();
     let [path] = paths.as_slice() else { return None };
     let plain = path.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));

@@ -73,10 +73,12 @@ impl<'a> Site<'a> {
     /// Gives the nodes around a span to a remedy, outermost first, of the innermost YAML (or JSON) that holds it.
     pub fn in_yaml<T>(&self, span: Span, then: impl FnOnce(&[Node<'_>]) -> Option<T>) -> Option<T> {
         let text = self.sources.text(span.file)?;
-        self.descend(&text, span, then)
+        let (mut then, mut answer) = (Some(then), None);
+        self.descend(&text, span, &mut |path| answer = then.take().and_then(|then| then(path)));
+        answer
     }
 
-    fn descend<T>(&self, text: &Text, span: Span, then: impl FnOnce(&[Node<'_>]) -> Option<T>) -> Option<T> {
+    fn descend(&self, text: &Text, span: Span, then: &mut dyn FnMut(&[Node<'_>])) -> Option<()> {
         let documents = self.texts.yaml(text);
         let path = around(&documents, span)?;
         // a scalar that holds more than the span may be a document itself
@@ -92,7 +94,10 @@ impl<'a> Site<'a> {
         });
         match inner {
             Some(inner) => self.descend(&inner, span, then),
-            None => then(&path),
+            None => {
+                then(&path);
+                Some(())
+            }
         }
     }
 
@@ -113,6 +118,12 @@ impl<'a> Site<'a> {
 
     /// Gives the directives around a span to a remedy, outermost first; each is written as it is read.
     pub fn in_nginx<T>(&self, span: Span, then: impl FnOnce(&[&Directive]) -> Option<T>) -> Option<T> {
+        let (mut then, mut answer) = (Some(then), None);
+        self.descend_in_nginx(span, &mut |path| answer = then.take().and_then(|then| then(path)));
+        answer
+    }
+
+    fn descend_in_nginx(&self, span: Span, then: &mut dyn FnMut(&[&Directive])) -> Option<()> {
         let whole = self.sources.text(span.file)?;
         // a configuration may stand in a scalar of a manifest
         let documents = self.texts.yaml(&whole);
@@ -125,7 +136,8 @@ impl<'a> Site<'a> {
             let as_read =
                 |directive: &&Directive| self.written(directive.name.span) == Some(&directive.name.value);
             if !path.is_empty() && path.iter().all(as_read) {
-                return then(&path);
+                then(&path);
+                break;
             }
         }
         None

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use mtls_identity::sorted;
+
 use crate::finding::{Edit, Finding, Fix};
 use crate::handshake::Outcome;
 use crate::report::Report;
@@ -13,7 +15,7 @@ pub fn holds(before: &Report, after: &Report, chosen: &[(usize, Fix)]) -> bool {
         return false;
     }
     let moved = Moved::new(chosen.iter().flat_map(|(_, fix)| &fix.edits));
-    let remedied: BTreeSet<usize> = chosen.iter().map(|(index, _)| *index).collect();
+    let remedied: BTreeSet<usize> = sorted::set(chosen.iter().map(|(index, _)| *index));
     let mut left: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut places, mut messages) = (HashSet::new(), HashSet::new());
     for (index, finding) in before.findings.iter().enumerate() {
@@ -58,8 +60,9 @@ fn completing(report: &Report) -> usize {
 /// Rules that come to light because a connection that failed for a remedied reason now gets further: they were there
 /// before, behind it.
 fn uncovered<'r>(before: &Report, after: &'r Report, remedied: &BTreeSet<usize>) -> BTreeSet<&'r str> {
-    let rules: BTreeSet<&str> =
-        remedied.iter().filter_map(|index| before.findings.get(*index)).map(|finding| finding.rule).collect();
+    let rules: BTreeSet<&str> = sorted::set(
+        remedied.iter().filter_map(|index| before.findings.get(*index)).map(|finding| finding.rule),
+    );
     if before.connections.len() != after.connections.len() {
         return BTreeSet::new();
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mtls_identity::sorted;
+
 use super::junit::escape;
 use crate::handshake::Outcome;
 use crate::report::{ConnectionReport, Party, Report};
@@ -184,7 +186,7 @@ impl Layout {
         // connections leave in the order of where they arrive, and arrive in the order of where they leave
         let order = |by: &dyn Fn(&Edge<'_>) -> (usize, usize)| {
             let mut order: Vec<usize> = (0..graph.edges.len()).collect();
-            order.sort_by_key(|index| graph.edges.get(*index).map(by));
+            sorted::sort_by_key(&mut order, |index| graph.edges.get(*index).map(by));
             order
         };
         let mut left = vec![0_usize; graph.edges.len()];

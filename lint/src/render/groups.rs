@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use mtls_identity::sorted;
+
 use crate::finding::{Finding, Severity};
 use crate::handshake::Outcome;
 use crate::report::{Files, Report};
@@ -47,7 +49,7 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
         group.findings.push(finding);
     }
     let mut groups: Vec<Group<'_>> = groups.into_values().collect();
-    groups.sort_by_key(|group| {
+    sorted::sort_by_key(&mut groups, |group| {
         (std::cmp::Reverse((group.severity, group.fails, group.findings.len())), group.rule)
     });
     groups

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use mtls_identity::sorted;
+
 use super::World;
 use super::kubernetes::{Cluster, Forward, Route};
 use super::machine::Files;
@@ -54,7 +56,7 @@ impl<'a> Switchboard<'a> {
         let mut by_port: BTreeMap<(usize, u16), Vec<(ProgramId, usize)>> = BTreeMap::new();
         for (id, program) in programs.iter().enumerate() {
             for (index, listener) in program.listeners.iter().enumerate() {
-                let ports: BTreeSet<u16> = listener.binds.iter().map(|bind| bind.port).collect();
+                let ports: BTreeSet<u16> = sorted::set(listener.binds.iter().map(|bind| bind.port));
                 for port in ports {
                     by_port.entry((program.machine, port)).or_default().push((id, index));
                 }
@@ -647,14 +649,15 @@ fn is_server(program: &Program) -> bool {
 fn client_ports(servers: &[&Program], dialled: u16) -> BTreeSet<u16> {
     let listeners = servers.iter().flat_map(|program| &program.listeners);
     let clients = listeners.filter(|listener| listener.purpose == ListenerPurpose::Clients);
-    let ports: BTreeSet<u16> = clients.flat_map(|listener| &listener.binds).map(|bind| bind.port).collect();
+    let ports: BTreeSet<u16> =
+        sorted::set(clients.flat_map(|listener| &listener.binds).map(|bind| bind.port));
     if ports.contains(&dialled) { BTreeSet::from([dialled]) } else { ports }
 }
 
 /// Where a server listens; None: it is none.
 fn listens_on(program: &Program) -> Option<String> {
     let binds = program.listeners.iter().flat_map(|listener| &listener.binds);
-    let ports: BTreeSet<u16> = binds.map(|bind| bind.port).collect();
+    let ports: BTreeSet<u16> = sorted::set(binds.map(|bind| bind.port));
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
     (!ports.is_empty()).then(|| format!("{} listens on {}", program.name, ports.join(", ")))
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mtls_identity::sorted;
+
 use crate::deployment::{Content, FileRef, Lookup, Missing};
 use crate::finding::Label;
 use crate::source::{FileContent, FileId, Located, Sources, Span};
@@ -98,7 +100,7 @@ impl Entries {
 /// Of equal names the last one stays.
 impl FromIterator<(String, Content)> for Entries {
     fn from_iter<I: IntoIterator<Item = (String, Content)>>(entries: I) -> Self {
-        let entries: BTreeMap<String, Content> = entries.into_iter().collect();
+        let entries: BTreeMap<String, Content> = sorted::map(entries.into_iter());
         Self(entries.into_iter().collect())
     }
 }
@@ -208,7 +210,7 @@ impl Machine {
                     }
                 }
                 globbed.paths.retain(|path| glob_matches(&full, path));
-                globbed.paths.sort();
+                sorted::sort(&mut globbed.paths);
                 globbed.paths.dedup();
                 let covering =
                     mounts.iter().filter(|mount| folder == mount.path || is_beneath(folder, &mount.path));

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 
 use mtls_identity::signature::{self, Verdict};
+use mtls_identity::sorted;
 
 use super::certificate::{Certificate, KeyType, Origin, Signer};
 
@@ -175,7 +176,7 @@ pub fn decide<T>(
         return Ok(best);
     }
     unknown.extend(fearing.unknown());
-    unknown.sort();
+    sorted::sort(&mut unknown);
     unknown.dedup();
     Err(unknown)
 }

@@ -18,6 +18,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
 use crate::signature::{self, KeyKind, Verdict};
+use crate::sorted;
 use crate::usage::KeyPurpose;
 
 /// The longest certificate that is read, in bytes of DER; gateways pass on up to about 36 KB.
@@ -351,7 +352,7 @@ impl Name {
             .iter_rdn()
             .map(|part| {
                 let mut attributes: Vec<Attribute> = part.iter().map(Attribute::read).collect();
-                attributes.sort_unstable();
+                sorted::sort(&mut attributes);
                 attributes
             })
             .collect();

@@ -7,4 +7,5 @@ pub mod certificate;
 pub mod identity;
 pub mod policy;
 pub mod signature;
+pub mod sorted;
 pub mod usage;

@@ -4,6 +4,8 @@
 //! for a list, numbers and booleans may be quoted, names of enum values are found in any case. Then
 //! protoc-gen-validate's constraints are checked. Observed with `envoy --mode validate`, 1.40.0.
 
+use mtls_identity::sorted;
+
 use super::proto::{camel_case, flattened};
 use super::schema::{self, Field, FieldKind, Label};
 use crate::source::Span;
@@ -41,7 +43,7 @@ pub fn check(root: Node<'_>, message: &str) -> Vec<Problem> {
         Walk { root: message.to_owned(), problems: Vec::new(), path: Vec::new(), chain: Vec::new() };
     walk.message(root, message);
     // what cannot be parsed is reported before what is unknown, constraints come last
-    walk.problems.sort_by_key(|problem| problem.kind);
+    sorted::sort_by_key(&mut walk.problems, |problem| problem.kind);
     walk.problems
 }
 

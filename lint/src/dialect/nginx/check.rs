@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use mtls_identity::sorted;
+
 use super::directive::{self, Places, Takes};
 use super::groups;
 use super::location::PassKind;
@@ -164,7 +166,9 @@ impl Reader<'_> {
             let place = if at_end { span.end } else { span.start };
             Some((if at_end { end } else { start }, Span { start: place, end: place, ..span }))
         };
-        self.early.sort_by_key(|(directive, at_end, _)| at(directive, *at_end).map(|(order, _)| order));
+        sorted::sort_by_key(&mut self.early, |(directive, at_end, _)| {
+            at(directive, *at_end).map(|(order, _)| order)
+        });
         let early = self.early.into_iter().map(|(directive, at_end, refusal)| Noticed {
             at: at(&directive, at_end).map(|(_, place)| place),
             refusal,
@@ -312,15 +316,11 @@ impl Reader<'_> {
     /// What can be told only when every upstream is known.
     pub(super) fn check_upstreams(&mut self, subsystem: Subsystem) {
         // nginx compares upstream names without regard to case
-        let upstreams: BTreeMap<(bool, String), Span> = self
-            .config
-            .upstreams
-            .iter()
-            .map(|upstream| {
+        let upstreams: BTreeMap<(bool, String), Span> =
+            sorted::map(self.config.upstreams.iter().map(|upstream| {
                 let name = upstream.name.value.to_ascii_lowercase();
                 ((upstream.subsystem == Subsystem::Stream, name), upstream.span)
-            })
-            .collect();
+            }));
         let mut late = Vec::new();
         for server in self.config.servers.iter().filter(|server| server.subsystem == subsystem) {
             for pass in server.locations.iter().filter_map(|location| location.pass.as_ref()) {

@@ -1,5 +1,7 @@
 //! TLS settings in force at a server, and towards an upstream.
 
+use mtls_identity::sorted;
+
 use super::scope::Scope;
 use crate::deployment::{ClientAuthMode, Protocol, Protocols, Setting, Version};
 use crate::source::{Located, Span};
@@ -181,7 +183,7 @@ fn protocols(scope: &Scope<'_>, name: &str, version: Version) -> Setting<Protoco
         Some(directive) => {
             let mut versions: Vec<Protocol> =
                 directive.arguments.iter().filter_map(|word| protocol_in_any_case(&word.value)).collect();
-            versions.sort_unstable();
+            sorted::sort(&mut versions);
             versions.dedup();
             Setting::Given(Located::new(Protocols { versions }, directive.span))
         }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mtls_identity::sorted;
+
 use super::Given;
 use super::listeners::depth;
 use crate::deployment::{
@@ -128,7 +130,7 @@ fn ranks(config: &Config, objects: &Objects) -> BTreeMap<usize, Vec<RouteMatch>>
         }
     }
     // stable: of equals the first in the list is tried first
-    all.sort_by_key(|(key, ..)| std::cmp::Reverse(*key));
+    sorted::sort_by_key(&mut all, |(key, ..)| std::cmp::Reverse(*key));
     let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
     let mut out: BTreeMap<usize, Vec<RouteMatch>> = BTreeMap::new();
     for (place, (_, route, mut matching)) in all.into_iter().enumerate() {

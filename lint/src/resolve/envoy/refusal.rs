@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mtls_identity::sorted;
+
 use crate::deployment::{Missing, Program, Refusal};
 use crate::dialect::envoy::check::Problem;
 use crate::dialect::envoy::{
@@ -329,10 +331,10 @@ fn duplicate_chains(listener: &EnvoyListener, shown: &str, refusals: &mut Vec<Re
     for chain in listener.filter_chains.iter().filter(|chain| chain.matches.by_address.is_none()) {
         let mut names: Vec<&str> =
             chain.matches.server_names.iter().map(|name| name.value.as_str()).collect();
-        names.sort_unstable();
+        sorted::sort(&mut names);
         let mut protocols: Vec<&str> =
             chain.matches.application_protocols.iter().map(|name| name.value.as_str()).collect();
-        protocols.sort_unstable();
+        sorted::sort(&mut protocols);
         let transport = chain.matches.transport_protocol.as_ref().map(|protocol| protocol.value.as_str());
         let Some(first) = seen.insert((names, transport, protocols), chain) else { continue };
         let name = |chain: &FilterChain| chain.name.as_ref().map_or(String::new(), |name| name.value.clone());

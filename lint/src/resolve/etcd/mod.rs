@@ -13,6 +13,7 @@ use crate::dialect::etcd::{self, EtcdConfig, Start, Variable};
 use crate::source::{FileId, Located, Span};
 use crate::syntax::url::Url;
 use configuration::ConfigurationFile;
+use mtls_identity::sorted;
 use side::{Reader, Side, is_tls};
 
 /// Turns one launched etcd into a program with endpoints.
@@ -143,7 +144,7 @@ fn aliases(config: &EtcdConfig) -> Vec<String> {
         .filter(|url| url.value.address().is_none() && url.value.host != "localhost")
         .map(|url| url.value.host.to_ascii_lowercase())
         .collect();
-    names.sort();
+    sorted::sort(&mut names);
     names.dedup();
     names
 }

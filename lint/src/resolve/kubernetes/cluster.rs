@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use mtls_identity::sorted;
+
 use super::PodIdentity;
 use super::stores::Stores;
 use crate::deployment::{Lookup, Missing};
@@ -366,7 +368,7 @@ impl Cluster {
         match service.ports.iter().find(|own| own.tcp && own.port.value == port) {
             Some(own) => self.through(service, own),
             None => {
-                let have: BTreeSet<u16> = service.ports.iter().map(|port| port.port.value).collect();
+                let have: BTreeSet<u16> = sorted::set(service.ports.iter().map(|port| port.port.value));
                 let have: Vec<String> = have.iter().map(u16::to_string).collect();
                 let have = if have.is_empty() { "none".to_owned() } else { have.join(", ") };
                 let ports = service.ports.iter().take(3);

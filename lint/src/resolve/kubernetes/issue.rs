@@ -6,6 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use mtls_identity::sorted;
+
 use super::stores::{Store, Stores, distance};
 use crate::deployment::{
     Content, FileRef, Lookup, Missing, PlannedCertificate, PlannedId, PlannedIssuer, Setting,
@@ -239,7 +241,7 @@ impl<'m> Planning<'m> {
             .map(|((_, other), issuer)| (distance(&name.value, other), *issuer))
             .filter(|(distance, _)| *distance <= 2)
             .collect();
-        similar.sort_by_key(|(distance, issuer)| (*distance, issuer.metadata.name.span));
+        sorted::sort_by_key(&mut similar, |(distance, issuer)| (*distance, issuer.metadata.name.span));
         if namesakes.is_empty() && similar.is_empty() {
             return Ok(None);
         }

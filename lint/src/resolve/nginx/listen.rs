@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use mtls_identity::sorted;
+
 use super::Given;
 use crate::deployment::{
     Bind, ClientAuth, ClientAuthMode, Gate, Listener, ListenerPurpose, ListenerTls, PathChecks, Selection,
@@ -90,7 +92,7 @@ fn listener(given: &Given<'_>, config: &NginxConfig, group: &Group<'_>, default:
             unseen.extend(unmodelled(server));
         }
     }
-    unseen.sort();
+    sorted::sort(&mut unseen);
     unseen.dedup();
     let tls = group.ssl.then(|| {
         let mut contexts: Vec<ServerContext> = servers.iter().map(|server| context(given, server)).collect();

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use mtls_identity::sorted;
+
 use super::unjudged::unjudged;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -38,14 +40,14 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let held = &subject.held;
     let mut told = BTreeSet::new();
-    let refused: BTreeSet<[u8; 32]> =
+    let refused: BTreeSet<[u8; 32]> = sorted::set(
         unjudged(subject, |chain| chain.first().is_some_and(|first| first.not_after < subject.at))
             .iter()
             .filter_map(|unjudged| unjudged.chain.first())
-            .map(|first| first.digest)
-            .collect();
-    let trusted: BTreeSet<[u8; 32]> =
-        held.trusted.iter().flat_map(|trusted| &trusted.certificates).map(|anchor| anchor.digest).collect();
+            .map(|first| first.digest),
+    );
+    let anchors = held.trusted.iter().flat_map(|trusted| &trusted.certificates);
+    let trusted: BTreeSet<[u8; 32]> = sorted::set(anchors.map(|anchor| anchor.digest));
     // expired, and no error: nobody is known who minds, or a peer may know another path
     let over = |certificate: &Certificate| {
         certificate.not_after < subject.at

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use mtls_identity::sorted;
+
 use crate::deployment::{DialerPurpose, Lookup, ProgramKind};
 use crate::finding::{Finding, Label};
 use crate::handshake::Outcome;
@@ -118,10 +120,8 @@ pub fn unjudged<'s>(subject: &'s Subject<'_>, wrong: impl Fn(&Certificates) -> b
 fn blamed(subject: &Subject<'_>) -> BTreeSet<[u8; 32]> {
     let chains = subject.held.presented.iter().map(|presented| &presented.chain);
     let chains = chains.chain(subject.held.stored.iter().map(|stored| &stored.chain)).flatten();
-    chains
-        .filter(|certificate| subject.is_blamed(certificate.span))
-        .map(|certificate| certificate.digest)
-        .collect()
+    let blamed = chains.filter(|certificate| subject.is_blamed(certificate.span));
+    sorted::set(blamed.map(|certificate| certificate.digest))
 }
 
 /// End-entity certificates with which a connection to a known peer completes.
@@ -149,7 +149,7 @@ fn met(subject: &Subject<'_>) -> Met {
     let presented = subject.held.presented.iter().filter(|presented| {
         places.contains(&(presented.credential.certificate.path.span, presented.purpose.name()))
     });
-    presented
-        .filter_map(|presented| Some((presented.chain.first()?.digest, presented.purpose.name())))
-        .collect()
+    sorted::set(
+        presented.filter_map(|presented| Some((presented.chain.first()?.digest, presented.purpose.name()))),
+    )
 }

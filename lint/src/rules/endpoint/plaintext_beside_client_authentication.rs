@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use mtls_identity::sorted;
+
 use super::nginx::configurations;
 use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose, OUTSIDE, Program};
 use crate::dialect::apisix::Facts;
@@ -182,11 +184,12 @@ fn meet(one: &str, other: &str) -> bool {
 fn nginx(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for (program, config) in configurations(subject) {
         let groups = config.groups();
-        let with_tls: BTreeSet<usize> = groups
-            .iter()
-            .filter(|group| group.ssl)
-            .flat_map(|group| group.members.iter().map(|(index, _)| *index))
-            .collect();
+        let with_tls: BTreeSet<usize> = sorted::set(
+            groups
+                .iter()
+                .filter(|group| group.ssl)
+                .flat_map(|group| group.members.iter().map(|(index, _)| *index)),
+        );
         for group in groups.iter().filter(|group| !group.ssl) {
             let ListenAddress::Inet(address, port) = group.address else { continue };
             if address.is_loopback() {

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use mtls_identity::sorted;
+
 use crate::deployment::{Lookup, ProgramKind};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -109,7 +111,7 @@ fn failing_names(subject: &Subject<'_>) -> BTreeSet<(Span, String)> {
         let reached = subject.context(subject.listener(server)?.1, tls)?;
         Some((reached.span, tls.reference.as_ref()?.value.to_ascii_lowercase()))
     });
-    failing.collect()
+    sorted::set(failing)
 }
 
 /// Whether a configured name is one that a client can ask for: no catch-all, no expression, no single label.

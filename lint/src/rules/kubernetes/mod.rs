@@ -24,6 +24,8 @@ pub mod unmounted_path;
 
 use std::collections::BTreeSet;
 
+use mtls_identity::sorted;
+
 use super::{Rule, Subject};
 use crate::deployment::{Missing, PlannedIssuer};
 use crate::finding::{Finding, Label};
@@ -36,7 +38,7 @@ fn lost(subject: &Subject<'_>, rule: &Rule, help: &str, findings: &mut Vec<Findi
     nobody_starts(subject, rule, &mut found);
     // what keeps a Certificate from being issued is told once, where it stands
     let told: BTreeSet<Span> =
-        unissued(subject).flat_map(|(_, missing)| &missing.labels).map(|label| label.span).collect();
+        sorted::set(unissued(subject).flat_map(|(_, missing)| &missing.labels).map(|label| label.span));
     found.retain(|finding| !finding.labels.iter().any(|label| told.contains(&label.span)));
     for finding in &mut found {
         finding.help.get_or_insert_with(|| help.to_owned());
@@ -48,7 +50,7 @@ fn lost(subject: &Subject<'_>, rule: &Rule, help: &str, findings: &mut Vec<Findi
 fn nobody_starts(subject: &Subject<'_>, rule: &Rule, found: &mut Vec<Finding>) {
     const MOST_PLACES: usize = 3;
     let told: BTreeSet<Span> =
-        found.iter().flat_map(|finding| &finding.labels).map(|label| label.span).collect();
+        sorted::set(found.iter().flat_map(|finding| &finding.labels).map(|label| label.span));
     let first = found.len();
     for missing in subject.deployment.manifests.lost.iter().filter(|missing| missing.rule == rule.id) {
         let Some(place) = missing.labels.first().filter(|place| !told.contains(&place.span)) else {

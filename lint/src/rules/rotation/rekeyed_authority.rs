@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use mtls_identity::sorted;
+
 use crate::deployment::PlannedIssuer;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -40,13 +42,11 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let planned = &subject.deployment.planned;
-    let issuers: BTreeSet<usize> = planned
-        .iter()
-        .filter_map(|certificate| match &certificate.issuer {
+    let issuers: BTreeSet<usize> =
+        sorted::set(planned.iter().filter_map(|certificate| match &certificate.issuer {
             PlannedIssuer::Planned(by) => Some(*by),
             _ => None,
-        })
-        .collect();
+        }));
     for issuer in issuers.into_iter().filter_map(|id| planned.get(id)) {
         // an intermediate is sent along with what it issued, and its root stays
         let is_root = matches!(issuer.issuer, PlannedIssuer::SelfSigned);

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use mtls_identity::sorted;
+
 use crate::deployment::PlannedIssuer;
 use crate::dialect::cert_manager::{Issuer, IssuerSource, hours};
 use crate::finding::{Finding, Label};
@@ -41,7 +43,7 @@ const HARDLY: i64 = 600;
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let manifests = &subject.deployment.manifests;
     let by_ca = manifests.issuers.iter().filter(|issuer| matches!(issuer.source, IssuerSource::Ca { .. }));
-    let within: BTreeSet<String> = by_ca.map(Issuer::title).collect();
+    let within: BTreeSet<String> = sorted::set(by_ca.map(Issuer::title));
     for planned in &subject.deployment.planned {
         let renewal = planned.renew_before.span();
         let mut refused = manifests.refusals.iter().flat_map(|refusal| &refusal.labels);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mtls_identity::signature::Digest;
+use mtls_identity::sorted;
 
 use super::super::certificate::{ANY_USAGE, Certificate, GeneralName, KeyUsage, Origin, Signer};
 use super::super::openssl;
@@ -389,7 +390,7 @@ fn parents<'c>(
             (rank, Arc::clone(parent))
         })
         .collect();
-    found.sort_by_key(|(rank, _)| *rank);
+    sorted::sort_by_key(&mut found, |(rank, _)| *rank);
     let mut parents: Vec<Arc<Certificate>> = Vec::new();
     for (_, parent) in found {
         if !parents.iter().any(|known| known.digest == parent.digest) {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use mtls_identity::sorted;
+
 use super::parser::assignment;
 use super::{Command, Word, is_name};
 
@@ -83,7 +85,7 @@ impl Flow {
             tested: false,
             chain: false,
             ended: false,
-            known: known.map(|(name, value)| (name.clone(), value.text.clone())).collect(),
+            known: sorted::map(known.map(|(name, value)| (name.clone(), value.text.clone()))),
             exported: environment.iter().filter(|(name, _)| hands_on(name)).cloned().collect(),
             hands_on,
         }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::certificate;
 use crate::signature;
+use crate::sorted;
 use crate::usage::{KeyUsageRequirement, UsageRequirements};
 
 struct Build<'t> {
@@ -349,7 +350,7 @@ impl Build<'_> {
             }
             built.push(pattern);
         }
-        built.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        sorted::sort_by(&mut built, &|one, other| one.name.cmp(&other.name));
         Ok(built)
     }
 
@@ -441,7 +442,7 @@ impl Build<'_> {
             }
             headers.push((name, value));
         }
-        headers.sort_unstable();
+        sorted::sort(&mut headers);
         Ok(headers)
     }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::certificate::{Attribute, Name};
 use crate::identity::{self, Identity, SpiffeId};
+use crate::sorted;
 
 /// A SPIFFE ID in which `*` stands for one path segment and a final `**` for all that follow, at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -381,7 +382,7 @@ impl FromStr for DistinguishedName {
                 attributes
                     .push(Attribute { kind: kind.to_owned(), value: unescape(value).ok_or_else(refuse)? });
             }
-            attributes.sort_unstable();
+            sorted::sort(&mut attributes);
             parts.push(attributes);
         }
         Ok(DistinguishedName(parts))

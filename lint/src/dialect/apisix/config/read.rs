@@ -1,5 +1,7 @@
 //! config.yaml → [`Config`].
 
+use mtls_identity::sorted;
+
 use super::super::values::{Environment, Value, Values, specific};
 use super::admin::{admin, control, metrics};
 use super::etcd::{conf_server, control_plane, etcd};
@@ -308,7 +310,7 @@ fn ssl(
 pub fn protocols<'w>(words: impl Iterator<Item = &'w str>) -> Result<Protocols, String> {
     let mut versions =
         words.map(|word| protocol(word).ok_or_else(|| word.to_owned())).collect::<Result<Vec<_>, _>>()?;
-    versions.sort_unstable();
+    sorted::sort(&mut versions);
     versions.dedup();
     Ok(Protocols { versions })
 }
