@@ -100,7 +100,7 @@ impl Entries {
 /// Of equal names the last one stays.
 impl FromIterator<(String, Content)> for Entries {
     fn from_iter<I: IntoIterator<Item = (String, Content)>>(entries: I) -> Self {
-        let entries: BTreeMap<String, Content> = sorted::map(entries.into_iter());
+        let entries: BTreeMap<String, Content> = sorted::map(entries);
         Self(entries.into_iter().collect())
     }
 }
