@@ -48,6 +48,19 @@ pub struct ManifestFacts {
     pub refusals: Vec<Refusal>,
 }
 
+impl ManifestFacts {
+    /// The Certificate that fills the Secret with which a CA issuer signs, if it is among the sources.
+    pub fn authority_of(&self, issuer: &cert_manager::Issuer) -> Option<&cert_manager::Certificate> {
+        let cert_manager::IssuerSource::Ca { secret: Some(secret) } = &issuer.source else { return None };
+        let namespace =
+            if issuer.cluster { self.cluster_resources.as_str() } else { issuer.metadata.namespace() };
+        self.certificates.iter().find(|certificate| {
+            certificate.metadata.namespace() == namespace
+                && certificate.secret_name.as_ref().is_some_and(|name| name.value == secret.value)
+        })
+    }
+}
+
 /// An Ingress that ingress-nginx serves.
 #[derive(Debug, Clone)]
 pub struct NginxIngress {

@@ -1,11 +1,10 @@
 //! References of Pods that lead nowhere, whatever their programs are: the kubelet starts no such container.
 //!
 //! A Secret or ConfigMap that is not among the sources is often made by hand, or by another repository. It is said to be
-//! missing where one of almost the same name, or the same name in another namespace, stands there; or where it is called
-//! as certificates are, in a namespace whose certificates are among the sources.
+//! missing where one of almost the same name, or the same name in another namespace, stands there.
 
 use super::PodIdentity;
-use super::stores::{Store, Stores, holds_certificates};
+use super::stores::{Store, Stores};
 use crate::deployment::{Lookup, Missing};
 use crate::dialect::kubernetes::{
     Container, EnvironmentValue, KeyReference, Keys, Projection, VolumeSource, Workload,
@@ -36,10 +35,8 @@ pub(super) fn references(
         for (secret, keys) in sources.into_iter().filter(|(_, keys)| !keys.optional) {
             let Some(name) = &keys.name else { continue };
             let items = || keys.items.iter().flatten().map(|item| &item.key);
-            let of_certificates =
-                is_called_so(&name.value) || items().any(|key| holds_certificates(&key.value));
             match store(secret, name) {
-                Lookup::Missing(missing) if !missing.labels.is_empty() || of_certificates => {
+                Lookup::Missing(missing) if !missing.labels.is_empty() => {
                     found.extend(absent(missing, name, "this is mounted"));
                 }
                 Lookup::Found(store) => {
@@ -96,11 +93,4 @@ fn without(store: &Store, key: &Located<String>, what: &str) -> Option<Missing> 
     let Lookup::Missing(mut missing) = store.key(&key.value) else { return None };
     missing.labels.insert(0, Label { span: key.span, message: what.to_owned() });
     store.entries.keys().next().is_some().then_some(missing)
-}
-
-/// Whether a name is one of certificates: `web-tls`, `clients-ca`.
-fn is_called_so(name: &str) -> bool {
-    const WORDS: [&str; 9] =
-        ["tls", "mtls", "ssl", "pki", "ca", "cert", "certs", "certificate", "certificates"];
-    name.split(['-', '.', '_']).any(|word| WORDS.contains(&word))
 }

@@ -407,7 +407,7 @@ fn kept(here: bool, found: Lookup<&Store>) -> Lookup<&Store> {
 }
 
 /// Whether a key is called as files of certificates and keys are.
-pub(super) fn holds_certificates(key: &str) -> bool {
+fn holds_certificates(key: &str) -> bool {
     let ending = key.rsplit_once('.').map_or("", |(_, ending)| ending);
     matches!(ending, "crt" | "pem" | "cer" | "cert" | "key" | "p12" | "pfx" | "jks")
 }

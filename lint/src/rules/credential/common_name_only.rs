@@ -71,11 +71,18 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             ],
         ));
     }
+    // its mistake is to be no CA
+    let manifests = &subject.deployment.manifests;
+    let signs = |planned: &PlannedCertificate| {
+        let mut authorities = manifests.issuers.iter().filter_map(|issuer| manifests.authority_of(issuer));
+        authorities.any(|certificate| planned.name == format!("Certificate {}", certificate.metadata.path()))
+    };
     for planned in subject.deployment.planned.iter().filter(|planned| is_for_servers(planned)) {
         let Some(name) = planned.common_name.as_ref().filter(|_| !planned.is_ca.value()) else { continue };
         let lists = [&planned.dns_names, &planned.ip_addresses, &planned.uris, &planned.email_addresses];
         if lists.iter().any(|list| !list.is_empty())
             || may_be_copied(planned)
+            || signs(planned)
             || subject.is_blamed(planned.span)
             || !told.insert(planned.span)
         {

@@ -1,6 +1,5 @@
 use super::never_issued;
 use crate::dialect::cert_manager::{Certificate, IssuerSource};
-use crate::dialect::kubernetes::Metadata;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -39,17 +38,12 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let IssuerSource::Ca { secret: Some(secret) } = &issuer.source else { continue };
         let namespace =
             if issuer.cluster { manifests.cluster_resources.as_str() } else { issuer.metadata.namespace() };
-        let is = |metadata: &Metadata| metadata.namespace() == namespace;
         let told = found.iter().flat_map(|finding| &finding.labels).any(|label| label.span == secret.span);
         // the bytes that stand there already are judged as they are
-        let written = manifests
-            .stored
-            .iter()
-            .any(|other| is(&other.metadata) && other.metadata.name.value == secret.value);
-        let filling = manifests.certificates.iter().find(|certificate| {
-            is(&certificate.metadata)
-                && certificate.secret_name.as_ref().is_some_and(|name| name.value == secret.value)
+        let written = manifests.stored.iter().any(|other| {
+            other.metadata.namespace() == namespace && other.metadata.name.value == secret.value
         });
+        let filling = manifests.authority_of(issuer);
         let Some(certificate) = filling.filter(|certificate| !certificate.is_ca.value() && !told && !written)
         else {
             continue;
