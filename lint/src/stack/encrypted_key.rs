@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+#[cfg(feature = "encrypted-keys")]
+use super::der;
 use super::openssl::pem::Block;
 use super::private_key::PrivateKey;
 
@@ -58,8 +60,17 @@ fn opened(block: &Block, passphrase: &[u8], budget: &Budget) -> Opened {
         label => (label, decryption::traditional(block, passphrase)),
     };
     match decrypted {
-        // what a wrong passphrase leaves ends well for once in 256 times, and is no key then
-        Ok(der) => PrivateKey::read(label, &der).map_or(Opened::Wrong, Opened::Key),
+        // what a wrong passphrase leaves ends well for once in 256 times, and is no DER then; a key of a kind that is not
+        // read here is DER
+        Ok(der) => PrivateKey::read(label, &der).map_or_else(
+            || match der::first(&der) {
+                Some(whole) if whole.tag == der::SEQUENCE && whole.whole.len() == der.len() => {
+                    Opened::Unknown
+                }
+                _ => Opened::Wrong,
+            },
+            Opened::Key,
+        ),
         Err(failure) => failure,
     }
 }
@@ -138,5 +149,28 @@ mod decryption {
     fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
         let digits = hexadecimal.trim().as_bytes().chunks_exact(2);
         digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    }
+}
+
+#[cfg(all(test, feature = "encrypted-keys"))]
+mod tests {
+    use super::*;
+    use crate::stack::openssl::pem::Pem;
+
+    /// By OpenSSL, with a label that is not read here.
+    const OTHER_KIND: &str = "-----BEGIN DSA PRIVATE KEY-----\n\
+        Proc-Type: 4,ENCRYPTED\n\
+        DEK-Info: AES-128-CBC,C9C7F4EBD450ED94A3FBADDE528BCAB6\n\
+        \n\
+        aoi5DHwmfydo6z4E9B/PccojeBjs4F5w02+Z1aBjrsYRFQHkDzRfEYTgLYhymQvw\n\
+        6SKPo1d+MbTFfJk+jFLwwg==\n\
+        -----END DSA PRIVATE KEY-----\n";
+
+    #[test]
+    fn a_key_of_another_kind_is_not_called_a_wrong_passphrase() {
+        let block = Pem::new(OTHER_KIND.as_bytes(), false).block().unwrap().unwrap();
+        let budget = Budget::default();
+        assert_eq!(open(&block, &[b"right"], &budget), Opened::Unknown);
+        assert_eq!(open(&block, &[b"wrong"], &budget), Opened::Wrong);
     }
 }
