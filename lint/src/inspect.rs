@@ -1,6 +1,7 @@
 //! `mtls-lint inspect`: what certificate files hold, in which order, what belongs together, and who refuses them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use mtls_identity::sorted;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::source::{Span, Text};
 use crate::stack::certificate::{Certificate, GeneralName, KeyUsage, usage_name};
 use crate::stack::crl::RevocationList;
-use crate::stack::load::{Passphrases, Problem, looks_like};
+use crate::stack::load::{Certificates, Passphrases, Problem, ReadOnce, looks_like};
 use crate::stack::private_key::PrivateKey;
 use crate::stack::signatures::{Signatures, Signed};
 use crate::stack::{KeyType, boringssl, go, openssl};
@@ -73,16 +74,17 @@ pub struct Remark {
 
 /// Looks at files, together and one by one.
 pub fn inspect(files: &[(String, Text)], at: UnixSeconds) -> Inspection {
-    let mut inspected: Vec<Inspected> = files.iter().map(|(path, text)| read(path, text)).collect();
+    let once = ReadOnce::default();
+    let mut inspected: Vec<Inspected> = files.iter().map(|(path, text)| read(path, text, &once)).collect();
     let signatures = Signatures::default();
     relate(&mut inspected, &signatures);
     for (file, (_, text)) in inspected.iter_mut().zip(files) {
-        judge(file, text, at);
+        judge(file, text, at, &once);
     }
     Inspection { files: inspected }
 }
 
-fn read(path: &str, text: &Text) -> Inspected {
+fn read(path: &str, text: &Text, once: &ReadOnce) -> Inspected {
     let mut file = Inspected { path: path.to_owned(), items: Vec::new(), remarks: Vec::new() };
     for block in pem::blocks(text.bytes()) {
         let span = text.span(block.range.clone());
@@ -97,7 +99,7 @@ fn read(path: &str, text: &Text) -> Inspected {
                 file.remarks.push(Remark { wrong: true, message, span });
                 What::Other(block.label.clone())
             }
-            Ok(der) => item(&block, der, span),
+            Ok(der) => item(&block, der, span, once),
         };
         if block.indented {
             let message =
@@ -112,7 +114,7 @@ fn read(path: &str, text: &Text) -> Inspected {
     file
 }
 
-fn item(block: &pem::Block, der: &[u8], span: Span) -> What {
+fn item(block: &pem::Block, der: &[u8], span: Span, once: &ReadOnce) -> What {
     let label = block.label.as_str();
     if label.ends_with("PRIVATE KEY") {
         if label == "ENCRYPTED PRIVATE KEY" || block.encrypted {
@@ -122,9 +124,9 @@ fn item(block: &pem::Block, der: &[u8], span: Span) -> What {
             .map_or_else(|| What::Other(label.to_owned()), |key| What::Key(Some(key)));
     }
     if openssl::pem::is_trusted_certificate(label)
-        && let Ok(certificate) = Certificate::read(der, span)
+        && let Ok(certificate) = once.certificate(der, span)
     {
-        return What::Certificate(Arc::new(certificate));
+        return What::Certificate(certificate);
     }
     if label == "X509 CRL"
         && let Some(list) = RevocationList::read(der, span)
@@ -160,14 +162,20 @@ type Place = (usize, usize, Arc<Certificate>);
 fn relate(files: &mut [Inspected], signatures: &Signatures) {
     let mut by_name: HashMap<Vec<u8>, Vec<Place>> = HashMap::new();
     let mut by_key: HashMap<PrivateKey, Vec<Place>> = HashMap::new();
+    let keys = files.iter().flat_map(|file| &file.items).any(|item| matches!(item.what, What::Key(Some(_))));
     for (place, file) in files.iter().enumerate() {
         for (index, item) in file.items.iter().enumerate() {
             let What::Certificate(certificate) = &item.what else { continue };
             let found = (place, index + 1, Arc::clone(certificate));
-            if let Some(key) = PrivateKey::of(certificate) {
+            if keys && let Some(key) = PrivateKey::of(certificate) {
                 by_key.entry(key).or_default().push(found.clone());
             }
-            by_name.entry(certificate.subject.canonical.clone()).or_default().push(found);
+            match by_name.get_mut(&certificate.subject.canonical) {
+                Some(named) => named.push(found),
+                None => {
+                    by_name.insert(certificate.subject.canonical.clone(), vec![found]);
+                }
+            }
         }
     }
     let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
@@ -236,7 +244,7 @@ fn issuer<'p>(
     (named.len() <= MOST_TRIED).then_some(None)
 }
 
-fn judge(file: &mut Inspected, text: &Text, at: UnixSeconds) {
+fn judge(file: &mut Inspected, text: &Text, at: UnixSeconds, once: &ReadOnce) {
     let certificates: Vec<Arc<Certificate>> = file
         .items
         .iter()
@@ -272,7 +280,7 @@ fn judge(file: &mut Inspected, text: &Text, at: UnixSeconds) {
     keys(file);
     // DER was named as such
     if text.bytes().is_ascii() || !pem::blocks(text.bytes()).is_empty() {
-        refusals(file, text, &certificates);
+        refusals(file, text, &certificates, once);
     }
 }
 
@@ -355,27 +363,28 @@ fn keys(file: &mut Inspected) {
 }
 
 /// Which programs refuse the file for what it seems to be.
-fn refusals(file: &mut Inspected, text: &Text, certificates: &[Arc<Certificate>]) {
+fn refusals(file: &mut Inspected, text: &Text, certificates: &[Arc<Certificate>], once: &ReadOnce) {
     let has_key = file.items.iter().any(|item| matches!(item.what, What::Key(_)));
     let mut found: Vec<(&str, Problem)> = Vec::new();
     if !certificates.is_empty() {
         let bundle =
             certificates.iter().all(|certificate| certificate.is_ca() || certificate.is_self_issued());
-        let checks: [(&str, Option<Problem>); 3] = if bundle {
+        let checks: [(&str, Result<Certificates, Problem>); 3] = if bundle {
             [
-                ("OpenSSL (nginx, curl, APISIX)", openssl::load::anchors(text).err()),
-                ("Go (etcd)", go::load::anchors(text).err()),
-                ("Envoy", boringssl::load::anchors(text).err()),
+                ("OpenSSL (nginx, curl, APISIX)", openssl::load::anchors(text, once)),
+                ("Go (etcd)", go::load::anchors(text, once)),
+                ("Envoy", boringssl::load::anchors(text, once)),
             ]
         } else {
             [
-                ("OpenSSL (nginx, curl, APISIX)", openssl::load::chain(text).err()),
-                ("Go (etcd)", go::load::chain(text).err()),
-                ("Envoy", boringssl::load::chain(text).err()),
+                ("OpenSSL (nginx, curl, APISIX)", openssl::load::chain(text, once)),
+                ("Go (etcd)", go::load::chain(text, once).map(|(chain, _)| chain)),
+                ("Envoy", boringssl::load::chain(text, once)),
             ]
         };
-        found.extend(checks.into_iter().filter_map(|(who, problem)| Some((who, problem?))));
-        if bundle && go::load::anchors(text).is_ok_and(|read| read.len() < certificates.len()) {
+        let fewer = bundle && matches!(&checks, [_, (_, Ok(by_go)), _] if by_go.len() < certificates.len());
+        found.extend(checks.into_iter().filter_map(|(who, read)| Some((who, read.err()?))));
+        if fewer {
             let span = text.full_span();
             let message =
                 "Go (etcd) reads fewer certificates of the file than there are, and says nothing".to_owned();
@@ -405,19 +414,17 @@ impl Inspection {
     pub fn text(&self) -> String {
         let mut out = String::new();
         for file in &self.files {
-            out.push_str(&format!("{}\n", on_one_line(&file.path)));
+            // writing into a String cannot fail
+            let _ = writeln!(out, "{}", on_one_line(&file.path));
             for (index, item) in file.items.iter().enumerate() {
-                out.push_str(&format!("  {}. {}\n", index + 1, on_one_line(&item.headline())));
+                let _ = writeln!(out, "  {}. {}", index + 1, on_one_line(&item.headline()));
                 for line in item.details() {
-                    out.push_str(&format!("     {}\n", on_one_line(&line)));
+                    let _ = writeln!(out, "     {}", on_one_line(&line));
                 }
             }
             for remark in &file.remarks {
-                out.push_str(&format!(
-                    "  {}: {}\n",
-                    if remark.wrong { "wrong" } else { "note" },
-                    on_one_line(&remark.message)
-                ));
+                let kind = if remark.wrong { "wrong" } else { "note" };
+                let _ = writeln!(out, "  {kind}: {}", on_one_line(&remark.message));
             }
         }
         out

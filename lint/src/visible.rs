@@ -17,9 +17,14 @@ pub fn is_hidden(letter: char) -> bool {
     }
 }
 
+/// Nothing in a text is hidden; nearly every text is plain ASCII, which is found out without decoding it.
+fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) || !text.contains(is_hidden)
+}
+
 /// Text for people.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_hidden) {
+    if is_visible(text) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -35,13 +40,17 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// A name within a line of text for people: it begins no line of its own either.
-pub fn on_one_line(text: &str) -> String {
-    visible(text).replace('\n', "\\n").replace('\t', "\\t")
+pub fn on_one_line(text: &str) -> Cow<'_, str> {
+    let shown = visible(text);
+    if !shown.contains(['\n', '\t']) {
+        return shown;
+    }
+    Cow::Owned(shown.replace('\n', "\\n").replace('\t', "\\t"))
 }
 
 /// JSON that was printed: outside ASCII, characters stand within strings alone, where JSON has escapes of its own.
 pub fn json(text: String) -> String {
-    if !text.contains(is_hidden) {
+    if is_visible(&text) {
         return text;
     }
     let mut out = String::with_capacity(text.len() + 16);

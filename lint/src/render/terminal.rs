@@ -128,12 +128,12 @@ fn row(connection: &ConnectionReport) -> [String; 5] {
         word(prediction.client_authenticated)
     );
     let url = on_one_line(&connection.url);
-    [name(&connection.client), name(&connection.server), url, outcome, authenticated]
+    [name(&connection.client), name(&connection.server), url.into_owned(), outcome, authenticated]
 }
 
 fn name(party: &Party) -> String {
     match &party.name {
-        Some(name) if name.starts_with(party.kind) => on_one_line(name),
+        Some(name) if name.starts_with(party.kind) => on_one_line(name).into_owned(),
         Some(name) => format!("{} {}", party.kind, on_one_line(name)),
         None => party.kind.to_owned(),
     }

@@ -1,9 +1,11 @@
 //! What a program makes of a file: certificates, a key, lists, or a refusal in its own words.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Mistake;
-use super::certificate::Certificate;
+use super::certificate::{Certificate, NoCertificate, Origin};
 use super::encrypted_key::{Budget, Opened, open};
 use super::openssl::pem::Block;
 use super::private_key::PrivateKey;
@@ -109,6 +111,37 @@ pub const EMPTY: &str = "nothing to read";
 
 /// Certificates as a file gives them.
 pub type Certificates = Vec<Arc<Certificate>>;
+
+/// Certificates by their place: what several programs load from one file is read once, and shared.
+#[derive(Debug, Default)]
+pub struct ReadOnce {
+    read: RefCell<HashMap<Span, Arc<Certificate>>>,
+}
+
+impl ReadOnce {
+    /// Answers as [`Certificate::read`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn certificate(&self, der: &[u8], span: Span) -> Result<Arc<Certificate>, NoCertificate> {
+        let same =
+            |known: &&Arc<Certificate>| matches!(&known.origin, Origin::Real(read) if read.der() == der);
+        if let Some(known) = self.read.borrow().get(&span).filter(same) {
+            return Ok(Arc::clone(known));
+        }
+        let certificate = Arc::new(Certificate::read(der, span)?);
+        self.read.borrow_mut().insert(span, Arc::clone(&certificate));
+        Ok(certificate)
+    }
+}
+
+/// A certificate for who does not read the trust settings behind it.
+pub fn without_trust_settings(mut certificate: Arc<Certificate>) -> Arc<Certificate> {
+    if certificate.trust_settings.is_some() {
+        Arc::make_mut(&mut certificate).trust_settings = None;
+    }
+    certificate
+}
 
 /// What a file that holds no readable block looks like, for messages.
 pub fn looks_like(bytes: &[u8]) -> &'static str {

@@ -2,7 +2,7 @@
 
 use p256::elliptic_curve::sec1::ToSec1Point;
 
-use super::certificate::{Certificate, KeyType, bit_length, key};
+use super::certificate::{Certificate, KeyType, PublicKey, bit_length, key};
 use super::der::{self, Reader};
 use crate::deployment::PlannedId;
 
@@ -45,7 +45,7 @@ impl PrivateKey {
 
     /// The public half in a certificate; None for a kind that is not known here.
     pub fn of(certificate: &Certificate) -> Option<Self> {
-        public_of(&certificate.key.spki)
+        public_of(&certificate.key)
     }
 
     /// Kind and size; None for a planned key.
@@ -64,9 +64,9 @@ impl PrivateKey {
         use super::certificate::Origin;
         match (self, &certificate.origin) {
             (Self::Planned(key), Origin::Planned { id, .. }) => Some(key == id),
-            (Self::Planned(_), Origin::Real { .. }) | (_, Origin::Planned { .. }) => None,
+            (Self::Planned(_), Origin::Real(_)) | (_, Origin::Planned { .. }) => None,
             (Self::Other, _) => (certificate.key.kind != KeyType::Other).then_some(false),
-            (key, _) => Some(public_of(&certificate.key.spki).as_ref() == Some(key)),
+            (key, _) => Some(public_of(&certificate.key).as_ref() == Some(key)),
         }
     }
 
@@ -76,10 +76,9 @@ impl PrivateKey {
     }
 }
 
-/// The public key of SubjectPublicKeyInfo in the form it is compared in.
-fn public_of(spki: &[u8]) -> Option<PrivateKey> {
-    let key = super::certificate::PublicKey::read(spki)?;
-    let mut parts = Reader::new(der::first(spki)?.content);
+/// A public key in the form it is compared in.
+fn public_of(key: &PublicKey) -> Option<PrivateKey> {
+    let mut parts = Reader::new(der::first(&key.spki)?.content);
     parts.expect(der::SEQUENCE)?;
     let bits = parts.expect(der::BIT_STRING)?.content.get(1..)?;
     match key.kind {

@@ -45,7 +45,7 @@ impl Signatures {
     pub fn signed(&self, child: &Certificate, issuer: &Certificate) -> Signed {
         match &child.origin {
             Origin::Planned { signer, .. } => signed_as_planned(child, signer, issuer),
-            Origin::Real { tbs, algorithm, signature, .. } => {
+            Origin::Real(encoded) => {
                 if issuer.is_planned() {
                     return Signed::Unknown(format!(
                         "{} is not issued yet, so nobody knows whether its key will have signed {}",
@@ -66,7 +66,12 @@ impl Signatures {
                 }
                 self.spent.set(spent);
                 self.total.set(total);
-                let answer = match signature::verify(&issuer.key.spki, algorithm, tbs, signature) {
+                let answer = match signature::verify(
+                    &issuer.key.spki,
+                    encoded.algorithm(),
+                    encoded.tbs(),
+                    encoded.signature(),
+                ) {
                     Verdict::Valid(_) => Signed::Yes,
                     Verdict::Invalid(_) => Signed::No,
                     Verdict::Unsupported(what) => Signed::Unsupported(what),
@@ -88,7 +93,7 @@ fn signed_as_planned(child: &Certificate, signer: &Signer, issuer: &Certificate)
                 Signed::No
             }
         }
-        (Signer::Key(key), Origin::Real { .. }) => {
+        (Signer::Key(key), Origin::Real(_)) => {
             if *key == issuer.key.digest {
                 Signed::Yes
             } else {
@@ -97,7 +102,7 @@ fn signed_as_planned(child: &Certificate, signer: &Signer, issuer: &Certificate)
         }
         (Signer::Public, _) => Signed::No,
         (Signer::Unknown(why), _) => Signed::Unknown(why.clone()),
-        (Signer::Planned(_), Origin::Real { .. }) | (Signer::Key(_), Origin::Planned { .. }) => {
+        (Signer::Planned(_), Origin::Real(_)) | (Signer::Key(_), Origin::Planned { .. }) => {
             Signed::Unknown(format!("{} is not issued yet, nor known to be by {}", child.shown, issuer.shown))
         }
     }

@@ -40,7 +40,7 @@ pub fn blocks(bytes: &[u8]) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut at = 0;
     let mut line_start = 0;
-    while let Some(found) = text.get(at..).and_then(|rest| rest.find(BEGIN)) {
+    while let Some(found) = text.get(at..).and_then(|rest| find(rest, BEGIN)) {
         let start = at + found;
         at = start + BEGIN.len();
         // only what was not looked at before: a line may hold many BEGINs
@@ -55,15 +55,19 @@ pub fn blocks(bytes: &[u8]) -> Vec<Block> {
         at += label.len() + "-----".len();
         let end = format!("-----END {label}-----");
         let rest = text.get(at..).unwrap_or_default();
-        let until = rest.find(BEGIN).unwrap_or(rest.len());
+        let until = find(rest, BEGIN).unwrap_or(rest.len());
         let body = rest.get(..until).unwrap_or_default();
-        let (body, length, closed) = match body.find(&end) {
+        let (body, length, closed) = match find(body, &end) {
             Some(stop) => (body.get(..stop).unwrap_or_default(), stop + end.len(), true),
             None => (body, until, false),
         };
-        let encrypted = body.contains("ENCRYPTED");
-        let lines = body.lines().filter(|line| !line.contains(':'));
-        let base64: String = lines.flat_map(str::chars).filter(|c| !c.is_ascii_whitespace()).collect();
+        let encrypted = body.contains(':') && body.contains("ENCRYPTED");
+        let mut base64 = Vec::with_capacity(body.len());
+        for line in body.lines().filter(|line| !line.contains(':')) {
+            for part in line.as_bytes().split(u8::is_ascii_whitespace) {
+                base64.extend_from_slice(part);
+            }
+        }
         let content =
             if closed { STANDARD.decode(base64).map_err(|_| Damage::Base64) } else { Err(Damage::NoEnd) };
         let range = start..at + length;
@@ -71,6 +75,12 @@ pub fn blocks(bytes: &[u8]) -> Vec<Block> {
         blocks.push(Block { label: label.to_owned(), range, content, encrypted, indented: !lead.is_empty() });
     }
     blocks
+}
+
+/// Where a text that begins with a dash stands in another; what is between, base64, has no dash at all.
+fn find(text: &str, dashes: &str) -> Option<usize> {
+    let at_dash = memchr::memchr_iter(b'-', text.as_bytes());
+    at_dash.into_iter().find(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(dashes)))
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "pem", run: text::pem, seeds: seeds::pem },
     Target { name: "policy", run: filter::policy, seeds: seeds::policy },
     Target { name: "rfc9440", run: filter::rfc9440, seeds: seeds::rfc9440 },
+    Target { name: "script", run: whole::script, seeds: seeds::script },
     Target { name: "xfcc", run: filter::xfcc, seeds: seeds::xfcc },
     Target { name: "yaml", run: text::yaml, seeds: seeds::yaml },
 ];

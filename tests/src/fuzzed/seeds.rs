@@ -232,6 +232,19 @@ pub(super) fn command() -> Vec<Vec<u8>> {
     written.iter().map(|line| line.as_bytes().to_vec()).collect()
 }
 
+pub(super) fn script() -> Vec<Vec<u8>> {
+    let written = [
+        "set -euo pipefail\nFILE=\"/backup/etcd-$(date +%F).db\"\netcdctl --endpoints=https://a:2379 --cert /tls/c snapshot save \"$FILE\"\n",
+        "#!/bin/sh\nuntil curl -sf --cacert /tls/ca.crt https://$HOST:8443/; do sleep 1; done\nexec curl -k https://${HOST}:1\n",
+        "if [ -f /tls/a ] && curl https://a; then\n  curl https://b || exit 1\nelif true; then :; else exit 2; fi; curl https://c\n",
+        "f() { curl https://a; }\nfor i in 1 2; do f; done\ncase $1 in a|b) curl https://b;; *) (curl https://c);; esac\n",
+        "cat <<'END' >x\ncurl https://a\nEND\nexport ETCDCTL_CACERT=/tls/ca; etcdctl --endpoints https://a:2379 get x &\nwait",
+        "A=b; A=$A-c curl --cert \"$A.pem\" 'https://a' >/dev/null 2>&1 | tee x && { curl https://b; } # curl https://c\n",
+        "while ! openssl s_client -connect a:443 -CAfile /tls/ca.crt </dev/null; do :; done; trap 'curl https://a' EXIT\n",
+    ];
+    written.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
 /// Each fixture's folder as one input.
 pub(super) fn lint() -> Vec<Vec<u8>> {
     let rules = fs::read_dir(fixtures().join("rules")).into_iter().flatten().flatten();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mtls_lint::source::{FileId, Span, Text};
 use mtls_lint::stack::encrypted_key::Budget;
-use mtls_lint::stack::load::Passphrases;
+use mtls_lint::stack::load::{Passphrases, ReadOnce};
 use mtls_lint::stack::{boringssl, go, openssl};
 use mtls_lint::syntax;
 use mtls_lint::syntax::yaml::Node;
@@ -70,16 +70,17 @@ pub(super) fn pem(data: &[u8]) {
     }
     let text = whole(data);
     let span = |problem: &mtls_lint::stack::load::Problem| assert_within(problem.span, data);
-    let _ = openssl::load::chain(&text).map_err(|problem| span(&problem));
-    let _ = openssl::load::anchors(&text).map_err(|problem| span(&problem));
+    let once = ReadOnce::default();
+    let _ = openssl::load::chain(&text, &once).map_err(|problem| span(&problem));
+    let _ = openssl::load::anchors(&text, &once).map_err(|problem| span(&problem));
     let _ = openssl::load::client_ca_list(&text).map_err(|problem| span(&problem));
     let _ =
         openssl::load::private_key(&text, Passphrases::Unseen("unseen")).map_err(|problem| span(&problem));
     let _ = openssl::load::revocation_lists(&text).map_err(|problem| span(&problem));
-    let _ = go::load::chain(&text).map_err(|problem| span(&problem));
-    let _ = go::load::lenient_anchors(&text);
-    let _ = boringssl::load::chain(&text).map_err(|problem| span(&problem));
-    let _ = boringssl::load::anchors(&text).map_err(|problem| span(&problem));
+    let _ = go::load::chain(&text, &once).map_err(|problem| span(&problem));
+    let _ = go::load::anchors(&text, &once).map_err(|problem| span(&problem));
+    let _ = boringssl::load::chain(&text, &once).map_err(|problem| span(&problem));
+    let _ = boringssl::load::anchors(&text, &once).map_err(|problem| span(&problem));
     let _ = boringssl::load::private_key(&text, Passphrases::Given(&[b"a"], &Budget::default()))
         .map_err(|problem| span(&problem));
     let _ = boringssl::load::revocation_lists(&text).map_err(|problem| span(&problem));

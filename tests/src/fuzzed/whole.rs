@@ -63,6 +63,35 @@ pub(super) fn command(data: &[u8]) {
     checked(&sources, Some(line.split(' ').map(str::to_owned).collect()));
 }
 
+/// A script that a container runs: written in the manifest, and mounted; nothing dials once the script has ended.
+pub(super) fn script(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    run_in_container(&text);
+    let report = run_in_container(&format!("exit 0\n{text}"));
+    let dialled = report.connections.iter().find(|connection| connection.client.kind != "any");
+    assert!(dialled.is_none(), "a script that ended dials: {dialled:?}");
+}
+
+fn run_in_container(script: &str) -> Report {
+    let container = |name: &str, image: &str, command: &[&str]| {
+        serde_json::json!({"name": name, "image": image, "command": command, "env": [{"name": "HOST", "value": "shop.test"}],
+               "volumeMounts": [{"name": "tls", "mountPath": "/tls"}, {"name": "scripts", "mountPath": "/scripts"}]})
+    };
+    let pod = serde_json::json!({
+        "containers": [container("written", "curlimages/curl", &["sh", "-c", script]),
+                       container("mounted", "bitnami/etcd:3.5", &["/bin/sh", "/scripts/run.sh"])],
+        "volumes": [{"name": "tls", "secret": {"secretName": "a"}},
+                    {"name": "scripts", "configMap": {"name": "scripts"}}],
+    });
+    let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "scripts"}, "data": {"run.sh": script}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod},
+    ]});
+    let mut sources = Sources::default();
+    sources.add("pod.yaml", list.to_string());
+    checked(&sources, None)
+}
+
 /// Files given to `inspect`; the byte 0xff parts them.
 pub(super) fn inspect(data: &[u8]) {
     let parts: Vec<&[u8]> = data.split(|byte| *byte == 0xff).take(4).collect();

@@ -19,7 +19,7 @@ use crate::finding::Label;
 use crate::source::{Span, Text};
 use crate::stack::certificate::Certificate;
 use crate::stack::encrypted_key::Budget;
-use crate::stack::load::{Certificates, LoadedKey, Problem};
+use crate::stack::load::{Certificates, LoadedKey, Problem, ReadOnce};
 use crate::stack::signatures::{Signatures, Signed};
 use crate::stack::{Mistake, boringssl, go, openssl};
 pub use pair::{Pair, Unfit, need};
@@ -32,6 +32,7 @@ pub struct Shelf<'d> {
     pub deployment: &'d Deployment,
     /// Signature checks.
     pub signatures: Signatures,
+    once: ReadOnce,
     chains: RefCell<HashMap<FileKey, Result<Loaded, Problem>>>,
     planned: RefCell<HashMap<PlannedId, Arc<Certificate>>>,
     started: RefCell<HashMap<(ProgramId, Side), Step>>,
@@ -140,6 +141,7 @@ impl<'d> Shelf<'d> {
         Self {
             deployment,
             signatures: Signatures::default(),
+            once: ReadOnce::default(),
             chains: RefCell::default(),
             planned: RefCell::default(),
             started: RefCell::default(),
@@ -184,11 +186,11 @@ impl<'d> Shelf<'d> {
                 for datum in &secret.data {
                     let Ok(text) = &datum.value else { continue };
                     let path = format!("{} of Secret {}", datum.key.value, secret.metadata.path());
-                    take(path, openssl::load::chain(text).unwrap_or_default());
+                    take(path, self.lying(text));
                 }
             }
             for (path, text) in &self.deployment.loose {
-                take(path.clone(), openssl::load::chain(text).unwrap_or_default());
+                take(path.clone(), self.lying(text));
             }
             known
         })
@@ -321,19 +323,24 @@ impl<'d> Shelf<'d> {
         }
         let plain = |certificates| Loaded { certificates, junk: false };
         let loaded = match reader {
-            Reader::OpensslChain => openssl::load::chain(text).map(plain),
-            Reader::OpensslAnchors => openssl::load::anchors(text).map(plain),
-            Reader::ApisixClientCa => openssl::load::apisix_client_ca(text).map(plain),
+            Reader::OpensslChain => openssl::load::chain(text, &self.once).map(plain),
+            Reader::OpensslAnchors => openssl::load::anchors(text, &self.once).map(plain),
+            Reader::ApisixClientCa => openssl::load::apisix_client_ca(text, &self.once).map(plain),
             Reader::GoChain => {
-                go::load::chain(text).map(|(certificates, junk)| Loaded { certificates, junk })
+                go::load::chain(text, &self.once).map(|(certificates, junk)| Loaded { certificates, junk })
             }
-            Reader::GoAnchors => go::load::anchors(text).map(plain),
-            Reader::EnvoyChain => boringssl::load::chain(text).map(plain),
-            Reader::EnvoyAnchors => boringssl::load::anchors(text).map(plain),
+            Reader::GoAnchors => go::load::anchors(text, &self.once).map(plain),
+            Reader::EnvoyChain => boringssl::load::chain(text, &self.once).map(plain),
+            Reader::EnvoyAnchors => boringssl::load::anchors(text, &self.once).map(plain),
         };
         self.note_moments(&loaded);
         self.chains.borrow_mut().insert(key, loaded.clone());
         loaded
+    }
+
+    /// The certificates of a text that no program is seen to load; none where OpenSSL would refuse it.
+    pub(super) fn lying(&self, text: &Text) -> Certificates {
+        openssl::load::chain(text, &self.once).unwrap_or_default()
     }
 
     fn note_moments(&self, loaded: &Result<Loaded, Problem>) {

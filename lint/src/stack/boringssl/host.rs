@@ -84,13 +84,14 @@ mod tests {
 
     use super::*;
     use crate::source::{FileId, Text};
+    use crate::stack::load::ReadOnce;
     use crate::stack::openssl;
 
     #[test]
     fn a_matcher_without_a_kind_looks_at_every_kind_of_name() {
         let text =
             Text::whole(FileId(0), Arc::new(include_bytes!("../../../../fixtures/pki/server.pem").to_vec()));
-        let chain = openssl::load::chain(&text).unwrap();
+        let chain = openssl::load::chain(&text, &ReadOnce::default()).unwrap();
         let first = chain.first().unwrap();
         let exact = |name: &str| StringMatcher::Exact(name.to_owned());
         assert_eq!(matches(first, "", &exact("server.example.test")), Some(true));

@@ -1,10 +1,8 @@
 //! Files as Envoy loads them (source/common/tls/context_impl.cc, tls_certificate_config_impl.cc).
 
-use std::sync::Arc;
-
 use crate::source::Text;
 use crate::stack::crl::RevocationList;
-use crate::stack::load::{Certificates, EMPTY, LoadedKey, Passphrases, Problem, looks_like};
+use crate::stack::load::{Certificates, EMPTY, LoadedKey, Passphrases, Problem, ReadOnce, looks_like};
 use crate::stack::openssl::blocks::{self, FirstKey, certificate, damaged};
 use crate::stack::openssl::pem::{Pem, is_trusted_certificate};
 use crate::stack::{Certificate, KeyType, KeyUsage, Mistake};
@@ -13,8 +11,8 @@ use crate::stack::{Certificate, KeyType, KeyUsage, Mistake};
 ///
 /// # Errors
 /// Why Envoy refuses it.
-pub fn chain(text: &Text) -> Result<Certificates, Problem> {
-    let certificates = blocks::chain(text, Pem::new(text.bytes(), false))?;
+pub fn chain(text: &Text, once: &ReadOnce) -> Result<Certificates, Problem> {
+    let certificates = blocks::chain(text, Pem::new(text.bytes(), false), once)?;
     match certificates.first() {
         None => Err(Problem::whole(
             Mistake::UnreadableFile,
@@ -87,13 +85,13 @@ fn unfit(certificate: &Certificate) -> Option<(Mistake, String, &'static str)> {
 ///
 /// # Errors
 /// Why Envoy refuses it.
-pub fn anchors(text: &Text) -> Result<Certificates, Problem> {
+pub fn anchors(text: &Text, once: &ReadOnce) -> Result<Certificates, Problem> {
     let words = "Failed to load trusted CA certificates from";
     let mut pem = Pem::new(text.bytes(), false);
     let mut certificates: Certificates = Vec::new();
     while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
         if is_trusted_certificate(&block.label) {
-            certificates.push(Arc::new(certificate(text, &block)?));
+            certificates.push(certificate(text, &block, once)?);
         }
     }
     if certificates.is_empty() {

@@ -91,10 +91,8 @@ pub(in crate::stack) fn curve(oid: &[u8]) -> u32 {
 
 /// Bits of a big-endian number.
 pub fn bit_length(number: &[u8]) -> u32 {
-    let trimmed = number.iter().skip_while(|byte| **byte == 0);
-    let mut length = 0;
-    for (index, byte) in trimmed.enumerate() {
-        length = if index == 0 { 8 - byte.leading_zeros() } else { length + 8 };
-    }
-    length
+    let Some(first) = number.iter().position(|byte| *byte != 0) else { return 0 };
+    let behind = number.len() - first - 1;
+    let bits = number.get(first).map_or(0, |byte| 8 - byte.leading_zeros());
+    u32::try_from(behind).unwrap_or(u32::MAX).saturating_mul(8).saturating_add(bits)
 }

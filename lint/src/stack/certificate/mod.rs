@@ -10,7 +10,7 @@ mod planned;
 mod read;
 mod usage;
 
-use std::sync::Arc;
+use std::ops::Range;
 
 use mtls_identity::signature::SignatureAlgorithm;
 
@@ -86,16 +86,7 @@ pub struct Certificate {
 #[derive(Debug, Clone)]
 pub enum Origin {
     /// DER.
-    Real {
-        /// The certificate.
-        der: Arc<Vec<u8>>,
-        /// What is signed.
-        tbs: Vec<u8>,
-        /// The outer AlgorithmIdentifier.
-        algorithm: Vec<u8>,
-        /// The signature's bits.
-        signature: Vec<u8>,
-    },
+    Real(Encoded),
     /// Not issued yet.
     Planned {
         /// Which.
@@ -103,6 +94,37 @@ pub enum Origin {
         /// Who will sign it.
         signer: Signer,
     },
+}
+
+/// The DER of a certificate, and where its parts lie in it.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    der: Vec<u8>,
+    tbs: Range<usize>,
+    algorithm: Range<usize>,
+    signature: Range<usize>,
+}
+
+impl Encoded {
+    /// The whole certificate, without what follows it.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// What is signed.
+    pub fn tbs(&self) -> &[u8] {
+        self.der.get(self.tbs.clone()).unwrap_or_default()
+    }
+
+    /// The outer AlgorithmIdentifier.
+    pub fn algorithm(&self) -> &[u8] {
+        self.der.get(self.algorithm.clone()).unwrap_or_default()
+    }
+
+    /// The signature's bits.
+    pub fn signature(&self) -> &[u8] {
+        self.der.get(self.signature.clone()).unwrap_or_default()
+    }
 }
 
 /// Who signs a planned certificate.

@@ -1,11 +1,9 @@
 //! A certificate read from DER.
 
-use std::sync::Arc;
-
 use mtls_identity::signature;
 use sha2::{Digest as _, Sha256};
 
-use super::{Certificate, Origin, PublicKey, TrustSettings};
+use super::{Certificate, Encoded, Origin, PublicKey, TrustSettings};
 use crate::source::Span;
 use crate::stack::der::{self, Element, Reader};
 use crate::stack::distinguished_name::Name;
@@ -31,6 +29,12 @@ impl Certificate {
         let tbs = parts.expect(der::SEQUENCE)?;
         let algorithm = parts.expect(der::SEQUENCE)?;
         let signature = parts.expect(der::BIT_STRING)?;
+
+        let start = whole.whole.len() - whole.content.len();
+        let signed = start + tbs.whole.len();
+        let identified = signed + algorithm.whole.len();
+        let end = identified + signature.whole.len();
+        signature.content.first()?;
 
         let mut fields = Reader::new(tbs.content);
         let version = match fields.peek()? {
@@ -79,12 +83,13 @@ impl Certificate {
             malformed_extensions: Vec::new(),
             negative_serial: serial.first().is_some_and(|byte| byte & 0x80 != 0),
             trust_settings,
-            origin: Origin::Real {
-                der: Arc::new(whole.whole.to_vec()),
-                tbs: tbs.whole.to_vec(),
-                algorithm: algorithm.whole.to_vec(),
-                signature: signature.content.get(1..)?.to_vec(),
-            },
+            origin: Origin::Real(Encoded {
+                der: whole.whole.to_vec(),
+                tbs: start..signed,
+                algorithm: signed..identified,
+                // the first octet of its content is the number of unused bits
+                signature: end.checked_sub(signature.content.len())?.checked_add(1)?..end,
+            }),
             digest: Sha256::digest(whole.whole).into(),
         };
         while let Some(field) = fields.element() {

@@ -1,11 +1,8 @@
 //! Files as etcd and etcdctl load them: tls.X509KeyPair, and etcd's own loop over the blocks of a CA file
 //! (client/pkg/tlsutil/tlsutil.go).
 
-use std::sync::Arc;
-
 use super::super::Mistake;
-use super::super::certificate::Certificate;
-use super::super::load::{Certificates, Problem, looks_like};
+use super::super::load::{Certificates, Problem, ReadOnce, looks_like, without_trust_settings};
 use super::super::private_key::PrivateKey;
 use super::{parse_error, pem};
 use crate::source::Text;
@@ -16,7 +13,7 @@ use crate::source::Text;
 ///
 /// # Errors
 /// Why tls.X509KeyPair refuses it.
-pub fn chain(text: &Text) -> Result<(Certificates, bool), Problem> {
+pub fn chain(text: &Text, once: &ReadOnce) -> Result<(Certificates, bool), Problem> {
     let blocks = pem::blocks(text.bytes());
     let mut skipped: Vec<&str> = Vec::new();
     let mut certificates: Certificates = Vec::new();
@@ -27,7 +24,7 @@ pub fn chain(text: &Text) -> Result<(Certificates, bool), Problem> {
             continue;
         }
         let span = text.span(block.range.clone());
-        match Certificate::read(&block.der, span) {
+        match once.certificate(&block.der, span) {
             Ok(read) => {
                 if certificates.is_empty()
                     && !junk
@@ -40,9 +37,7 @@ pub fn chain(text: &Text) -> Result<(Certificates, bool), Problem> {
                         span,
                     });
                 }
-                let mut read = read;
-                read.trust_settings = None;
-                certificates.push(Arc::new(read));
+                certificates.push(without_trust_settings(read));
             }
             Err(_) if certificates.is_empty() => {
                 return Err(Problem {
@@ -115,15 +110,14 @@ pub fn private_key(text: &Text) -> Result<PrivateKey, Problem> {
 ///
 /// # Errors
 /// Why etcd refuses it.
-pub fn anchors(text: &Text) -> Result<Certificates, Problem> {
+pub fn anchors(text: &Text, once: &ReadOnce) -> Result<Certificates, Problem> {
     let mut certificates: Certificates = Vec::new();
     for block in pem::blocks(text.bytes()) {
         let span = text.span(block.range.clone());
-        let wrong = match Certificate::read(&block.der, span) {
-            Ok(mut read) => match parse_error(&read) {
+        let wrong = match once.certificate(&block.der, span) {
+            Ok(read) => match parse_error(&read) {
                 None => {
-                    read.trust_settings = None;
-                    certificates.push(Arc::new(read));
+                    certificates.push(without_trust_settings(read));
                     continue;
                 }
                 Some(wrong) => wrong,
@@ -139,16 +133,4 @@ pub fn anchors(text: &Text) -> Result<Certificates, Problem> {
         });
     }
     Ok(certificates)
-}
-
-/// A CA file as curl-like Go clients read it (x509.CertPool.AppendCertsFromPEM): blocks labelled CERTIFICATE without
-/// headers, those that do not parse passed over.
-pub fn lenient_anchors(text: &Text) -> Certificates {
-    let blocks = pem::blocks(text.bytes()).into_iter();
-    let wanted = blocks.filter(|block| block.label == "CERTIFICATE" && !block.has_headers);
-    wanted
-        .filter_map(|block| Certificate::read(&block.der, text.span(block.range.clone())).ok())
-        .filter(|certificate| parse_error(certificate).is_none())
-        .map(Arc::new)
-        .collect()
 }

@@ -104,8 +104,10 @@ fn decode(bytes: &[u8], from: usize, seen: &mut Seen) -> Option<(Block, usize)> 
         if content.contains(&b'-') {
             continue;
         }
-        let text: Vec<u8> =
-            content.iter().copied().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).collect();
+        let mut text = Vec::with_capacity(content.len());
+        for part in content.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
+            text.extend_from_slice(part);
+        }
         let Ok(der) = STANDARD.decode(&text) else { continue };
         let label = String::from_utf8_lossy(label).into_owned();
         return Some((Block { label, range: begin..after, has_headers: headers > 0, der }, next));
@@ -115,7 +117,7 @@ fn decode(bytes: &[u8], from: usize, seen: &mut Seen) -> Option<(Block, usize)> 
 /// The line at an offset without trailing space, and where the next one starts (getLine).
 fn line(bytes: &[u8], at: usize) -> (&[u8], usize) {
     let rest = bytes.get(at..).unwrap_or_default();
-    let (line, next) = match rest.iter().position(|byte| *byte == b'\n') {
+    let (line, next) = match memchr::memchr(b'\n', rest) {
         Some(end) => (rest.get(..end).unwrap_or_default(), at + end + 1),
         None => (rest, bytes.len()),
     };
@@ -124,7 +126,16 @@ fn line(bytes: &[u8], at: usize) -> (&[u8], usize) {
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|part| part == wanted)
+    let first = wanted.first()?;
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..)?;
+        at += memchr::memchr(*first, rest)?;
+        if bytes.get(at..)?.starts_with(wanted) {
+            return Some(at);
+        }
+        at += 1;
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::pem::{Block, Broken, Pem, is_certificate, is_private_key, is_trusted_certificate};
 use crate::source::Text;
-use crate::stack::load::{Certificates, Problem};
+use crate::stack::load::{Certificates, Problem, ReadOnce, without_trust_settings};
 use crate::stack::private_key::PrivateKey;
 use crate::stack::{Certificate, Mistake};
 
@@ -13,7 +13,7 @@ use crate::stack::{Certificate, Mistake};
 ///
 /// # Errors
 /// A block that is broken, or holds something else.
-pub(crate) fn chain(text: &Text, mut pem: Pem<'_>) -> Result<Certificates, Problem> {
+pub(crate) fn chain(text: &Text, mut pem: Pem<'_>, once: &ReadOnce) -> Result<Certificates, Problem> {
     let mut certificates: Certificates = Vec::new();
     while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
         let wanted = if certificates.is_empty() {
@@ -22,7 +22,7 @@ pub(crate) fn chain(text: &Text, mut pem: Pem<'_>) -> Result<Certificates, Probl
             is_certificate(&block.label)
         };
         if wanted {
-            certificates.push(Arc::new(certificate(text, &block)?));
+            certificates.push(certificate(text, &block, once)?);
         }
     }
     Ok(certificates)
@@ -64,13 +64,10 @@ pub(crate) fn first_key(text: &Text, mut pem: Pem<'_>) -> Result<FirstKey, Probl
 ///
 /// # Errors
 /// It is none.
-pub(crate) fn certificate(text: &Text, block: &Block) -> Result<Certificate, Problem> {
-    let mut read =
-        Certificate::read(&block.der, text.span(block.range.clone())).map_err(|_| no_der(text, block))?;
-    if block.label != "TRUSTED CERTIFICATE" {
-        read.trust_settings = None;
-    }
-    Ok(read)
+pub(crate) fn certificate(text: &Text, block: &Block, once: &ReadOnce) -> Result<Arc<Certificate>, Problem> {
+    let span = text.span(block.range.clone());
+    let read = once.certificate(&block.der, span).map_err(|_| no_der(text, block))?;
+    Ok(if block.label == "TRUSTED CERTIFICATE" { read } else { without_trust_settings(read) })
 }
 
 /// A block that holds something else than its label says.

@@ -1,14 +1,13 @@
 //! Files as OpenSSL's callers load them: nginx, curl, `s_client`, OpenResty.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::blocks::{self, FirstKey, certificate, damaged, no_der};
 use super::pem::{Pem, is_certificate, is_trusted_certificate};
 use crate::source::Text;
 use crate::stack::Mistake;
 use crate::stack::crl::RevocationList;
-use crate::stack::load::{Certificates, LoadedKey, Passphrases, Problem, looks_like};
+use crate::stack::load::{Certificates, LoadedKey, Passphrases, Problem, ReadOnce, looks_like};
 
 /// PEM_R_NO_START_LINE in OpenSSL 3's words.
 pub const NO_START_LINE: &str = "error:0480006C:PEM routines::no start line:Expecting: TRUSTED CERTIFICATE";
@@ -20,8 +19,8 @@ pub const NOTHING_FOUND: &str = "error:05800088:x509 certificate routines::no ce
 ///
 /// # Errors
 /// Why OpenSSL refuses it.
-pub fn chain(text: &Text) -> Result<Certificates, Problem> {
-    let certificates = blocks::chain(text, Pem::new(text.bytes(), true))?;
+pub fn chain(text: &Text, once: &ReadOnce) -> Result<Certificates, Problem> {
+    let certificates = blocks::chain(text, Pem::new(text.bytes(), true), once)?;
     if certificates.is_empty() {
         return Err(Problem::whole(Mistake::UnreadableFile, text, looks_like(text.bytes()), NO_START_LINE));
     }
@@ -32,17 +31,17 @@ pub fn chain(text: &Text) -> Result<Certificates, Problem> {
 ///
 /// # Errors
 /// Why OpenSSL refuses it.
-pub fn anchors(text: &Text) -> Result<Certificates, Problem> {
+pub fn anchors(text: &Text, once: &ReadOnce) -> Result<Certificates, Problem> {
     let mut pem = Pem::new(text.bytes(), true);
     let mut certificates: Certificates = Vec::new();
     let mut known = HashSet::new();
     let mut lists = 0;
     while let Some(block) = pem.block().map_err(|broken| damaged(text, broken))? {
         if is_trusted_certificate(&block.label) {
-            let read = certificate(text, &block)?;
+            let read = certificate(text, &block, once)?;
             // X509_STORE_add_cert ignores what it has
             if known.insert(read.digest) {
-                certificates.push(Arc::new(read));
+                certificates.push(read);
             }
         } else if block.label == "X509 CRL" {
             lists += 1;
@@ -78,8 +77,8 @@ pub fn client_ca_list(text: &Text) -> Result<(), Problem> {
 ///
 /// # Errors
 /// Why it is refused.
-pub fn apisix_client_ca(text: &Text) -> Result<Certificates, Problem> {
-    chain(text).map_err(|problem| Problem { mistake: Mistake::EmptyTrustBundle, ..problem })
+pub fn apisix_client_ca(text: &Text, once: &ReadOnce) -> Result<Certificates, Problem> {
+    chain(text, once).map_err(|problem| Problem { mistake: Mistake::EmptyTrustBundle, ..problem })
 }
 
 /// PEM_read_bio_PrivateKey: the first key of the file.

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 pub struct Block {
     /// `CERTIFICATE`.
     pub label: String,
-    /// From BEGIN to the end of the END line.
+    /// From BEGIN to the end of the END line, without what trails it.
     pub range: Range<usize>,
     /// Its content is encrypted (`Proc-Type: 4,ENCRYPTED`).
     pub encrypted: bool,
@@ -61,7 +61,8 @@ impl<'a> Pem<'a> {
         let mut lines = String::new();
         let mut header = Header::Maybe;
         let mut body: Vec<u8> = Vec::new();
-        loop {
+        let end = loop {
+            let at = self.at;
             let Some(line) = self.line() else {
                 return Err(broken(self.at, "bad end line"));
             };
@@ -84,19 +85,21 @@ impl<'a> Pem<'a> {
                 if rest.strip_suffix(b"-----") != Some(label.as_bytes()) {
                     return Err(broken(self.at, "bad end line"));
                 }
-                break;
+                break at + line.len();
             }
             body.extend_from_slice(line);
+        };
+        if body.iter().any(u8::is_ascii_whitespace) {
+            body.retain(|byte| !byte.is_ascii_whitespace());
         }
-        body.retain(|byte| !byte.is_ascii_whitespace());
         let der = STANDARD.decode(&body).map_err(|_| broken(self.at, "bad base64 decode"))?;
-        Ok(Some(Block { label, range: start..self.at, encrypted, header: lines, der }))
+        Ok(Some(Block { label, range: start..end, encrypted, header: lines, der }))
     }
 
     /// The next line without what trails: everything up to a space counts (sanitize_line).
     fn line(&mut self) -> Option<&'a [u8]> {
         let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let length = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+        let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
         self.at += length;
         let line = rest.get(..length).unwrap_or_default();
         let kept = line.iter().rposition(|byte| *byte > b' ').map_or(0, |at| at + 1);
