@@ -50,7 +50,7 @@ pub fn recognise(path: &str, bytes: &[u8]) -> String {
     }
     match form(path, bytes) {
         Form::Yaml => documents(path, bytes),
-        Form::Nginx => "nginx configuration".to_owned(),
+        Form::Nginx(_) => "nginx configuration".to_owned(),
         Form::Environment => "etcd environment".to_owned(),
         Form::Empty => "empty".to_owned(),
         Form::NotText(_) => "not text".to_owned(),

@@ -50,7 +50,7 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
             Form::Yaml if kustomized.patches.contains(&normalise("/", &file.path)) => {}
             Form::Yaml => yaml_file(&mut found, notes, sources, id, &text, assume),
             Form::Environment => found.launch(ProgramKind::Etcd, sources, id, &text),
-            Form::Nginx => match template_mark(&text) {
+            Form::Nginx(extent) => match template_mark(&text) {
                 // nobody's business where the machine has what was made of it
                 Some(_) if sources.root && has_main(sources) => {}
                 Some(span) => notes.incomplete.push(Incomplete {
@@ -59,7 +59,12 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
                     message: "this is a template, which nginx never reads; give what it is rendered to"
                         .to_owned(),
                 }),
-                None => found.launch(ProgramKind::Nginx, sources, id, &text),
+                None => {
+                    found.launch(ProgramKind::Nginx, sources, id, &text);
+                    if let Some(launch) = found.launches.last_mut() {
+                        launch.piece = extent == nginx::Extent::Piece;
+                    }
+                }
             },
             Form::Empty => incomplete(notes, sources, &text, "the file is empty; remove it or fill it in"),
             Form::NotText(at) => {
@@ -92,8 +97,8 @@ pub fn discover(sources: &Sources, assume: &Assume, notes: &mut Notes) -> Discov
     }
     // whole nginx configurations first: what they include is no configuration of its own
     found.launches.sort_by_cached_key(|launch| match &launch.configuration {
-        Some((path, text)) if launch.kind == ProgramKind::Nginx => {
-            (true, !is_whole(text), !path.ends_with("/nginx.conf"))
+        Some((path, _)) if launch.kind == ProgramKind::Nginx => {
+            (true, launch.piece, !path.ends_with("/nginx.conf"))
         }
         _ => (false, false, false),
     });
@@ -145,7 +150,7 @@ impl Kustomized {
 /// What a file is, by its name and its first look.
 pub(crate) enum Form {
     Yaml,
-    Nginx,
+    Nginx(nginx::Extent),
     /// `NAME=value` lines of an etcd.
     Environment,
     /// A configuration file without a byte in it.
@@ -166,9 +171,13 @@ pub(crate) fn form(path: &str, bytes: &[u8]) -> Form {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         // nginx reads bytes
-        Err(_) if !yaml && nginx::recognises(path, &as_text(bytes)) => return Form::Nginx,
-        Err(error) if yaml || ending == "conf" => return Form::NotText(error.valid_up_to()),
-        Err(_) => return Form::Other,
+        Err(error) => {
+            return match nginx::extent(path, &as_text(bytes)).filter(|_| !yaml) {
+                Some(extent) => Form::Nginx(extent),
+                None if yaml || ending == "conf" => Form::NotText(error.valid_up_to()),
+                None => Form::Other,
+            };
+        }
     };
     if yaml {
         return Form::Yaml;
@@ -179,8 +188,8 @@ pub(crate) fn form(path: &str, bytes: &[u8]) -> Form {
     if etcd::recognises_environment(text) {
         return Form::Environment;
     }
-    if nginx::recognises(path, text) {
-        return Form::Nginx;
+    if let Some(extent) = nginx::extent(path, text) {
+        return Form::Nginx(extent);
     }
     let start = text.trim_start();
     if start.starts_with("apiVersion:") || start.starts_with("---\n") || start.starts_with("kind:") {
@@ -304,6 +313,7 @@ impl Discovered {
             arguments: Vec::new(),
             environment: Vec::new(),
             configuration: Some((normalise("/", sources.path(id)), text.clone())),
+            piece: false,
         });
     }
 }
@@ -359,15 +369,6 @@ fn has_main(sources: &Sources) -> bool {
     sources.iter().any(|(_, file)| normalise("/", &file.path) == "/etc/nginx/nginx.conf")
 }
 
-/// Whether an nginx configuration can stand by itself: what it includes then is no configuration of its own.
-fn is_whole(text: &Text) -> bool {
-    let parsed = crate::syntax::nginx::parse(text);
-    parsed.directives.iter().any(|directive| {
-        directive.block.is_some()
-            && matches!(directive.name.value.as_str(), "events" | "http" | "stream" | "mail")
-    })
-}
-
 /// PEM blocks that no program could read; what else a file holds waits until a program refers to it.
 fn damaged_blocks(notes: &mut Notes, sources: &Sources, text: &Text) {
     let alone = sources.file(FileId(1)).is_none();
@@ -421,7 +422,7 @@ mod tests {
     #[test]
     fn a_comment_in_latin_1_stops_no_reader_of_bytes() {
         let nginx = b"# caf\xe9\nevents {}\nhttp { server { listen 443 ssl; } }\n";
-        assert!(matches!(form("conf.d/shop.conf", nginx), Form::Nginx));
+        assert!(matches!(form("conf.d/shop.conf", nginx), Form::Nginx(nginx::Extent::Whole)));
         // YAML must be UTF-8
         assert!(matches!(form("etcd.yaml", b"# caf\xe9\nname: a\n"), Form::NotText(5)));
         assert!(matches!(form("etcd.conf", b"# caf\xe9\nname: a\n"), Form::NotText(5)));

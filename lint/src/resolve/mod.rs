@@ -59,6 +59,8 @@ pub struct Launch {
     /// The configuration file, when discovery (and not the arguments) names it: its absolute path on the machine
     /// and its text.
     pub configuration: Option<(String, Text)>,
+    /// That file is a piece of a configuration, which another one may include (nginx).
+    pub piece: bool,
 }
 
 impl Launch {

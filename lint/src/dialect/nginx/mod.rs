@@ -211,20 +211,35 @@ impl NginxConfig {
     }
 }
 
-/// Whether a file is an nginx configuration, by its directives rather than by its name.
-///
-/// A whole configuration has an `http`, `stream`, `mail` or `events` block; a snippet has `server` or `upstream` blocks.
-pub fn recognises(path: &str, text: &str) -> bool {
+/// How much of an nginx configuration a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// It can stand by itself, for it has an `http`, `stream`, `mail` or `events` block: what it includes is no
+    /// configuration of its own.
+    Whole,
+    /// It has `server` or `upstream` blocks, and is included by another.
+    Piece,
+}
+
+/// How much of an nginx configuration a file is, by its directives rather than by its name; None: it is none.
+pub fn extent(path: &str, text: &str) -> Option<Extent> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let named = name.ends_with(".conf") || name.contains("nginx") || path.contains("sites-");
     if !named {
-        return false;
+        return None;
     }
     let parsed = crate::syntax::nginx::parse(&crate::source::Text::whole(
         crate::source::FileId(0),
         std::sync::Arc::new(text.as_bytes().to_vec()),
     ));
-    is_configuration(&parsed.directives)
+    is_configuration(&parsed.directives).then(|| extent_of(&parsed.directives))
+}
+
+/// How much of an nginx configuration directives are.
+pub fn extent_of(directives: &[crate::syntax::nginx::Directive]) -> Extent {
+    let block = |name: &str| matches!(name, "events" | "http" | "stream" | "mail");
+    let whole = directives.iter().any(|directive| directive.block.is_some() && block(&directive.name.value));
+    if whole { Extent::Whole } else { Extent::Piece }
 }
 
 /// Which block a snippet is the content of, by what its servers hold; None where they disagree or nothing tells.

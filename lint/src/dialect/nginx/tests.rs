@@ -326,16 +326,16 @@ fn checks_of_client_certificates_are_found() {
 #[test]
 fn configurations_are_recognised_by_their_directives() {
     for (path, text, expected) in [
-        ("etc/nginx/nginx.conf", "events {} http {}", true),
-        ("conf.d/a.conf", "server { listen 80; }", true),
-        ("conf.d/up.conf", "upstream a { server b; }", true),
-        ("nginx.conf", "", false),
-        ("sshd.conf", "Port 22\nHost *", false),
-        ("a.yaml", "http:\n  server: {}", false),
-        ("sites-enabled/default", "server { root /var/www; }", true),
-        ("openssl.conf", "[req]\ndistinguished_name = dn", false),
+        ("etc/nginx/nginx.conf", "events {} http {}", Some(Extent::Whole)),
+        ("conf.d/a.conf", "server { listen 80; }", Some(Extent::Piece)),
+        ("conf.d/up.conf", "upstream a { server b; }", Some(Extent::Piece)),
+        ("nginx.conf", "", None),
+        ("sshd.conf", "Port 22\nHost *", None),
+        ("a.yaml", "http:\n  server: {}", None),
+        ("sites-enabled/default", "server { root /var/www; }", Some(Extent::Piece)),
+        ("openssl.conf", "[req]\ndistinguished_name = dn", None),
     ] {
-        assert_eq!(recognises(path, text), expected, "{path}");
+        assert_eq!(extent(path, text), expected, "{path}");
     }
 }
 

@@ -59,6 +59,7 @@ fn with_environment(files: &[(&str, &str)], assume: &str, objects: &str, etcd: O
         arguments: Vec::new(),
         environment,
         configuration: None,
+        piece: false,
     };
     let mut notes = Notes::default();
     link(&world, &launch, &mut notes).remove(0)

@@ -39,6 +39,7 @@ fn envoy_with(files: &[(&str, &str)], assume: &Assume, environment: &[(&str, &st
             })
             .collect(),
         configuration: sources.text(FileId(0)).map(|text| (files[0].0.to_owned(), text)),
+        piece: false,
     };
     let mut programs = link(&world, &launch, &mut Notes::default());
     assert_eq!(programs.len(), 1);

@@ -27,6 +27,7 @@ fn launch() -> Launch {
         arguments: Vec::new(),
         environment: Vec::new(),
         configuration: None,
+        piece: false,
     }
 }
 

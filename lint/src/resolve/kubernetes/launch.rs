@@ -63,6 +63,7 @@ pub(super) fn recognise(
         arguments,
         environment: variables,
         configuration: None,
+        piece: false,
     })
 }
 

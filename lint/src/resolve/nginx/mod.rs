@@ -11,7 +11,7 @@ use super::{Launch, Notes, World};
 use crate::deployment::{
     Configuration, Content, Credential, FileRef, Lookup, Missing, Program, Refusal, Version,
 };
-use crate::dialect::nginx::{self, NginxConfig, Noticed, Place};
+use crate::dialect::nginx::{self, Extent, NginxConfig, Noticed, Place};
 use crate::finding::Label;
 use crate::source::{Located, Span, Text};
 use include::Loader;
@@ -35,13 +35,13 @@ pub fn link(world: &World<'_>, launch: &Launch, notes: &mut Notes) -> Vec<Progra
     let mut prefix = folder(&arguments.configuration.value);
     let rooted = machine.is_some_and(|machine| matches!(machine.files, Files::Root));
     if let Some((path, text)) = launch.configuration.as_ref().filter(|_| rooted)
-        && !(is_whole(text) && path.ends_with(".conf"))
+        && (launch.piece || !path.ends_with(".conf"))
         && main_of_machine(world, path).is_some_and(|main| main != text.file())
     {
         // a piece that the machine's own configuration does not include, or a copy of it (nginx.conf.default)
         return Vec::new();
     }
-    if let Some((path, text)) = launch.configuration.as_ref().filter(|(_, text)| !is_whole(text)) {
+    if let Some((path, text)) = launch.configuration.as_ref().filter(|_| launch.piece) {
         let outer = snippet_home(&prefix);
         let main = outer.as_ref().and_then(|outer| world.index.file(&format!("{outer}/nginx.conf")));
         if main.is_some_and(|main| main != text.file()) && path.contains("-available/") {
@@ -235,6 +235,7 @@ fn fill(program: &mut Program, given: &Given<'_>, mut config: NginxConfig) {
             None => "nginx".to_owned(),
         };
     }
+    config.servers.shrink_to_fit();
     program.configuration = Configuration::Nginx(Box::new(config));
 }
 
@@ -384,14 +385,6 @@ fn home(image: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// Whether a configuration stands by itself.
-fn is_whole(text: &Text) -> bool {
-    crate::syntax::nginx::parse(text)
-        .directives
-        .iter()
-        .any(|directive| matches!(directive.name.value.as_str(), "http" | "stream" | "mail" | "events"))
-}
-
 /// Folders of a machine in which packages and images keep nginx.conf, and from which relative includes count.
 const HOMES: [&str; 5] = [
     "/etc/nginx",
@@ -408,7 +401,8 @@ fn main_of_machine(world: &World<'_>, path: &str) -> Option<crate::source::FileI
     let mut homes = above.chain(HOMES).map(|home| format!("{home}/nginx.conf"));
     homes.find_map(|path| {
         let file = world.index.file(&path)?;
-        world.index.sources.text(file).filter(is_whole).map(|_| file)
+        let text = world.index.sources.text(file)?;
+        (nginx::extent_of(&crate::syntax::nginx::parse(&text).directives) == Extent::Whole).then_some(file)
     })
 }
 

@@ -26,7 +26,7 @@ fn link_files(files: Files, sources: &[(&str, &str)], version: &str) -> (Program
         apisix_objects: Default::default(),
     };
     let text = given.text(FileId(0)).unwrap();
-    let launch = Launch { configuration: Some((normalise("/", sources[0].0), text)), ..launch("", &[]) };
+    let launch = configured(normalise("/", sources[0].0), text);
     let mut notes = Notes::default();
     let mut programs = link(&world, &launch, &mut notes);
     assert_eq!(programs.len(), 1);
@@ -45,7 +45,13 @@ fn launch(image: &str, arguments: &[&str]) -> Launch {
         arguments: arguments.iter().map(|argument| located(argument)).collect(),
         environment: Vec::new(),
         configuration: None,
+        piece: false,
     }
+}
+
+fn configured(path: String, text: Text) -> Launch {
+    let piece = nginx::extent_of(&crate::syntax::nginx::parse(&text).directives) == Extent::Piece;
+    Launch { configuration: Some((path, text)), piece, ..launch("", &[]) }
 }
 
 fn root(sources: &[(&str, &str)]) -> Program {
@@ -353,7 +359,7 @@ fn a_site_that_nobody_includes_is_no_program() {
             apisix_objects: Default::default(),
         };
         let path = "/etc/nginx/sites-available/default".to_owned();
-        let launch = Launch { configuration: Some((path, text)), ..launch("", &[]) };
+        let launch = configured(path, text);
         link(&world, &launch, &mut Notes::default()).len()
     };
     assert_eq!(count(Files::Root, "etc/nginx/nginx.conf"), 0);
@@ -491,6 +497,6 @@ fn programs_of(sources: &[(&str, &str)]) -> Vec<Program> {
         apisix_objects: Default::default(),
     };
     let text = given.text(FileId(0)).unwrap();
-    let launch = Launch { configuration: Some((normalise("/", sources[0].0), text)), ..launch("", &[]) };
+    let launch = configured(normalise("/", sources[0].0), text);
     link(&world, &launch, &mut Notes::default())
 }
