@@ -36,8 +36,13 @@ fn compare(quick: bool) -> Result<(), String> {
     let root =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().map_err(|error| error.to_string())?;
     let place = root.join("target/compare");
-    run(Command::new("cargo").args(["build", "--release", "-p", "mtls-lint"]).current_dir(&root))?;
-    let lint = mtls_tests::programs::target().join("release/mtls-lint");
+    // as the README says that a release is built
+    let host = text(Command::new("rustc").arg("-vV"))?;
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc names no host")?;
+    let mut build = Command::new("cargo");
+    build.args(["build", "--profile", "dist", "--locked", "-p", "mtls-lint", "--target", host]);
+    run(build.env("RUSTFLAGS", "-C target-feature=+crt-static").current_dir(&root))?;
+    let lint = mtls_tests::programs::target().join(host).join("dist/mtls-lint");
     let sizes: &[usize] = if quick { &[1, 100] } else { &[1, 100, 10_000] };
     let largest = sizes.last().copied().unwrap_or(1);
 
