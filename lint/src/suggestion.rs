@@ -22,8 +22,24 @@ pub fn did_you_mean<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) ->
     nearest(word, known).map_or_else(String::new, |known| format!("; did you mean {known}?"))
 }
 
+/// Whether a slip of the keyboard makes one word of another: a letter more, less or other, or two in the wrong order.
+pub(crate) fn is_one_slip_away(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one == other || one.len().min(other.len()) < 3 {
+        return false;
+    }
+    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let (a, b) = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
+    let tail = |of: &'_ [u8], from: usize| of.get(from..).map(<[u8]>::to_vec);
+    let swapped = matches!((a, b), ([a, b, ..], [c, d, ..]) if a == d && b == c);
+    tail(a, 1) == tail(b, 1)
+        || tail(a, 1).as_deref() == Some(b)
+        || tail(b, 1).as_deref() == Some(a)
+        || swapped && tail(a, 2) == tail(b, 2)
+}
+
 /// How many letters have to be added, removed or exchanged (Levenshtein).
-fn distance(a: &[char], b: &[char]) -> usize {
+pub(crate) fn distance<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (above, x) in a.iter().enumerate() {
         let mut left = above + 1;

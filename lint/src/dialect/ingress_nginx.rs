@@ -49,7 +49,7 @@ pub struct Settings {
 const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 
 /// Controllers that read none of these annotations, by a part of their class.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "traefik",
     "haproxy",
     "kong",
@@ -58,7 +58,8 @@ const OTHERS: [&str; 12] = [
     "contour",
     "alb",
     "gce",
-    "azure",
+    "azure/",
+    "azure-",
     "cilium",
     "ambassador",
     "openshift",

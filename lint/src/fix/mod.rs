@@ -23,6 +23,7 @@ use std::sync::Arc;
 use crate::finding::{Edit, Fix};
 use crate::report::Report;
 use crate::source::{FileContent, FileId, Sources};
+use crate::suggestion::is_one_slip_away;
 use mtls_identity::sorted;
 use site::{Site, Texts};
 use verify::holds;
@@ -283,21 +284,6 @@ fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'
     let mut near = names.filter(|name| is_one_slip_away(written, name));
     let first = near.next()?;
     near.all(|other| other == first).then_some(first)
-}
-
-fn is_one_slip_away(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    if one == other || one.len().min(other.len()) < 3 {
-        return false;
-    }
-    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
-    let (a, b) = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
-    let tail = |of: &'_ [u8], from: usize| of.get(from..).map(<[u8]>::to_vec);
-    let swapped = matches!((a, b), ([a, b, ..], [c, d, ..]) if a == d && b == c);
-    tail(a, 1) == tail(b, 1)
-        || tail(a, 1).as_deref() == Some(b)
-        || tail(b, 1).as_deref() == Some(a)
-        || swapped && tail(a, 2) == tail(b, 2)
 }
 
 /// A fix of some edits.

@@ -45,31 +45,45 @@ pub fn refused(program: &Program, context: &ServerContext, status: u16, stop: St
 pub fn conditions(wire: &Wire<'_, '_>, context: &ServerContext, met: &Met) -> Step {
     let (_, program, _) = wire.server;
     let Some((config, server)) = settings(program, context) else { return Ok(()) };
-    let asks = |location: &&Location| is_about_client(config, location);
+    let asks = |location: &&Location| is_about_client(config, server, location);
     if !server.locations.iter().any(|location| asks(&location)) {
         return Ok(());
     }
     // where no request is known, only the server's own are met for certain
     let request = wire.request();
     let path = request.as_ref().map(|request| request.path.split(['?', '#']).next().unwrap_or("/"));
+    // what nginx makes of an encoded path, of dots and of empty segments is not followed
+    let path = path.filter(|path| !path.contains('%') && !path.contains("//") && !path.contains("/."));
     let chosen = path.and_then(|path| server.location_for(path).ok());
+    let at = |index: usize| server.locations.get(index);
+    let moves = at(0).is_some_and(|whole| whole.moves) || chosen.and_then(at).is_some_and(|own| own.moves);
     // the server's own come before those of a location
     let of_server = |location: &&Location| location.parent == Some(0);
     let first = server.locations.iter().filter(of_server);
     let then = server.locations.iter().filter(|location| !of_server(location));
     for location in first.chain(then).filter(asks) {
-        let (Matcher::If(written), Some(code)) = (&location.matcher, location.return_code) else { continue };
+        let Matcher::If(written) = &location.matcher else { continue };
         let named = location
             .parent
             .and_then(|parent| server.locations.get(parent))
             .is_some_and(|parent| matches!(parent.matcher, Matcher::Named(_)));
         let sure = location.parent == Some(0) || (chosen.is_some() && location.parent == chosen);
         // a named location is reached from within: whether this request does, is not known
-        let possible = sure || (request.is_some() && (named || chosen.is_none()));
-        if !possible || code < 400 {
+        let possible = sure || (request.is_some() && (named || chosen.is_none() || moves));
+        let code = match location.return_code {
+            Some(code) if code >= 400 => code,
+            // elsewhere, another one may be waiting
+            None if location.moves && possible && holds(location, met) != Some(false) => {
+                return Err(unknown(vec![format!(
+                    "if {written} the request is answered elsewhere, which is not followed here"
+                )]));
+            }
+            _ => continue,
+        };
+        if !possible {
             continue;
         }
-        let holds = Condition::read(written).and_then(|condition| condition.holds(|name| value(name, met)));
+        let holds = holds(location, met);
         match holds {
             Some(false) => {}
             Some(true) if sure => return Err(turned_away(wire, context, met, (location, written, code))),
@@ -80,7 +94,46 @@ pub fn conditions(wire: &Wire<'_, '_>, context: &ServerContext, met: &Met) -> St
             }
         }
     }
-    Ok(())
+    match chosen.and_then(at).and_then(|location| Some((chosen, location, location.return_code?))) {
+        Some((chosen, location, code)) if code >= 400 => {
+            let spared = server.locations.iter().filter(|inner| inner.parent == chosen).filter(asks);
+            spared_else_refused(wire, context, met, (location, code), spared.collect())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `if ($ssl_client_verify = SUCCESS) { return 200; } return 403;`: refused, unless one of the conditions holds.
+fn spared_else_refused(
+    wire: &Wire<'_, '_>,
+    context: &ServerContext,
+    met: &Met,
+    (location, code): (&Location, u16),
+    conditions: Vec<&Location>,
+) -> Step {
+    let mut written = Vec::new();
+    for condition in &conditions {
+        let Matcher::If(text) = &condition.matcher else { continue };
+        match holds(condition, met) {
+            Some(true) => return Ok(()),
+            Some(false) => written.push(format!("not {text}")),
+            None => {
+                return Err(unknown(vec![format!(
+                    "it answers {code} unless {text}, and whether that holds for this request is not known"
+                )]));
+            }
+        }
+    }
+    if written.is_empty() {
+        return Ok(());
+    }
+    Err(turned_away(wire, context, met, (location, &written.join(" and "), code)))
+}
+
+/// Whether the condition of an `if` holds; None where that cannot be told.
+fn holds(location: &Location, met: &Met) -> Option<bool> {
+    let Matcher::If(written) = &location.matcher else { return None };
+    Condition::read(written).and_then(|condition| condition.holds(|name| value(name, met)))
 }
 
 /// A request that a condition refuses.
@@ -133,11 +186,14 @@ fn value(name: &str, met: &Met) -> Option<String> {
     }
 }
 
-/// Whether a block is an `if` over something of the client's certificate, itself or through a `map`.
-fn is_about_client(config: &NginxConfig, location: &Location) -> bool {
+/// Whether a block is an `if` over something of the client's certificate, itself or through `map` and `set`.
+fn is_about_client(config: &NginxConfig, server: &Server, location: &Location) -> bool {
     let Matcher::If(condition) = &location.matcher else { return false };
     variables(condition).into_iter().any(|name| {
+        let derived = server.derived.iter().filter(|(derived, _)| derived == name);
         name.starts_with("ssl_client_")
+            || server.decided.iter().any(|decided| decided == name)
+            || derived.flat_map(|(_, value)| variables(&value.value)).any(|of| of.starts_with("ssl_client_"))
             || config.maps.iter().any(|map| map.variable.value.trim_start_matches('$') == name)
     })
 }
@@ -219,6 +275,37 @@ mod tests {
             ("optional; location /b { if ($ssl_client_verify = NONE) { return 401; } }", Completes, None),
             ("optional; if ($ok = 0) { return 403; }", Undetermined, None),
             (
+                "optional; set $in 0; if ($ssl_client_verify = SUCCESS) { set $in 1; } if ($in = 0) { return 403; }",
+                Undetermined,
+                None,
+            ),
+            ("optional; set $dn $ssl_client_s_dn; if ($dn = '') { return 403; }", Undetermined, None),
+            (
+                "optional; location / { if ($ssl_client_verify = SUCCESS) { return 200; } return 403; }",
+                RequestRejected,
+                Some("HTTP 403"),
+            ),
+            (
+                "optional; location / { if ($ssl_client_verify = NONE) { return 200; } return 403; }",
+                Completes,
+                None,
+            ),
+            (
+                "optional; location / { if ($ssl_client_verify != SUCCESS) { rewrite ^ /x last; } }",
+                Undetermined,
+                None,
+            ),
+            (
+                "optional; location = / { rewrite ^ /g last; } location /g { if ($ssl_client_verify = NONE) { return 403; } }",
+                Undetermined,
+                None,
+            ),
+            (
+                "optional; location / { auth_request /a; } location = /a { if ($ssl_client_verify = NONE) { return 401; } }",
+                Undetermined,
+                None,
+            ),
+            (
                 "optional; if ($ssl_client_s_dn !~ CN=other) { return 403; }",
                 RequestRejected,
                 Some("HTTP 403"),
@@ -234,6 +321,47 @@ mod tests {
             let prediction = predicted(&http, Some(CURL));
             assert_eq!((prediction.outcome, prediction.client_sees.as_deref()), (outcome, seen), "{inside}");
         }
+    }
+
+    #[test]
+    fn an_address_is_not_taken_for_that_of_whoever_listens_on_its_port() {
+        let upstream = |address: &str| {
+            let server = server(
+                "server.example.test",
+                &format!("location / {{ proxy_pass https://{address}:2379; }}"),
+            );
+            let mut sources = Sources::default();
+            sources.add("nginx.conf", format!("events {{}} http {{ {server} }}"));
+            sources.add(
+                "etcd.conf.yml",
+                "listen-client-urls: https://0.0.0.0:2379\nadvertise-client-urls: https://10.1.1.1:2379\n\
+                 client-transport-security: {cert-file: a, key-file: b}\n",
+            );
+            let options =
+                Options { at: 1_795_392_000, assume: Assume::default(), expires_within: 0, command: None };
+            let connections = lint(&sources, &options).connections;
+            connections.iter().find(|connection| connection.client.kind == "nginx").unwrap().server.kind
+        };
+        assert_eq!(
+            (upstream("10.1.1.1"), upstream("127.0.0.1"), upstream("10.9.9.9")),
+            ("etcd", "etcd", "unseen")
+        );
+    }
+
+    #[test]
+    fn who_verifies_nothing_needs_a_server_that_starts() {
+        let mut sources = Sources::default();
+        sources.add(
+            "etcd.conf.yml",
+            "listen-client-urls: https://10.0.0.1:2379\nadvertise-client-urls: https://10.0.0.1:2379\n\
+             client-transport-security: {cert-file: /unseen.crt, key-file: /unseen.key}\n",
+        );
+        let options =
+            Options { at: 1_795_392_000, assume: Assume::default(), expires_within: 0, command: None };
+        let connections = lint(&sources, &options).connections;
+        // any client, and its own gateway
+        assert_eq!(connections.len(), 2);
+        assert!(connections.iter().all(|connection| connection.prediction.outcome == Outcome::Undetermined));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use mtls_identity::sorted;
 use super::proto::{camel_case, flattened};
 use super::schema::{self, Field, FieldKind, Label};
 use crate::source::Span;
+use crate::suggestion::distance;
 use crate::syntax::yaml::{Kind, Node};
 
 /// One thing that Envoy refuses.
@@ -600,29 +601,10 @@ fn nearest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
     for name in names {
         let known: Vec<u8> =
             name.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase()).collect();
-        let distance = edit_distance(&written, &known);
+        let distance = distance(&written, &known);
         if distance <= 1 + known.len() / 5 && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, name));
         }
     }
     best.map(|(_, name)| name)
-}
-
-fn edit_distance(left: &[u8], right: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut diagonal = i;
-        let mut before = i + 1;
-        for (b, cell) in right.iter().zip(row.iter_mut().skip(1)) {
-            let above = *cell;
-            let cost = diagonal + usize::from(a != b);
-            *cell = cost.min(above + 1).min(before + 1);
-            diagonal = above;
-            before = *cell;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(left.len())
 }

@@ -71,6 +71,20 @@ pub struct EtcdConfig {
     pub unseen: Vec<String>,
 }
 
+impl EtcdConfig {
+    /// Settings of TLS as this etcd takes them: `peer-cert-file and peer-key-file` of its flags, `cert-file and key-file
+    /// in peer-transport-security` of its file. `dashes` stand before a flag.
+    pub fn tls_settings(&self, peer: bool, dashes: &str, names: &[&str]) -> String {
+        if self.file.is_some() {
+            let block = if peer { "peer-transport-security" } else { "client-transport-security" };
+            return format!("{} in {block}", names.join(" and "));
+        }
+        let prefix = if peer { "peer-" } else { "" };
+        let flags: Vec<String> = names.iter().map(|name| format!("{dashes}{prefix}{name}")).collect();
+        flags.join(" and ")
+    }
+}
+
 /// A member of `initial-cluster`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {

@@ -1,11 +1,11 @@
 //! What etcd refuses at start, in its own words: `embed.Config.Validate` and the set-up of its listeners.
 
+use super::EtcdConfig;
 use super::given::{ALLOWED_LISTS, refusal};
 use super::settings::in_release;
-use super::{EtcdConfig, Security};
 use crate::deployment::{Refusal, Version};
 use crate::finding::Label;
-use crate::source::{Located, Span};
+use crate::source::Located;
 use crate::syntax::url::Url;
 
 /// Everything this configuration is refused for, whatever its files hold.
@@ -140,10 +140,9 @@ fn credentials(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
     if config.client.is_empty() && !config.client.auto_tls.value() {
         if let Some(url) = client_tls {
             refusals.push(without_credential(
+                config,
                 url,
-                config.client.span,
-                "cert-file",
-                "key-file",
+                false,
                 format!(
                     "TLS key/cert (--cert-file, --key-file) must be provided for client url {} with HTTPS scheme",
                     url.value
@@ -151,10 +150,9 @@ fn credentials(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
             ));
         } else if let Some(url) = config.listen_metrics_urls.iter().find(|url| is_tls(&url.value)) {
             refusals.push(without_credential(
+                config,
                 url,
-                config.client.span,
-                "cert-file",
-                "key-file",
+                false,
                 format!(
                     "cannot listen on TLS for {}: KeyFile and CertFile are not presented",
                     url.value.authority()
@@ -165,10 +163,9 @@ fn credentials(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
     let peer_tls = config.listen_peer_urls.value().iter().find(|url| is_tls(&url.value));
     if let (true, false, Some(url)) = (config.peer.is_empty(), *config.peer.auto_tls.value(), peer_tls) {
         refusals.push(without_credential(
+            config,
             url,
-            config.peer.span,
-            "peer-cert-file",
-            "peer-key-file",
+            true,
             format!(
                 "cannot listen on TLS for {}: KeyFile and CertFile are not presented",
                 url.value.authority()
@@ -177,28 +174,31 @@ fn credentials(config: &EtcdConfig, refusals: &mut Vec<Refusal>) {
     }
     let metrics_tls = config.listen_metrics_urls.iter().any(|url| is_tls(&url.value));
     if client_tls.is_some() || metrics_tls {
-        side(config, &config.client, "", refusals);
+        side(config, false, refusals);
     }
     // the peers' files are loaded for dialling, whether or not it listens with TLS
-    side(config, &config.peer, "peer-", refusals);
+    side(config, true, refusals);
 }
 
-fn without_credential(url: &Located<Url>, block: Span, cert: &str, key: &str, log: String) -> Refusal {
+fn without_credential(config: &EtcdConfig, url: &Located<Url>, peer: bool, log: String) -> Refusal {
+    let pair = config.tls_settings(peer, "", &["cert-file", "key-file"]);
     let mut refused = refusal(
-        format!("{} is served with TLS, and {cert} and {key} are not given", url.value),
+        format!("{} is served with TLS, and {pair} are not given", url.value),
         url.span,
-        &format!("give {cert} and {key}, or write http"),
+        &format!("give {pair}, or write http"),
         Some(log),
     );
     refused.rule = "missing-credential";
+    let block = if peer { config.peer.span } else { config.client.span };
     if block != url.span {
-        refused.labels.push(Label { span: block, message: format!("{cert} and {key} could stand here") });
+        refused.labels.push(Label { span: block, message: format!("{pair} could stand here") });
     }
     refused
 }
 
 /// `TLSInfo.baseConfig`: halves of a pair, and two ways to name who may call.
-fn side(config: &EtcdConfig, side: &Security, prefix: &str, refusals: &mut Vec<Refusal>) {
+fn side(config: &EtcdConfig, peer: bool, refusals: &mut Vec<Refusal>) {
+    let side = if peer { &config.peer } else { &config.client };
     if side.is_empty() {
         return;
     }
@@ -230,10 +230,12 @@ fn side(config: &EtcdConfig, side: &Security, prefix: &str, refusals: &mut Vec<R
             (None, Some(key)) => (key_name, cert_name, key.span),
             _ => continue,
         };
+        let given = if peer && config.file.is_none() { format!("peer-{given}") } else { given.to_owned() };
+        let missing = config.tls_settings(peer, "", &[missing]);
         let mut refused = refusal(
-            format!("{prefix}{given} is given and {prefix}{missing} is not"),
+            format!("{given} is given and {missing} is not"),
             span,
-            &format!("give {prefix}{missing} as well"),
+            &format!("give {missing} as well"),
             Some(log),
         );
         refused.rule = "missing-credential";

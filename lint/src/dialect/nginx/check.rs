@@ -115,7 +115,14 @@ impl Reader<'_> {
                 "unknown directive \"ssl\"",
             );
         }
-        if directive::looks_like_tls(name) && !directive::is_ssl_directive(name, self.version) {
+        if !directive::looks_like_tls(name) || directive::is_ssl_directive(name, self.version) {
+            return;
+        }
+        // no module is called so like one of nginx's own
+        if let Some(meant) = directive::meant(name) {
+            let message = format!("nginx has no directive {name}; write {meant}");
+            self.refuse("refused-syntax", &message, directive, &format!("unknown directive \"{name}\""));
+        } else {
             self.config.unseen.push(format!(
                 "{name} is no directive of nginx itself: unless a module brings it, nginx refuses it with \
                  [emerg] unknown directive \"{name}\"{}",

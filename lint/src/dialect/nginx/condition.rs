@@ -46,6 +46,13 @@ impl<'c> Condition<'c> {
         Some(Self { variable, comparison })
     }
 
+    /// It compares `$ssl_client_verify` with a value that it never has: `SUCCESS`, `NONE` and `FAILED:reason` are all.
+    pub fn is_never_true(&self) -> bool {
+        let never = |value: &str| !matches!(value, "SUCCESS" | "NONE") && !value.starts_with("FAILED:");
+        self.variable == "ssl_client_verify"
+            && matches!(self.comparison, Comparison::Equal { value, negated: false } if !value.contains('$') && never(value))
+    }
+
     /// Whether it holds with these values; None where that cannot be told.
     pub fn holds(&self, value_of: impl Fn(&str) -> Option<String>) -> Option<bool> {
         let own = value_of(self.variable)?;

@@ -1,6 +1,7 @@
 //! Which directives of TLS and of structure nginx knows, where they may stand and what they take.
 
 use crate::deployment::Version;
+use crate::suggestion::is_one_slip_away;
 
 /// A set of places where a directive may stand.
 pub(super) type Places = u16;
@@ -133,6 +134,45 @@ pub(super) fn decides_handshake(name: &str) -> bool {
 /// Whether a name could be meant for a TLS directive.
 pub(super) fn looks_like_tls(name: &str) -> bool {
     ["ssl_", "proxy_ssl_", "grpc_ssl_", "uwsgi_ssl_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The TLS directive of which a slip of the keyboard makes a name.
+pub(super) fn meant(name: &str) -> Option<String> {
+    const SERVER: [&str; 16] = [
+        "ssl_certificate",
+        "ssl_certificate_key",
+        "ssl_ciphers",
+        "ssl_client_certificate",
+        "ssl_conf_command",
+        "ssl_crl",
+        "ssl_ocsp",
+        "ssl_password_file",
+        "ssl_prefer_server_ciphers",
+        "ssl_protocols",
+        "ssl_reject_handshake",
+        "ssl_session_cache",
+        "ssl_session_tickets",
+        "ssl_trusted_certificate",
+        "ssl_verify_client",
+        "ssl_verify_depth",
+    ];
+    const UPSTREAM: [&str; 11] = [
+        "certificate",
+        "certificate_key",
+        "ciphers",
+        "conf_command",
+        "crl",
+        "name",
+        "password_file",
+        "protocols",
+        "server_name",
+        "trusted_certificate",
+        "verify",
+    ];
+    let families = ["proxy", "grpc", "uwsgi"].into_iter();
+    let upstream = families.flat_map(|family| UPSTREAM.map(|rest| format!("{family}_ssl_{rest}")));
+    let mut near = SERVER.map(str::to_owned).into_iter().chain(upstream);
+    near.find(|known| is_one_slip_away(name, known))
 }
 
 /// Names of `ssl_*` directives beside those of [`known`], so that a typing error stands out.

@@ -26,6 +26,9 @@ pub struct Location {
     pub checks: Vec<Check>,
     /// It ends every request itself (`return` without a condition).
     pub returns: Option<Span>,
+    /// A request may be answered from another location, or by what one says of it (`rewrite`, `try_files`,
+    /// `auth_request`).
+    pub moves: bool,
     /// The status of that answer.
     pub return_code: Option<u16>,
     /// Includes that may say more of it; completes "undetermined because …".

@@ -14,6 +14,7 @@ mod location;
 mod read;
 mod scope;
 mod tls;
+mod unknown_variable;
 mod upstream;
 
 pub use condition::Condition;
@@ -103,6 +104,8 @@ pub struct Server {
     pub constants: Vec<(String, Located<String>)>,
     /// `set $name value` in it, with a value that names variables: name without `$`, value.
     pub derived: Vec<(String, Located<String>)>,
+    /// Variables (without `$`) that a `set` within an `if` over the client's certificate fills.
+    pub decided: Vec<String>,
     /// Variables of the client's certificate (without `$`) that it looks at or hands on, and where; logs do not count.
     pub mentions: Vec<Located<String>>,
     /// Code or a subrequest that may look at anything (Lua, njs, Perl, `auth_request`).

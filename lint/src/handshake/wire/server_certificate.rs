@@ -37,6 +37,8 @@ impl Handshake<'_, '_> {
                 .alerting(Alert::HANDSHAKE_FAILURE)
                 .stop());
         }
+        // whoever verifies nothing needs a server that starts all the same
+        need(shown)?;
         if !*tls.verify.value() {
             return unverified_names(tls, us).map_or(Ok(None), Err);
         }
@@ -47,7 +49,6 @@ impl Handshake<'_, '_> {
             // without trusted_ca nothing is verified
             return self.key_usage_of_server(shown).map(|()| None);
         }
-        need(shown)?;
         let judgement = self.wire.shelf.judge(&Case {
             verifier: us.program,
             presented: &shown.chain,

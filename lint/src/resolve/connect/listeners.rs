@@ -33,18 +33,12 @@ impl<'a> Switchboard<'a> {
         // one connection for a name, whatever number of addresses it has: the first that answers
         let answers = |place: &Place| self.listener_at(*place).map(|found| (*place, found));
         if let Some((place, found)) = places.iter().find_map(answers) {
-            // a program that listens on every address seldom dials itself: the address is rather another machine's
-            if self.programs.get(found.0).is_some_and(|program| std::ptr::eq(program, from))
-                && place.address.is_some_and(|address| !address.is_loopback())
-                && !self.is_bound_to(found, place)
-            {
-                return Lookup::Unseen(format!(
-                    "whether {} is an address of {} itself is not seen",
-                    bracketed(host),
-                    from.name
-                ));
-            }
-            return Lookup::Found(found);
+            return match self.not_its_own(from, found, place) {
+                None => Lookup::Found(found),
+                Some(of) => {
+                    Lookup::Unseen(format!("whether {} is an address of {of} is not seen", bracketed(host)))
+                }
+            };
         }
         self.nobody_listens(from, dialer, &places, way.forward.as_ref())
     }
@@ -66,6 +60,19 @@ impl<'a> Switchboard<'a> {
             }
         }
         best.map(|(found, _)| found)
+    }
+
+    /// Whose address one that was dialled is not known to be, where a listener answers at every address of its machine.
+    fn not_its_own(&self, from: &Program, found: (ProgramId, usize), place: Place) -> Option<String> {
+        let program = self.programs.get(found.0)?;
+        place.address.filter(|address| !address.is_loopback())?;
+        // a program that listens on every address seldom dials itself: the address is rather another machine's
+        if std::ptr::eq(program, from) {
+            return (!self.is_bound_to(found, place)).then(|| format!("{} itself", program.name));
+        }
+        // who asks what a command does gives the files of whom it dials
+        let asked = matches!(from.kind, ProgramKind::Curl | ProgramKind::Etcdctl | ProgramKind::Openssl);
+        (!asked && !self.is_own_address(&[program], place)).then(|| program.name.clone())
     }
 
     /// Whether a listener is bound to the very address.
@@ -196,7 +203,15 @@ impl<'a> Switchboard<'a> {
                     || named.is_some_and(|addresses| addresses.contains(&address))
             })
         };
-        address.is_loopback() || here.iter().any(|program| bound(program) || advertised(program))
+        let written = |program: &&Program| match &program.configuration {
+            Configuration::Etcd(config) => {
+                let urls = [config.advertise_client_urls.value(), config.initial_advertise_peer_urls.value()];
+                urls.into_iter().flatten().any(|url| url.value.address() == Some(address))
+            }
+            _ => false,
+        };
+        let own = |program: &&Program| bound(program) || advertised(program) || written(program);
+        address.is_loopback() || here.iter().any(own)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::PodIdentity;
 use super::stores::{Store, Stores};
 use crate::deployment::{Content, Lookup};
-use crate::dialect::kubernetes::{Container, EnvironmentValue, KeyReference};
+use crate::dialect::kubernetes::{Container, EnvironmentValue, KeyReference, Pair};
 use crate::resolve::Variable;
 use crate::source::{Located, Span};
 
@@ -174,7 +174,14 @@ impl PodIdentity {
         let value = match path.value.as_str() {
             "metadata.name" => self.name.clone(),
             "metadata.namespace" => Some(self.namespace.clone()).filter(|_| self.namespace_written),
-            _ => None,
+            path => {
+                let named = |kind: &str| path.strip_prefix(kind)?.strip_prefix("['")?.strip_suffix("']");
+                let of = |pairs: &[Pair], name: &str| {
+                    pairs.iter().find(|pair| pair.key.value == name).map(|pair| pair.value.value.clone())
+                };
+                let annotation = named("metadata.annotations").and_then(|name| of(&self.annotations, name));
+                annotation.or_else(|| named("metadata.labels").and_then(|name| of(&self.labels, name)))
+            }
         };
         match value {
             Some(value) => Lookup::Found(Located::new(value, path.span)),

@@ -44,7 +44,7 @@ pub use ingress::control_planes;
 pub use secrets::names_a_password;
 pub use stores::Stores;
 
-use kubernetes::{Container, Workload};
+use kubernetes::{Container, Pair, Workload};
 
 /// Every object of the sources that Kubernetes or cert-manager gives a meaning.
 #[derive(Debug, Default)]
@@ -222,6 +222,8 @@ pub(super) struct PodIdentity {
     namespace: String,
     /// It is written, not assumed.
     namespace_written: bool,
+    annotations: Vec<Pair>,
+    labels: Vec<Pair>,
 }
 
 impl PodIdentity {
@@ -242,6 +244,8 @@ impl PodIdentity {
             name,
             namespace: workload.metadata.namespace().to_owned(),
             namespace_written: workload.metadata.namespace.is_some(),
+            annotations: workload.pod_annotations.clone(),
+            labels: workload.pod_labels.clone(),
         }
     }
 

@@ -494,13 +494,15 @@ spec:
   replicas: 3
   serviceName: peers
   template:
-    metadata: {labels: {app: e}}
+    metadata: {labels: {app: e}, annotations: {domain: peers.n}}
     spec:
       containers:
         - name: etcd
           image: registry.k8s.io/etcd:3.5.16-0
-          command: [sh, -c, 'exec etcd --name=$(ME) "--listen-peer-urls=https://0.0.0.0:2380"']
-          env: [{name: ME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
+          command: [sh, -c, 'exec etcd --name=$(ME) "--initial-advertise-peer-urls=https://$(ME).$(DOMAIN):2380"']
+          env:
+            - {name: ME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+            - {name: DOMAIN, valueFrom: {fieldRef: {fieldPath: "metadata.annotations['domain']"}}}
 ---
 apiVersion: v1
 kind: Service
@@ -510,7 +512,7 @@ spec: {clusterIP: None, selector: {app: e}}
     let (_, built) = built(text);
     assert_eq!(built.launches.len(), 3);
     let arguments: Vec<&str> = built.launches[1].arguments.iter().map(|word| word.value.as_str()).collect();
-    assert_eq!(arguments, ["--name=e-1", "--listen-peer-urls=https://0.0.0.0:2380"]);
+    assert_eq!(arguments, ["--name=e-1", "--initial-advertise-peer-urls=https://e-1.peers.n:2380"]);
     let resolve = |host: &str| built.cluster.resolve_from(host, 2380, "n").unwrap();
     assert!(matches!(resolve("e-1.peers"), Lookup::Found(route) if route.backends[0].machines == [2]));
     assert!(matches!(resolve("peers.n.svc"), Lookup::Found(route) if route.backends.len() == 3));

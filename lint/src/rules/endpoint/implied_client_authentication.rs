@@ -36,12 +36,13 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if !config.refusals.is_empty() {
             continue;
         }
-        for (side, switch) in [(&config.client, "client-cert-auth"), (&config.peer, "peer-client-cert-auth")]
-        {
+        for (side, peer) in [(&config.client, false), (&config.peer, true)] {
             findings.extend(implied(side).map(|labels| {
+                let switch = config.tls_settings(peer, "", &["client-cert-auth"]);
+                let written = config.tls_settings(peer, "", &["client-cert-auth: true"]);
                 RULE.finding(
                     format!("{} requires client certificates, whatever {switch} says", program.name),
-                    Some(format!("write {switch}: true, or leave the trust bundle out")),
+                    Some(format!("write {written}, or leave the trust bundle out")),
                     labels,
                 )
             }));

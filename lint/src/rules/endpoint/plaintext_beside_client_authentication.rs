@@ -7,17 +7,17 @@ use crate::deployment::{ClientAuthMode, Configuration, Listener, ListenerPurpose
 use crate::dialect::apisix::Facts;
 use crate::dialect::apisix::objects::{Plugin, Route};
 use crate::dialect::etcd::EtcdConfig;
-use crate::dialect::nginx::{ListenAddress, Location, Matcher, Subsystem, variables};
+use crate::dialect::nginx::{ListenAddress, Location, Matcher, NginxConfig, Subsystem, variables};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, policy, rule};
-use crate::source::Located;
+use crate::source::{Located, Span};
 
 rule! {
     /// A gateway asks for client certificates at its TLS port and serves the same routes at a plaintext port.
     ///
     /// In APISIX a client certificate is asked for by server name, not by route. A route without such a condition of
     /// its own answers at `node_listen` as well, where there is no TLS at all. In nginx `ssl_verify_client` says nothing
-    /// at a `listen` without `ssl` of the same server.
+    /// at a `listen` without `ssl` of the same server, nor where no `listen` of the server has it.
     ///
     /// ## Why it matters
     ///
@@ -201,11 +201,32 @@ fn nginx(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 let redirects = server.locations.first().is_some_and(|whole| whole.returns.is_some())
                     || server.locations.iter().any(tells_plaintext);
                 let looks = server.mentions.iter().any(|mention| mention.value == "ssl_client_verify");
+                // meant for this server, of which no listen speaks TLS
+                let forgotten = !with_tls.contains(index)
+                    && !server.tls.certificates.is_empty()
+                    && is_written_in(config, *index, mode.span());
                 if *mode.value() != ClientAuthMode::Required
                     || redirects
                     || looks
-                    || !with_tls.contains(index)
+                    || !(with_tls.contains(index) || forgotten)
                 {
+                    continue;
+                }
+                if forgotten {
+                    findings.push(RULE.finding(
+                        format!(
+                            "{} answers at port {port} without TLS, and asks nobody for a certificate",
+                            program.name
+                        ),
+                        Some(format!("write listen {port} ssl;")),
+                        vec![
+                            Label {
+                                span: listen.address.span,
+                                message: "plaintext: ssl is missing".to_owned(),
+                            },
+                            Label { span: mode.span(), message: "counts for TLS only".to_owned() },
+                        ],
+                    ));
                     continue;
                 }
                 findings.push(RULE.finding(
@@ -229,6 +250,14 @@ fn nginx(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Whether a setting stands in a server's own block: behind its word, and before the next server's.
+fn is_written_in(config: &NginxConfig, index: usize, place: Span) -> bool {
+    let Some(server) = config.servers.get(index) else { return false };
+    let within = |span: Span| span.file == place.file && span.start < place.start;
+    within(server.span)
+        && !config.servers.iter().any(|other| within(other.span) && other.span.start > server.span.start)
 }
 
 /// `if ($scheme = http) { … }` and its relatives: what comes without TLS is treated apart.
@@ -303,7 +332,7 @@ fn of_etcd(program: &Program, config: &EtcdConfig) -> Option<Finding> {
 }
 
 /// Where a listener asks for client certificates.
-fn asks(listener: &Listener) -> Option<crate::source::Span> {
+fn asks(listener: &Listener) -> Option<Span> {
     let contexts = &listener.tls.as_ref()?.contexts;
     let mode = contexts
         .iter()

@@ -31,7 +31,8 @@ rule! {
     /// - nginx: `[emerg] …`, `SSL_CTX_set_cipher_list("…") failed`, `invalid value "…"`,
     ///   `directive is not allowed here`, `invalid number of arguments in`, `directive invalid number`,
     ///   `invalid parameter "…"`, `has no opening`, `invalid URL prefix in`, `invalid port in upstream`,
-    ///   `upstream "…" may not have port`, `no "events" section in configuration`, `"ssl_ocsp" is incompatible with`
+    ///   `upstream "…" may not have port`, `no "events" section in configuration`, `"ssl_ocsp" is incompatible with`,
+    ///   `unknown "…" variable`
     /// - APISIX: `failed to merge, path[…] expect: …, but got: …`, `expect: …, but got: …`,
     ///   `missing ssl cert for https admin`, `missing ssl cert_key for https admin`,
     ///   `failed to read local yaml config of apisix`, `failed to validate config: property`,

@@ -63,7 +63,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 "{} presents a certificate to {}, which never asks for one: the connection is not mutual TLS",
                 client.name, program.name
             ),
-            super::unauthenticated_clients::help(program, listener.purpose),
+            super::unauthenticated_clients::help(program, listener.purpose, Some(context)),
             vec![
                 Label {
                     span: context.client_auth.mode.span(),

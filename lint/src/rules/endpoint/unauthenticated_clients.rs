@@ -65,8 +65,13 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if !context.client_auth.mode.is_given() && unsettled.contains(&context.span) {
                 continue;
             }
-            // what is refused is read as far as the refusal
-            if matches!(&program.configuration, Configuration::Etcd(config) if !config.refusals.is_empty()) {
+            // what is refused is read as far as the refusal, and serves nobody
+            let refused = match &program.configuration {
+                Configuration::Etcd(config) => !config.refusals.is_empty(),
+                Configuration::Nginx(_) => !program.refusals.is_empty(),
+                _ => false,
+            };
+            if refused {
                 continue;
             }
             // what is not seen of its flags may say more
@@ -80,7 +85,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             told.push(span);
             findings.push(RULE.finding(
                 format!("{} asks no client for a certificate", shown(program, context)),
-                help(program, listener.purpose),
+                help(program, listener.purpose, Some(context)),
                 vec![Label { span, message: "no client certificate is asked for here".to_owned() }],
             ));
         }
@@ -108,16 +113,38 @@ fn is_shadowed<'c>(context: &ServerContext, before: impl Iterator<Item = &'c Ser
     !context.names.is_empty() && names.all(|name| taken(&name.value))
 }
 
+/// An nginx server has a CA for its clients, whom it does not ask.
+fn has_authority(program: &Program, context: &ServerContext) -> bool {
+    let Configuration::Nginx(config) = &program.configuration else { return false };
+    let asks = context.client_auth.mode.span();
+    let mut servers = config.servers.iter().filter(|server| server.tls.verify_client.span() == asks);
+    servers.next().is_some_and(|server| server.tls.client_certificate.is_some())
+}
+
 /// What to write so that clients need a certificate.
-pub(in crate::rules) fn help(program: &Program, purpose: ListenerPurpose) -> Option<String> {
+pub(in crate::rules) fn help(
+    program: &Program,
+    purpose: ListenerPurpose,
+    context: Option<&ServerContext>,
+) -> Option<String> {
     let text = match program.kind {
+        ProgramKind::Nginx if context.is_some_and(|context| has_authority(program, context)) => {
+            "write ssl_verify_client on; in the server block: its ssl_client_certificate has no effect without it"
+        }
         ProgramKind::Nginx => {
             "write ssl_client_certificate with the CA of the clients and ssl_verify_client on; in the server block"
         }
-        ProgramKind::Etcd if purpose == ListenerPurpose::Peers => {
-            "give etcd --peer-trusted-ca-file with the CA of the members, and --peer-client-cert-auth"
+        ProgramKind::Etcd => {
+            let Configuration::Etcd(config) = &program.configuration else { return None };
+            let peer = purpose == ListenerPurpose::Peers;
+            let bundle = config.tls_settings(peer, "--", &["trusted-ca-file"]);
+            let switch = match config.file {
+                Some(_) => "client-cert-auth: true beside it".to_owned(),
+                None => config.tls_settings(peer, "--", &["client-cert-auth"]),
+            };
+            let whose = if peer { "members" } else { "clients" };
+            return Some(format!("give etcd {bundle} with the CA of the {whose}, and {switch}"));
         }
-        ProgramKind::Etcd => "give etcd --trusted-ca-file with the CA of the clients, and --client-cert-auth",
         ProgramKind::Apisix => match purpose {
             ListenerPurpose::Admin => "write admin_ssl_ca_cert with the CA of the clients in admin_api_mtls",
             ListenerPurpose::Peers => "write client_ca_cert with the CA of the data planes in conf_server",

@@ -1,15 +1,16 @@
 use super::nginx::configurations;
 use crate::deployment::ClientAuthMode;
-use crate::dialect::nginx::{Server, Subsystem, variables};
+use crate::dialect::nginx::{Condition, Location, Matcher, Server, Subsystem, variables};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
+use crate::source::Located;
 
 rule! {
     /// nginx asks for a client certificate without insisting on it, and nothing looks at the result.
     ///
     /// With `ssl_verify_client optional` a client without a certificate is served like any other; with `optional_no_ca` even one
     /// whose certificate nobody issued. Who came is in `$ssl_client_verify` (`SUCCESS`, `NONE`, `FAILED:…`), and neither a
-    /// condition nor the upstream gets to see it.
+    /// condition nor the upstream gets to see it. A condition that never holds, as `$ssl_client_verify = FAILED`, is none.
     ///
     /// ## Why it matters
     ///
@@ -87,7 +88,16 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 }),
                 vec![
                     Label { span: mode.span(), message: "a certificate is welcome, and not needed".to_owned() },
-                    Label { span: server.span, message: "no condition and no header of this server has the result".to_owned() },
+                    match dead(server).next() {
+                        Some(condition) => Label {
+                            span: condition.span,
+                            message: "never true: it is SUCCESS, NONE or FAILED:reason".to_owned(),
+                        },
+                        None => Label {
+                            span: server.span,
+                            message: "no condition and no header of this server has the result".to_owned(),
+                        },
+                    },
                 ],
             ));
         }
@@ -99,8 +109,24 @@ fn looks(server: &Server, names: &[&str]) -> bool {
     let is_one = |name: &str| names.iter().any(|wanted| name.starts_with(wanted));
     let headers =
         server.locations.iter().flat_map(|location| location.headers.iter().chain(&location.parameters));
-    server.mentions.iter().any(|mention| is_one(&mention.value))
+    // what a condition that never holds looks at, it does not
+    let within = |mention: &Located<String>, condition: &Location| {
+        let Matcher::If(written) = &condition.matcher else { return false };
+        let (at, start) = (mention.span.start, condition.span.end);
+        let end = start.saturating_add(u32::try_from(written.len()).unwrap_or(u32::MAX));
+        mention.span.file == condition.span.file && (start..=end).contains(&at)
+    };
+    let looking = |mention: &&Located<String>| !dead(server).any(|condition| within(mention, condition));
+    server.mentions.iter().filter(looking).any(|mention| is_one(&mention.value))
         || headers.flat_map(|header| variables(&header.value.value)).any(is_one)
+}
+
+/// Conditions on the result that never hold.
+fn dead(server: &Server) -> impl Iterator<Item = &Location> {
+    server.locations.iter().filter(|location| {
+        let Matcher::If(written) = &location.matcher else { return false };
+        Condition::read(written).is_some_and(|condition| condition.is_never_true())
+    })
 }
 
 fn returns(server: &Server) -> bool {

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
 use super::nginx::configurations;
-use crate::deployment::Configuration;
+use crate::deployment::{Configuration, Program};
+use crate::dialect::apisix::config::Etcd;
 use crate::dialect::apisix::objects::Scheme;
 use crate::dialect::nginx::{Location, NginxConfig, Pass, PassKind};
 use crate::finding::{Finding, Label};
@@ -11,7 +12,7 @@ rule! {
     /// TLS settings for an upstream stand beside a pass that does not speak TLS.
     ///
     /// `proxy_ssl_*` say how to speak TLS; whether to speak it, the scheme of `proxy_pass` says (in `stream`: `proxy_ssl on`).
-    /// For an upstream of APISIX, `scheme` says so; without it, it is http.
+    /// For an upstream of APISIX, `scheme` says so; without it, it is http. For its etcd, the URLs in `host` say so.
     ///
     /// ## Why it matters
     ///
@@ -23,7 +24,7 @@ rule! {
     /// proxy_pass https://backend;
     /// ```
     ///
-    /// APISIX: `scheme: https` beside `tls`.
+    /// APISIX: `scheme: https` beside `tls`; `host: ["https://etcd:2379"]` of `deployment.etcd`.
     ///
     /// ## What you see in the logs
     ///
@@ -84,10 +85,31 @@ fn passes(config: &NginxConfig) -> impl Iterator<Item = (&Location, &Pass)> {
     locations.filter_map(|location| Some((location, location.pass.as_ref()?)))
 }
 
+/// APISIX's etcd with a client certificate, at URLs without TLS alone.
+fn store(subject: &Subject<'_>, program: &Program, etcd: &Etcd) -> Option<Finding> {
+    let tls = etcd.tls.as_ref()?;
+    let certificate = tls.certificate.as_ref()?;
+    let hosts = etcd.hosts.value();
+    let first = hosts.first().filter(|_| hosts.iter().all(|host| host.value.starts_with("http://")))?;
+    // an etcd that wants TLS there is the sharper finding
+    if subject.is_told(first.span, "plaintext-to-tls-port") {
+        return None;
+    }
+    Some(RULE.finding(
+        format!("{} has TLS settings for {}, to which it speaks plaintext", program.name, first.value),
+        Some(format!("write {}", first.value.replacen("http://", "https://", 1))),
+        vec![
+            Label { span: first.span, message: "no TLS here".to_owned() },
+            Label { span: certificate.span, message: "never presented".to_owned() },
+        ],
+    ))
+}
+
 /// An upstream of APISIX with a client certificate and a scheme without TLS: the certificate is never presented.
 fn apisix(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for program in &subject.deployment.programs {
         let Configuration::Apisix(facts) = &program.configuration else { continue };
+        findings.extend(store(subject, program, &facts.config.etcd));
         for upstream in super::ignored_upstream_verification::upstreams(facts) {
             let Some(tls) = &upstream.tls else { continue };
             let scheme = upstream.scheme.value();

@@ -41,7 +41,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         };
         findings.push(RULE.finding(
             format!("{} is to pass on client certificates, and asks for none", program.name),
-            super::super::endpoint::unauthenticated_clients::help(program, ListenerPurpose::Clients),
+            super::super::endpoint::unauthenticated_clients::help(program, ListenerPurpose::Clients, None),
             vec![
                 Label {
                     span: detail.span,

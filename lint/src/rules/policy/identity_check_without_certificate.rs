@@ -37,7 +37,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             let Some(principal) = rbac.principals.first() else { continue };
             findings.push(RULE.finding(
                 format!("{} decides by client certificates, and asks for none", program.name),
-                super::super::endpoint::unauthenticated_clients::help(program, ListenerPurpose::Clients),
+                super::super::endpoint::unauthenticated_clients::help(
+                    program,
+                    ListenerPurpose::Clients,
+                    None,
+                ),
                 vec![
                     Label { span: principal.span, message: "matches nobody".to_owned() },
                     Label { span: chain.span, message: "no client certificate is asked for here".to_owned() },

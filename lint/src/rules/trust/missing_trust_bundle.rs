@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::deployment::{Configuration, Connection, DialerPurpose, ProgramKind};
+use crate::deployment::{Configuration, Connection, DialerPurpose};
 use crate::dialect::apisix::config::Ignored;
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -51,19 +51,26 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     for (connection, prediction) in subject.deployment.connections.iter().zip(subject.predictions) {
         let Some((program, dialer)) = subject.dialer_of(connection) else { continue };
-        let help = match (program.kind, dialer.purpose) {
-            (ProgramKind::Etcd, DialerPurpose::Peer) => {
-                "give etcd --peer-trusted-ca-file with the CA of the members"
+        let help = match (&program.configuration, dialer.purpose) {
+            (Configuration::Etcd(config), DialerPurpose::Peer) => {
+                let setting = config.tls_settings(true, "--", &["trusted-ca-file"]);
+                format!("give etcd {setting} with the CA of the members")
             }
-            (ProgramKind::Etcd, DialerPurpose::Gateway) => {
-                "give etcd --trusted-ca-file with the CA of the clients"
+            (Configuration::Etcd(config), DialerPurpose::Gateway) => {
+                let setting = config.tls_settings(false, "--", &["trusted-ca-file"]);
+                format!("give etcd {setting} with the CA of the clients")
+            }
+            (Configuration::Apisix(_), DialerPurpose::Configuration) => {
+                "write apisix.ssl.ssl_trusted_certificate with the CA that signed etcd's certificate"
+                    .to_owned()
             }
             _ => continue,
         };
-        let place = prediction.why.first().and_then(|why| why.labels.first()).map(|label| label.span);
+        let why = prediction.why.first().filter(|why| why.rule == RULE.id);
+        let place = why.and_then(|why| why.labels.first()).map(|label| label.span);
         let same = |finding: &&mut Finding| finding.labels.first().map(|label| label.span) == place;
         for finding in found.iter_mut().filter(same) {
-            finding.help.get_or_insert_with(|| help.to_owned());
+            finding.help.get_or_insert_with(|| help.clone());
         }
     }
     findings.append(&mut found);

@@ -66,6 +66,9 @@ impl Reader<'_> {
             added: headers(scope.all("add_header")),
             checks,
             returns: block.iter().find(|inner| inner.name.value == "return").map(|inner| inner.span),
+            moves: block
+                .iter()
+                .any(|inner| matches!(inner.name.value.as_str(), "rewrite" | "try_files" | "auth_request")),
             return_code: block.iter().find(|inner| inner.name.value == "return").and_then(return_code),
         });
         let mut taken = HashSet::new();

@@ -5,7 +5,7 @@ mod server;
 
 use super::directive::{self};
 use super::scope::{Origins, Scope};
-use super::{Map, NginxConfig, Subsystem, check};
+use super::{Map, NginxConfig, Subsystem, check, unknown_variable};
 use crate::deployment::{Refusal, Version};
 use crate::finding::Label;
 use crate::source::{FileId, Span};
@@ -101,6 +101,10 @@ impl<'o> Reader<'o> {
             match directive.name.value.as_str() {
                 "http" => {
                     self.http(block, &inner);
+                    // a module that is loaded, or a file that is not seen, may have more
+                    if !self.partial && !directives.iter().any(|other| other.name.value == "load_module") {
+                        self.late.extend(unknown_variable::check(block, self.version));
+                    }
                     self.settle(directive, Subsystem::Http);
                 }
                 "stream" => {

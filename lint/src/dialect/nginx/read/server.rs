@@ -97,6 +97,7 @@ impl Reader<'_> {
                 .filter_map(|directive| error_page(directive))
                 .collect(),
             constants,
+            decided: decided(block),
             derived,
         };
         self.check_server(&server);
@@ -174,6 +175,30 @@ fn collect_sets(block: &[Directive], sets: &mut BTreeMap<String, Option<Located<
         if let Some(inner) = &directive.block {
             collect_sets(inner, sets);
         }
+    }
+}
+
+/// Variables that are set within an `if` over the client's certificate, or over another such variable.
+fn decided(block: &[Directive]) -> Vec<String> {
+    let mut names = Vec::new();
+    collect_decided(block, false, &mut names);
+    names
+}
+
+fn collect_decided(block: &[Directive], within: bool, names: &mut Vec<String>) {
+    for directive in block {
+        if let ("set", [name, _], true) =
+            (directive.name.value.as_str(), directive.arguments.as_slice(), within)
+        {
+            names.push(name.value.trim_start_matches('$').to_owned());
+        }
+        let about_client =
+            directive.name.value == "if"
+                && directive.arguments.iter().flat_map(|argument| variables(&argument.value)).any(|name| {
+                    name.starts_with("ssl_client_") || names.iter().any(|decided| decided == name)
+                });
+        let inner = directive.block.as_deref().unwrap_or_default();
+        collect_decided(inner, within || about_client, names);
     }
 }
 
