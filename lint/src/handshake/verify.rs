@@ -92,7 +92,7 @@ fn openssl_case(case: &Case<'_>, question: &Question<'_>, knowledge: &Knowledge<
     let settings = openssl::Settings {
         security_level: case.security_level,
         depth: case.checks.depth.as_ref().map(|depth| *depth.value()),
-        partial_paths: curl,
+        partial_paths: curl || case.checks.partial_path,
     };
     let faults = openssl::validate(question, &settings, knowledge).faults;
     let stops = case.stops || matches!(case.verifier.kind, ProgramKind::Curl | ProgramKind::Openssl);
