@@ -18,6 +18,8 @@ pub struct Location {
     pub tls: UpstreamTls,
     /// Request headers that it sets for the upstream (`proxy_set_header` and the like).
     pub headers: Vec<Header>,
+    /// The upstream gets no header of the client's (`proxy_pass_request_headers off`).
+    pub drops_headers: bool,
     /// Parameters that it hands to FastCGI, uwsgi and SCGI servers.
     pub parameters: Vec<Header>,
     /// Response headers that it adds.

@@ -139,6 +139,8 @@ mod tests {
             ("spoofable-identity-header", headers(""), "1.26.3", true),
             ("spoofable-identity-header", headers("proxy_set_header x-dn '';"), "1.26.3", false),
             ("spoofable-identity-header", headers("proxy_set_header Other x;"), "1.26.3", true),
+            ("spoofable-identity-header", headers("proxy_pass_request_headers off;"), "1.26.3", false),
+            ("spoofable-identity-header", headers("proxy_pass_request_headers on;"), "1.26.3", true),
             (
                 "multiline-certificate-header",
                 pass("proxy_set_header C $ssl_client_raw_cert; proxy_pass http://x;"),

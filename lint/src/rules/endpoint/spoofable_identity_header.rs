@@ -58,6 +58,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 for header in identities {
                     let open = ways.iter().find(|(server, other)| {
                         !sets(other, &header.name.value)
+                            && !other.drops_headers
                             && server.unseen.is_empty()
                             && other.unseen.is_empty()
                     });

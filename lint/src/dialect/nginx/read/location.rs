@@ -59,6 +59,7 @@ impl Reader<'_> {
             pass,
             tls,
             headers: headers(scope.all(set_header)),
+            drops_headers: !scope.flag(&format!("{family}_pass_request_headers"), true).value(),
             parameters: ["fastcgi_param", "uwsgi_param", "scgi_param"]
                 .into_iter()
                 .flat_map(|name| headers(scope.all(name)))
