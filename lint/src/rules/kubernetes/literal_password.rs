@@ -45,6 +45,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 if !names_a_password(name) || is_setting(name) || !is_password(&text.value) {
                     continue;
                 }
+                let mut labels = vec![Label {
+                    span: variable.name.span,
+                    message: "its value follows as plain text".to_owned(),
+                }];
+                // who allows it may write so beside the value
+                if !text.value.contains('\n') {
+                    labels.push(Label { span: text.span, message: "this value".to_owned() });
+                }
                 findings.push(RULE.finding(
                     format!(
                         "{} of container {} ({} {}) is written as plain text",
@@ -57,7 +65,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                         "put the value into a Secret and write valueFrom: {{secretKeyRef: {{name: …, key: …}}}} for {}",
                         variable.name.value
                     )),
-                    vec![Label { span: variable.name.span, message: "its value follows as plain text".to_owned() }],
+                    labels,
                 ));
             }
         }
