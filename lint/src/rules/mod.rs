@@ -469,6 +469,12 @@ impl<'a> Subject<'a> {
         self.shelf.revocation_lists(files, &program.versions).map(|lists| lists.lists).unwrap_or_default()
     }
 
+    /// Whether a program loads these files, all of them seen, and finds no revocation list in any.
+    pub fn lacks_revocation_lists(&self, program: &Program, files: &[FileRef]) -> bool {
+        let lists = self.shelf.revocation_lists(files, &program.versions);
+        lists.is_ok_and(|lists| lists.lists.is_empty() && lists.unseen.is_empty() && lists.broken.is_none())
+    }
+
     /// Whether a prediction about a program, as client or server, fails for one of these reasons.
     pub fn is_predicted(&self, program: &Program, rules: &[&'static str]) -> bool {
         rules.iter().any(|rule| self.failing.contains(&(std::ptr::from_ref(program), *rule)))

@@ -95,7 +95,11 @@ impl<'s, 'd> Wire<'s, 'd> {
                     continue;
                 }
                 served.push(context);
-                unseen.push(loaded.pairs.into_iter().flat_map(|pair| pair.unseen).collect::<Vec<_>>());
+                let files = loaded.pairs.into_iter().flat_map(|pair| pair.unseen);
+                // without its list the server does not start, or lets nobody in
+                let verifies = *context.client_auth.mode.value() != ClientAuthMode::Off;
+                let lists = loaded.lists.unseen.into_iter().filter(|_| verifies);
+                unseen.push(files.chain(lists).collect::<Vec<_>>());
             }
             if let (true, Selection::Envoy { default: None, plaintext: false, passages }) =
                 (served.is_empty(), &tls.selection)
@@ -331,6 +335,11 @@ mod tests {
         for (told, outcome, because) in [
             (any("nginx.conf", &nginx("server.pem")), Outcome::Completes, ""),
             (any("nginx.conf", &nginx("/etc/tls/web.pem")), Outcome::Undetermined, "/etc/tls/web.pem is not"),
+            (
+                any("nginx.conf", &nginx("server.pem; ssl_crl none.pem")),
+                Outcome::Undetermined,
+                "none.pem is not",
+            ),
             (any("envoy.yaml", &envoy("", "", file)), Outcome::Completes, ""),
             (any("envoy.yaml", &envoy("", "", remote)), Outcome::Undetermined, "management server"),
             (any("envoy.yaml", &envoy(inspector, "server_names: [a.test]", file)), Outcome::Completes, ""),

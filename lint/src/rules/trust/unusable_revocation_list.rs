@@ -41,20 +41,20 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         for context in listener.tls.iter().flat_map(|tls| &tls.contexts) {
             let auth = &context.client_auth;
             if *auth.mode.value() != ClientAuthMode::Off {
-                outdated(subject, program, &auth.trust, &auth.checks, &mut told, findings);
+                unusable(subject, program, &auth.trust, &auth.checks, &mut told, findings);
             }
         }
     }
     for (program, dialer) in subject.dialers() {
         if let Some(tls) = dialer.tls.as_ref().filter(|tls| *tls.verify.value()) {
-            outdated(subject, program, &tls.trust, &tls.checks, &mut told, findings);
+            unusable(subject, program, &tls.trust, &tls.checks, &mut told, findings);
         }
     }
 }
 
-/// Lists that are not in force at the moment, of CAs that are trusted, where no other list of theirs is: whatever these
-/// issued is refused. Go looks at no dates.
-fn outdated(
+/// Files without any list: every certificate is refused. Lists that are not in force at the moment, of CAs that are
+/// trusted, where no other list of theirs is: whatever these issued is refused. Go looks at no dates.
+fn unusable(
     subject: &Subject<'_>,
     program: &Program,
     trust: &[Trust],
@@ -66,6 +66,19 @@ fn outdated(
         || checks.accept_untrusted.is_some()
         || subject.is_predicted(program, &[RULE.id])
     {
+        return;
+    }
+    if let Some(file) = checks.crls.first()
+        && subject.lacks_revocation_lists(program, &checks.crls)
+    {
+        if told.insert(file.path.span) {
+            let message = format!(
+                "{} holds no revocation list: {} refuses every certificate",
+                file.path.value, program.name
+            );
+            let label = Label { span: file.path.span, message: "read as a revocation list".to_owned() };
+            findings.push(RULE.finding(message, None, vec![label]));
+        }
         return;
     }
     let Some(trusted) = subject.trusted(&program.versions, trust).filter(|_| !checks.crls.is_empty()) else {
