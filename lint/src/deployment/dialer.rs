@@ -27,6 +27,8 @@ pub struct Dialer {
     pub refusals: Vec<Refusal>,
     /// What could not be seen of it.
     pub unseen: Vec<String>,
+    /// Why it is not known where it dials, where a part of the target is made when it runs (`https://$host`).
+    pub unseen_target: Option<String>,
     /// Where it is configured.
     pub span: Span,
 }
@@ -45,6 +47,7 @@ impl Dialer {
             sends_host: None,
             refusals: Vec::new(),
             unseen: Vec::new(),
+            unseen_target: None,
             span,
         }
     }

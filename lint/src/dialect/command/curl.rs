@@ -73,6 +73,18 @@ pub struct Options {
     no_glob: bool,
 }
 
+/// What opens a set or a range of which curl makes several URLs.
+const GLOB: [char; 2] = ['{', '['];
+
+const SEVERAL_URLS: &str = "curl makes several URLs of the braces or brackets in this one";
+
+impl Options {
+    /// It makes several URLs of braces and brackets.
+    fn globs(&self) -> bool {
+        !self.no_glob
+    }
+}
+
 impl Transfer {
     /// The method of the request.
     pub fn method(&self) -> String {
@@ -102,6 +114,18 @@ impl Transfer {
     /// The port that is dialled, before `--connect-to`.
     pub fn port(&self) -> u16 {
         self.url.port.unwrap_or(if self.url.scheme == "https" { 443 } else { 80 })
+    }
+
+    /// Why it is not known where the connection goes.
+    pub fn unseen_target(&self) -> Option<String> {
+        let redirected = self.options.connect_to.iter().chain(&self.options.resolve);
+        let unseen = |(what, word): (&str, &Argument)| {
+            word.unseen.as_ref().map(|why| format!("{what} was not seen: {why}"))
+        };
+        let words = std::iter::once(("the URL", &self.written))
+            .chain(redirected.map(|word| ("the value of --connect-to or --resolve", word)));
+        let made = || (self.options.globs() && self.url.host.contains(GLOB)).then(|| SEVERAL_URLS.to_owned());
+        words.filter_map(unseen).next().or_else(made)
     }
 
     /// Where the connection really goes, if an option says so: `--connect-to`, then `--resolve` for what it led to.
@@ -470,10 +494,9 @@ impl Reader<'_> {
             let text = written.text.value.as_str();
             let mut options = options.clone();
             options.unseen.extend(written.unseen.clone().map(|why| format!("the URL was not seen: {why}")));
-            if !options.no_glob && has_glob(text) {
-                options
-                    .unseen
-                    .push("curl makes several URLs of the braces or brackets in this one".to_owned());
+            let several = written.unseen.is_none() && options.globs() && has_glob(text);
+            if several {
+                options.unseen.push(SEVERAL_URLS.to_owned());
             }
             match Url::parse(text) {
                 Ok(mut url) => {
@@ -489,6 +512,7 @@ impl Reader<'_> {
                 Err(_) if written.unseen.is_some() => {
                     self.read.unseen.extend(written.unseen.map(|why| format!("the URL was not seen: {why}")));
                 }
+                Err(_) if several => self.read.unseen.push(SEVERAL_URLS.to_owned()),
                 Err(why) => {
                     let log = match why {
                         NoUrl::Port => "curl: (3) URL using bad/illegal format or missing URL",

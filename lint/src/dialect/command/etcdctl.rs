@@ -85,6 +85,8 @@ pub fn read(span: Span, arguments: &[Argument], environment: &[(String, Argument
     let mut given = flags(arguments, &mut read.refusals);
     from_environment(environment, &mut given, &mut read);
     for (name, value) in given {
+        let unseen = value.unseen.as_ref().filter(|_| name.starts_with("insecure-"));
+        read.unseen.extend(unseen.map(|why| format!("the value of --{name} was not seen: {why}")));
         let on = value.text.value != "false" && value.text.value != "0";
         match name {
             "endpoints" => read.endpoints = split(&value),

@@ -45,6 +45,8 @@ pub struct SClient {
     pub versions: Versions,
     /// `-cipher`.
     pub cipher: Option<Argument>,
+    /// Why host or port is not known.
+    pub unseen_target: Option<String>,
     /// What it refuses.
     pub refusals: Vec<Refusal>,
     /// What is not modelled; completes "undetermined because …".
@@ -242,6 +244,7 @@ pub fn read(span: Span, arguments: &[Argument], _environment: &[(String, Argumen
         partial_chain: false,
         versions: Versions::default(),
         cipher: None,
+        unseen_target: None,
         refusals: Vec::new(),
         unseen: Vec::new(),
     };
@@ -250,7 +253,7 @@ pub fn read(span: Span, arguments: &[Argument], _environment: &[(String, Argumen
     while let Some(word) = words.next() {
         let text = word.text.value.as_str();
         let Some(body) = text.strip_prefix('-').filter(|body| !body.is_empty()) else {
-            read.connect(word.clone());
+            read.value("connect", word.clone());
             continue;
         };
         let body = body.strip_prefix('-').unwrap_or(body);
@@ -350,6 +353,15 @@ impl SClient {
     }
 
     fn value(&mut self, name: &str, value: Argument) {
+        // of files, whoever reads them says so
+        let is_file = matches!(name, "CAfile" | "cert" | "key" | "pass" | "passin" | "cert_chain" | "CRL");
+        if let Some(why) = value.unseen.as_ref().filter(|_| !is_file) {
+            let why = format!("the value of -{name} was not seen: {why}");
+            if matches!(name, "connect" | "host" | "port") {
+                self.unseen_target.get_or_insert_with(|| why.clone());
+            }
+            self.unseen.push(why);
+        }
         match name {
             "connect" => self.connect(value),
             "host" => {
@@ -358,7 +370,7 @@ impl SClient {
             }
             "port" => match value.text.value.parse() {
                 Ok(port) => self.port = port,
-                Err(_) => self.unseen.push(format!("the port {:?} is a service's name", value.text.value)),
+                Err(_) => self.named_port(&value.text.value),
             },
             "servername" => self.server_name = Some(value),
             "CAfile" => self.ca_file = Some(value),
@@ -379,11 +391,14 @@ impl SClient {
         }
     }
 
+    fn named_port(&mut self, written: &str) {
+        let why = format!("the port in {written:?} is a service's name");
+        self.unseen_target.get_or_insert_with(|| why.clone());
+        self.unseen.push(why);
+    }
+
     /// `host:port`, `[address]:port`, `host`, `:port`.
     fn connect(&mut self, value: Argument) {
-        if value.unseen.is_some() {
-            self.unseen.extend(value.unseen.clone());
-        }
         let text = value.text.value.as_str();
         let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((address, after)) => (address, after.strip_prefix(':')),
@@ -395,9 +410,7 @@ impl SClient {
         match port.map(str::parse) {
             None => {}
             Some(Ok(port)) => self.port = port,
-            Some(Err(_)) => {
-                self.unseen.push(format!("the port in {text:?} is a service's name"));
-            }
+            Some(Err(_)) => self.named_port(text),
         }
         if !host.is_empty() {
             self.host_given = true;

@@ -146,6 +146,7 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
             from: None,
         }),
         unseen: options.unseen.clone(),
+        unseen_target: transfer.unseen_target(),
         ..Dialer::new(DialerPurpose::Command, target, span)
     }
 }
@@ -224,7 +225,14 @@ fn endpoint_dialer(
         port,
         connect_to: None,
     };
-    Dialer { tls, speaks: Speaks::Http2, unseen, ..Dialer::new(DialerPurpose::Command, target, span) }
+    let unseen_target = endpoint.unseen.as_ref().map(|why| format!("the endpoint was not seen: {why}"));
+    Dialer {
+        tls,
+        speaks: Speaks::Http2,
+        unseen,
+        unseen_target,
+        ..Dialer::new(DialerPurpose::Command, target, span)
+    }
 }
 
 fn scheme_of(endpoint: &str) -> &str {
@@ -306,6 +314,7 @@ fn of_s_client(files: &Reader<'_>, machine: usize, s_client: &SClient) -> Progra
             from: None,
         }),
         unseen,
+        unseen_target: s_client.unseen_target.clone(),
         ..Dialer::new(DialerPurpose::Command, target, span)
     });
     program

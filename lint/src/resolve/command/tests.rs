@@ -226,6 +226,54 @@ fn several_commands_are_several_programs() {
 }
 
 #[test]
+fn whom_a_client_dials_is_not_known_where_a_part_of_it_is_not() {
+    for (line, known) in [
+        ("curl https://a.svc/", true),
+        ("curl https://$h.svc/", false),
+        ("curl \"https://$(hostname).svc/\"", false),
+        ("curl https://etcd-$((1+1)).svc/", false),
+        ("curl 'https://etcd-[0-2].svc/'", false),
+        ("curl 'https://{a,b}.svc/'", false),
+        ("curl -g 'https://{a,b}.svc/'", true),
+        ("curl 'https://a.svc/{a,b}'", true),
+        ("curl 'https://[::1]/'", true),
+        ("curl --resolve a.svc:443:$ip https://a.svc/", false),
+        ("curl --connect-to ::$h.svc:443 https://a.svc/", false),
+        ("etcdctl --endpoints=https://a.svc:1 get x", true),
+        ("etcdctl --endpoints=https://${HOSTNAME}.svc:1 get x", false),
+        ("etcdctl --endpoints=https://etcd-$?.svc:1 get x", false),
+        ("etcdctl --endpoints=https://etcd-{0,1}.svc:1 get x", false),
+        ("etcdctl --endpoints=https://etcd-{0..1}.svc:1 get x", false),
+        ("etcdctl --endpoints='https://etcd-{0,1}.svc:1' get x", true),
+        ("openssl s_client -connect a.svc:1", true),
+        ("openssl s_client -connect $h.svc:1", false),
+        ("openssl s_client -host $h -port 1", false),
+        ("openssl s_client -host a.svc -port https", false),
+    ] {
+        let dialers = program(line).dialers;
+        assert!(!dialers.is_empty(), "{line}");
+        for dialer in dialers {
+            assert_eq!(dialer.unseen_target.is_none(), known, "{line}");
+            assert!(known || !dialer.unseen.is_empty(), "{line}");
+        }
+    }
+    // a range of letters looks like a broken address
+    assert_eq!(program("curl 'https://[a-c].svc/'").unseen.len(), 1);
+}
+
+#[test]
+fn a_value_that_is_not_known_leaves_the_connection_undetermined() {
+    for line in [
+        "openssl s_client -connect a:1 -servername $h",
+        "openssl s_client -connect a:1 -verify_hostname $h",
+        "openssl s_client -connect a:1 -cipher $c",
+        "etcdctl --endpoints=https://a:1 --insecure-skip-tls-verify=$skip get x",
+    ] {
+        assert_eq!(only(line).unseen.len(), 1, "{line}");
+    }
+}
+
+#[test]
 fn a_configuration_file_of_curl_is_read_from_the_machine() {
     assert_eq!(only("curl -K /rc").target.url, "https://in.rc/");
     let missing = program("curl -K /none https://a");

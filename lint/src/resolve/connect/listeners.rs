@@ -24,6 +24,9 @@ impl<'a> Switchboard<'a> {
         dialer: &Dialer,
         way: &mut Way,
     ) -> Lookup<(ProgramId, usize)> {
+        if let Some(why) = &dialer.unseen_target {
+            return Lookup::Unseen(why.clone());
+        }
         let (host, port) = reached(&dialer.target);
         let places = match self.places(from, host, port, way) {
             Lookup::Found(places) => places,

@@ -54,6 +54,9 @@ impl Parser<'_> {
                 '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>' => break,
                 _ if next.is_whitespace() => break,
                 _ => {
+                    if next == '{' && self.braces_expand() {
+                        draft.unseen = Some("a shell may make several words of its braces".to_owned());
+                    }
                     if draft.text.is_empty() || draft.pieces == 0 {
                         draft.pieces += 1;
                     }
@@ -79,6 +82,12 @@ impl Parser<'_> {
             substitution,
             several: draft.several,
         })
+    }
+
+    /// `{a,b}`, `{0..2}`: bash makes several words of it, and sh does not.
+    fn braces_expand(&self) -> bool {
+        let inner = self.rest().split_once('}').map_or("", |(inner, _)| inner);
+        !inner.contains(char::is_whitespace) && (inner.contains(',') || inner.contains(".."))
     }
 
     fn single_quotes(&mut self, draft: &mut Draft) -> Option<()> {
@@ -192,6 +201,12 @@ impl Parser<'_> {
                 draft.unseen = Some("the script is given it".to_owned());
                 draft.several = true;
                 draft.text.push(all);
+                self.at += 1;
+            }
+            // `$?`, `$#`, `$!`, `$$`
+            if let Some(own @ ('?' | '#' | '!' | '$')) = self.peek() {
+                draft.unseen = Some("the shell makes it when it runs".to_owned());
+                draft.text.push(own);
                 self.at += 1;
             }
             return Some(());
