@@ -41,6 +41,10 @@ pub struct Options {
     pub passphrase: Option<Argument>,
     /// `--key`.
     pub key: Option<Argument>,
+    /// `--cert-type`, as written.
+    pub cert_type: Option<String>,
+    /// `--key-type`, as written.
+    pub key_type: Option<String>,
     /// `--cacert`, or the variable that stands for it.
     pub cacert: Option<Argument>,
     /// `--crlfile`.
@@ -82,6 +86,14 @@ impl Options {
     /// It makes several URLs of braces and brackets.
     fn globs(&self) -> bool {
         !self.no_glob
+    }
+
+    /// Types of files that are not read; such a file may be refused before a server asks for anything.
+    fn unread_types(&self) -> Vec<String> {
+        let is_read = |name: &str| ["PEM", "DER"].iter().any(|read| name.eq_ignore_ascii_case(read));
+        let given = [(&self.cert, &self.cert_type), (&self.key, &self.key_type)];
+        let types = given.into_iter().filter_map(|(file, name)| file.as_ref().and(name.as_ref()));
+        types.filter(|name| !is_read(name)).map(|name| format!("files of type {name} are not read")).collect()
     }
 }
 
@@ -417,9 +429,8 @@ impl Reader<'_> {
                 options.unseen.push("--capath names a folder of certificates, which is not read".to_owned());
             }
             "crlfile" => options.crl = Some(value),
-            "cert-type" | "key-type" if !text.eq_ignore_ascii_case("PEM") => {
-                options.unseen.push(format!("files of type {text} are not read"));
-            }
+            "cert-type" => options.cert_type = Some(text),
+            "key-type" => options.key_type = Some(text),
             "resolve" => options.resolve.push(value),
             "connect-to" => options.connect_to.push(value),
             "tls-max" => {
@@ -494,6 +505,8 @@ impl Reader<'_> {
             let text = written.text.value.as_str();
             let mut options = options.clone();
             options.unseen.extend(written.unseen.clone().map(|why| format!("the URL was not seen: {why}")));
+            let unread = options.unread_types();
+            options.unseen.extend(unread);
             let several = written.unseen.is_none() && options.globs() && has_glob(text);
             if several {
                 options.unseen.push(SEVERAL_URLS.to_owned());

@@ -1,8 +1,11 @@
 //! A command line → programs that dial: one for each command, one dialer for each URL or endpoint.
 
 mod container;
+mod encoding;
 
 pub use container::{Invocation, of_container};
+
+use encoding::{Kind, guessed, typed};
 
 use super::etcd::sni;
 use super::machine::{Files, Machine};
@@ -114,9 +117,12 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
     };
     let tls = (transfer.url.scheme == "https").then(|| ClientTls {
         credential: options.cert.as_ref().map(|cert| Credential {
-            certificate: files.read(cert),
-            // without --key the key is looked for beside the certificate
-            key: Some(files.read(options.key.as_ref().unwrap_or(cert))),
+            certificate: typed(files.read(cert), options.cert_type.as_deref(), Kind::Certificate),
+            // without --key the key is looked for beside the certificate, in a file of its type
+            key: Some(match &options.key {
+                Some(key) => typed(files.read(key), options.key_type.as_deref(), Kind::Key),
+                None => typed(files.read(cert), options.cert_type.as_deref(), Kind::Key),
+            }),
             passphrase: options.passphrase.as_ref().map(|word| passphrase(word, &word.text.value)),
         }),
         trust: trust(files, options.cacert.as_ref(), TrustLoader::Anchors, command),
@@ -266,8 +272,8 @@ fn of_s_client(files: &Reader<'_>, machine: usize, s_client: &SClient) -> Progra
     let request_host = s_client.server_name.as_ref().map_or(host.clone(), |name| name.text.value.clone());
     let tls = ClientTls {
         credential: s_client.cert.as_ref().map(|cert| Credential {
-            certificate: files.read(cert),
-            key: Some(files.read(s_client.key.as_ref().unwrap_or(cert))),
+            certificate: guessed(files.read(cert), Kind::Certificate),
+            key: Some(guessed(files.read(s_client.key.as_ref().unwrap_or(cert)), Kind::Key)),
             passphrase: s_client.passphrase.as_ref().map(|word| {
                 match word.text.value.strip_prefix("pass:") {
                     Some(value) => passphrase(word, value),

@@ -23,6 +23,9 @@ fn linked(line: &str, assume: &Assume) -> (Vec<Program>, Vec<String>) {
     for (path, text) in NETWORK {
         sources.add(*path, *text);
     }
+    // SEQUENCE { SEQUENCE {}, SEQUENCE { OCTET STRING } } and SEQUENCE { 0, SEQUENCE { OCTET STRING } }, as far as they are looked at
+    sources.add("c.der", [0x30, 0x07, 0x30, 0x00, 0x30, 0x03, 0x04, 0x01, 0xff]);
+    sources.add("k.der", [0x30, 0x08, 0x02, 0x01, 0x00, 0x30, 0x03, 0x04, 0x01, 0xff]);
     sources.root = true;
     let machine = Machine { name: String::new(), files: Files::Root };
     let world = World {
@@ -270,6 +273,43 @@ fn a_value_that_is_not_known_leaves_the_connection_undetermined() {
         "etcdctl --endpoints=https://a:1 --insecure-skip-tls-verify=$skip get x",
     ] {
         assert_eq!(only(line).unseen.len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn files_are_of_the_type_that_a_client_is_told() {
+    let shown = |content: &Lookup<Content>| match content {
+        Lookup::Found(Content::Bytes(text)) => {
+            text.as_str().ok().and_then(|text| text.lines().next()).unwrap_or_default().to_owned()
+        }
+        Lookup::Unseen(why) => why.clone(),
+        other => format!("{other:?}"),
+    };
+    let pem = "-----BEGIN CERTIFICATE-----";
+    let pkcs8 = "-----BEGIN PRIVATE KEY-----";
+    for (line, certificate, key, unseen) in [
+        ("curl --cert-type DER --cert /c.der --key /k.pem https://a", pem, "KEY", 0),
+        ("curl --cert /c.der --cert-type der --key /k.der --key-type DER https://a", pem, pkcs8, 0),
+        ("curl --cert /c.pem --cert-type PEM https://a", "CERTIFICATE", "CERTIFICATE", 0),
+        (
+            "curl --cert /c.pem --cert-type DER --key /k.pem https://a",
+            "/c.pem is read as DER, and what it holds is not known here",
+            "KEY",
+            0,
+        ),
+        (
+            "curl --cert /c.der --cert-type P12 https://a",
+            "files of type P12 are not read",
+            "files of type P12 are not read",
+            1,
+        ),
+        ("openssl s_client -connect a:1 -cert /c.der -key /k.der", pem, pkcs8, 0),
+    ] {
+        let dialer = only(line);
+        assert_eq!(dialer.unseen.len(), unseen, "{line}");
+        let credential = dialer.tls.and_then(|tls| tls.credential).unwrap();
+        let files = [&credential.certificate, credential.key.as_ref().unwrap()];
+        assert_eq!(files.map(|file| shown(&file.content)), [certificate, key], "{line}");
     }
 }
 
