@@ -36,6 +36,8 @@ pub enum Protocol {
 pub struct Algorithms {
     /// Groups for the exchange of keys.
     pub groups: Vec<Located<String>>,
+    /// Cipher suites of TLS 1.3 (OpenSSL).
+    pub suites: Option<Located<String>>,
     /// Signature algorithms.
     pub signatures: Vec<Located<String>>,
     /// A policy that takes the place of all lists (FIPS_202205).

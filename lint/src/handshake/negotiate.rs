@@ -1,10 +1,12 @@
 //! Protocol version, and which certificates are usable in it.
 
 mod envoy;
+mod exchange;
 
 pub use envoy::SHARE;
+pub use exchange::exchange;
 
-use super::outcome::{End, Step, Stop, why};
+use super::outcome::{End, Step, Stop, unknown, why};
 use super::shelf::Pair;
 use super::words::alert::Alert;
 use super::{Outcome, Side};
@@ -81,6 +83,7 @@ impl Party<'_> {
         self.ciphers
             .into_iter()
             .chain(lists)
+            .chain(&self.algorithms.suites)
             .chain(&self.algorithms.policy)
             .map(|written| Label {
                 span: written.span,
@@ -321,7 +324,19 @@ fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) 
             }
         }
     }
-    envoy::agreed(client, server, first, version)
+    match exchange::lists_curve(client, first.key.kind, version) {
+        Some(true) => envoy::agreed(client, server, first, version),
+        Some(false) if server.is_openssl().is_some() => {
+            let message = format!(
+                "{} has the key {}, a curve that the client does not list in {}",
+                first.shown,
+                first.key.kind,
+                shown(version)
+            );
+            Err(fail(Side::Server, Mistake::NoCommonAlgorithm, message, "no shared cipher"))
+        }
+        _ => Err(unknown(vec![exchange::unknown_groups(client, server)])),
+    }
 }
 
 /// digitalSignature is allowed. X509_get_key_usage has none where the extensions cannot be read.
@@ -368,6 +383,10 @@ pub fn presents(
             "{} is signed with MD5, for which the client finds no signature algorithm in TLS 1.3, so it sends no certificate",
             certificate.shown
         )));
+    }
+    // a client holds its own certificate against its groups (tls1_check_cert_param)
+    if exchange::lists_curve(client, key, version) != Some(true) {
+        return Err(NotSent::Unknown(exchange::unknown_groups(client, server)));
     }
     if client.is_envoy() || server.is_envoy() {
         let named = !matches!(key, KeyType::Ec(0) | KeyType::Other);

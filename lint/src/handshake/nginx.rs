@@ -365,6 +365,78 @@ mod tests {
     }
 
     #[test]
+    fn groups_and_suites_that_are_set_have_one_in_common_or_not() {
+        use Outcome::{Completes, HandshakeFails, Undetermined};
+        for (inside, options, outcome) in [
+            // as seen with nginx 1.22.1, curl 7.88.1 and OpenSSL 3.0
+            ("", "curl --curves X25519", Completes),
+            ("ssl_ecdh_curve secp384r1;", "curl", Completes),
+            ("ssl_ecdh_curve secp384r1;", "curl --curves X25519", HandshakeFails),
+            ("ssl_ecdh_curve X25519:secp384r1;", "curl --curves P-384", Completes),
+            ("ssl_ecdh_curve auto;", "curl --curves P-384", Completes),
+            ("ssl_conf_command Groups secp384r1;", "curl --curves X25519", HandshakeFails),
+            ("", "curl --tls-max 1.2 --curves X25519", HandshakeFails),
+            ("", "curl --tls-max 1.2 --curves X25519:prime256v1", Completes),
+            ("ssl_ecdh_curve secp384r1;", "curl --tls-max 1.2", Completes),
+            ("ssl_conf_command Ciphersuites TLS_AES_128_CCM_SHA256;", "curl", HandshakeFails),
+            ("ssl_conf_command Ciphersuites TLS_AES_128_CCM_SHA256;", "curl --tls-max 1.2", Completes),
+            ("", "curl --tls13-ciphers TLS_AES_128_CCM_SHA256", HandshakeFails),
+            ("", "curl --tls13-ciphers TLS_AES_128_GCM_SHA256", Completes),
+            // not known
+            ("ssl_ecdh_curve brainpoolP256r1;", "curl", Undetermined),
+            ("ssl_ecdh_curve ffdhe2048;", "curl", Undetermined),
+            ("ssl_ecdh_curve secp384r1;", "curl --tls-max 1.2 --curves X25519:prime256v1", Undetermined),
+            ("", "curl --tls13-ciphers TLS_SM4_GCM_SM3", Undetermined),
+        ] {
+            let command = format!("{options} --cacert /etc/tls/ca.pem https://server.example.test:8443/");
+            let prediction = predicted(&server("server.example.test", inside), Some(&command));
+            assert_eq!(prediction.outcome, outcome, "{inside} {options}: {prediction:?}");
+        }
+        for (options, outcome) in [
+            ("-groups X25519", Completes),
+            ("-curves X25519 -tls1_2", HandshakeFails),
+            ("-ciphersuites TLS_AES_128_CCM_SHA256", HandshakeFails),
+        ] {
+            let command = format!(
+                "openssl s_client -connect server.example.test:8443 -CAfile /etc/tls/ca.pem {options}"
+            );
+            let prediction = predicted(&server("server.example.test", ""), Some(&command));
+            assert_eq!(prediction.outcome, outcome, "{options}: {prediction:?}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_is_dialled_with_the_groups_and_suites_that_are_set() {
+        use Outcome::{Completes, HandshakeFails, Undetermined};
+        for (inside, outcome) in [
+            ("", Completes),
+            ("proxy_ssl_conf_command Ciphersuites TLS_AES_128_CCM_SHA256;", HandshakeFails),
+            ("proxy_ssl_conf_command Groups X448:P-256;", Completes),
+            ("proxy_ssl_conf_command Curves brainpoolP256r1;", Undetermined),
+        ] {
+            let pass = format!(
+                "server {{ listen 80; location / {{ proxy_pass https://server.example.test:8443;
+                 proxy_ssl_protocols TLSv1.3; {inside} }} }}"
+            );
+            let http = format!("{pass} {}", server("server.example.test", ""));
+            let prediction = predicted(&http, None);
+            assert_eq!(prediction.outcome, outcome, "{inside}: {prediction:?}");
+        }
+    }
+
+    #[test]
+    fn groups_and_suites_are_those_of_the_default_server() {
+        let default = server("a.example.test", "ssl_ecdh_curve secp384r1;");
+        let chosen = server("server.example.test", "ssl_ecdh_curve X25519;");
+        let curl = CURL.replace("curl", "curl --curves X25519");
+        let prediction = predicted(&format!("{default} {chosen}"), Some(&curl));
+        assert_eq!(prediction.outcome, Outcome::HandshakeFails, "{prediction:?}");
+        assert_eq!(prediction.server_logs.as_deref(), Some("no suitable key share"));
+        let prediction = predicted(&format!("{chosen} {default}"), Some(&curl));
+        assert_eq!(prediction.outcome, Outcome::Completes, "{prediction:?}");
+    }
+
+    #[test]
     fn plaintext_at_a_port_for_tls_is_answered_by_its_page() {
         let plain = "curl http://server.example.test:8443/";
         for (inside, outcome) in [

@@ -59,6 +59,10 @@ pub struct Options {
     pub versions: Versions,
     /// `--ciphers`.
     pub ciphers: Option<Argument>,
+    /// `--curves`.
+    pub groups: Option<Argument>,
+    /// `--tls13-ciphers`.
+    pub suites: Option<Argument>,
     /// Headers, names in lower case; a later one of a name does not replace an earlier one.
     pub headers: Vec<(String, String)>,
     /// A header or the method is not known: the request is not judged.
@@ -400,9 +404,18 @@ impl Reader<'_> {
     fn value(&mut self, name: &str, value: Argument, depth: usize) {
         let options = &mut self.options;
         let text = value.text.value.clone();
-        if let ("resolve" | "connect-to" | "tls-max" | "ciphers" | "cert-type" | "key-type", Some(why)) =
-            (name, &value.unseen)
-        {
+        let matters = matches!(
+            name,
+            "resolve"
+                | "connect-to"
+                | "tls-max"
+                | "ciphers"
+                | "curves"
+                | "tls13-ciphers"
+                | "cert-type"
+                | "key-type"
+        );
+        if let Some(why) = value.unseen.as_ref().filter(|_| matters) {
             options.unseen.push(format!("the value of --{name} was not seen: {why}"));
         }
         options.hides_request |= matches!(name, "header" | "request") && value.unseen.is_some();
@@ -444,6 +457,8 @@ impl Reader<'_> {
                 .map(|protocol| Located::new(protocol, value.text.span));
             }
             "ciphers" => options.ciphers = Some(value),
+            "curves" => options.groups = Some(value),
+            "tls13-ciphers" => options.suites = Some(value),
             "header" => {
                 if let Some((name, content)) = text.split_once(':') {
                     options.headers.push((name.trim().to_ascii_lowercase(), content.trim().to_owned()));

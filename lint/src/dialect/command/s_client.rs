@@ -45,6 +45,10 @@ pub struct SClient {
     pub versions: Versions,
     /// `-cipher`.
     pub cipher: Option<Argument>,
+    /// `-groups` or `-curves`.
+    pub groups: Option<Argument>,
+    /// `-ciphersuites`.
+    pub suites: Option<Argument>,
     /// Why host or port is not known.
     pub unseen_target: Option<String>,
     /// What it refuses.
@@ -122,10 +126,7 @@ const SILENT_VALUES: &[&str] = &[
     "alpn",
     "bind",
     "certform",
-    "ciphersuites",
     "ctlogfile",
-    "curves",
-    "groups",
     "keyform",
     "keylogfile",
     "keymatexport",
@@ -244,6 +245,8 @@ pub fn read(span: Span, arguments: &[Argument], _environment: &[(String, Argumen
         partial_chain: false,
         versions: Versions::default(),
         cipher: None,
+        groups: None,
+        suites: None,
         unseen_target: None,
         refusals: Vec::new(),
         unseen: Vec::new(),
@@ -322,6 +325,9 @@ const VALUES: &[&str] = &[
     "verify",
     "CRL",
     "cipher",
+    "ciphersuites",
+    "groups",
+    "curves",
     "min_protocol",
     "max_protocol",
 ];
@@ -385,6 +391,8 @@ impl SClient {
             }
             "CRL" => self.crl = Some(value),
             "cipher" => self.cipher = Some(value),
+            "groups" | "curves" => self.groups = Some(value),
+            "ciphersuites" => self.suites = Some(value),
             "min_protocol" => self.versions.lowest = named(&value),
             "max_protocol" => self.versions.highest = named(&value),
             _ => {}

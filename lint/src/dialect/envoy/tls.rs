@@ -545,6 +545,7 @@ fn read_params(message: Message<'_>) -> TlsParams {
         cipher_suites: message.strings("cipher_suites"),
         algorithms: Algorithms {
             groups: message.strings("ecdh_curves"),
+            suites: None,
             signatures: message.strings("signature_algorithms"),
             policy: message.strings("compliance_policies").into_iter().next(),
         },

@@ -3,7 +3,7 @@
 use mtls_identity::sorted;
 
 use super::scope::Scope;
-use crate::deployment::{ClientAuthMode, Protocol, Protocols, Setting, Version};
+use crate::deployment::{Algorithms, ClientAuthMode, Protocol, Protocols, Setting, Version};
 use crate::source::{Located, Span};
 use crate::syntax::nginx::Directive;
 
@@ -34,6 +34,8 @@ pub struct ServerTls {
     pub ciphers: Option<Located<String>>,
     /// `ssl_ecdh_curve`.
     pub curves: Option<Located<String>>,
+    /// Groups and suites of TLS 1.3: `ssl_ecdh_curve`, or `ssl_conf_command`.
+    pub algorithms: Algorithms,
     /// `ssl_dhparam`.
     pub dhparam: Option<Located<String>>,
     /// `ssl_stapling_file`, where `ssl_stapling` is on.
@@ -85,6 +87,8 @@ pub struct UpstreamTls {
     pub protocols: Setting<Protocols>,
     /// `*_ssl_ciphers`, or the cipher string of `*_ssl_conf_command`.
     pub ciphers: Option<Located<String>>,
+    /// Groups and suites of TLS 1.3 by `*_ssl_conf_command`.
+    pub algorithms: Algorithms,
     /// `*_ssl_conf_command`s that change the handshake in a way not modelled.
     pub other_commands: Vec<Located<String>>,
     /// The first `*_ssl_*` directive in force, if any.
@@ -107,7 +111,8 @@ impl ServerTls {
             trusted_certificate: scope.path("ssl_trusted_certificate"),
             crl: scope.path("ssl_crl"),
             protocols: commands.narrow(protocols(scope, "ssl_protocols", version)),
-            ciphers: commands.ciphers.or_else(|| scope.word("ssl_ciphers")),
+            ciphers: commands.ciphers.clone().or_else(|| scope.word("ssl_ciphers")),
+            algorithms: commands.algorithms(scope.path("ssl_ecdh_curve")),
             curves: scope.path("ssl_ecdh_curve"),
             dhparam: scope.path("ssl_dhparam"),
             stapling_file: scope
@@ -145,6 +150,7 @@ impl UpstreamTls {
             server_name: scope.flag(&name("server_name"), false),
             session_reuse: scope.flag(&name("session_reuse"), true),
             protocols: commands.narrow(protocols(scope, &name("protocols"), version)),
+            algorithms: commands.algorithms(None),
             ciphers: commands.ciphers.or_else(|| scope.word(&name("ciphers"))),
             other_commands: commands.other,
             written: scope.first_with_prefix(&format!("{family}_ssl_")),
@@ -213,6 +219,8 @@ struct Commands {
     minimum: Option<Located<Protocol>>,
     maximum: Option<Located<Protocol>>,
     ciphers: Option<Located<String>>,
+    groups: Option<Located<String>>,
+    suites: Option<Located<String>>,
     other: Vec<Located<String>>,
 }
 
@@ -230,13 +238,27 @@ impl Commands {
                     commands.maximum = protocol(&value.value).map(|value| Located::new(value, *span));
                 }
                 "cipherstring" => commands.ciphers = Some(value.clone()),
-                // what is preferred or how keys are agreed decides no connection here
-                "options" | "ciphersuites" | "curves" | "groups" | "ecdhparameters" | "dhparameters"
-                | "numtickets" | "recordpadding" => {}
+                "curves" | "groups" | "ecdhparameters" => commands.groups = Some(value.clone()),
+                "ciphersuites" => commands.suites = Some(value.clone()),
+                // what is preferred decides no connection here
+                "options" | "dhparameters" | "numtickets" | "recordpadding" => {}
                 _ => commands.other.push(Located::new(format!("{} {}", command.value, value.value), *span)),
             }
         }
         commands
+    }
+
+    /// Groups and suites, where they are others than the library's own.
+    fn algorithms(&self, curves: Option<Located<String>>) -> Algorithms {
+        let groups = self.groups.clone().or(curves);
+        let own = |list: &Located<String>| {
+            !["auto", "automatic", "default"].iter().any(|name| list.value.eq_ignore_ascii_case(name))
+        };
+        Algorithms {
+            groups: groups.filter(own).into_iter().collect(),
+            suites: self.suites.clone(),
+            ..Algorithms::default()
+        }
     }
 
     fn narrow(&self, setting: Setting<Protocols>) -> Setting<Protocols> {

@@ -68,6 +68,8 @@ impl<'d> Wire<'_, 'd> {
         self.final_dot(server, client)?;
         let version = negotiate::protocol((us, client_tls), (them, context))
             .map_err(|stop| self.heard(stop, Moment::Hello, None))?;
+        negotiate::exchange(us, them, version)
+            .map_err(|stop| self.heard(stop, Moment::Hello, Some(version)))?;
         let sni = self.server_name();
         let hello = negotiate::Hello {
             server_name: sni.as_deref(),

@@ -11,8 +11,8 @@ use super::etcd::sni;
 use super::machine::{Files, Machine};
 use super::{Notes, World};
 use crate::deployment::{
-    ClientTls, Content, Credential, Dialer, DialerPurpose, FileRef, Lookup, PathChecks, Program, ProgramKind,
-    Protocol, Protocols, Refusal, Request, Setting, Speaks, Target, Trust, TrustLoader,
+    Algorithms, ClientTls, Content, Credential, Dialer, DialerPurpose, FileRef, Lookup, PathChecks, Program,
+    ProgramKind, Protocol, Protocols, Refusal, Request, Setting, Speaks, Target, Trust, TrustLoader,
     Versions as ProgramVersions,
 };
 use crate::dialect::command::{self, Argument, Client, Curl, Etcdctl, SClient, Transfer, Versions};
@@ -133,6 +133,7 @@ fn transferring(files: &Reader<'_>, transfer: &Transfer, command: Span) -> Diale
             ..PathChecks::default()
         },
         ciphers: options.ciphers.as_ref().map(|ciphers| ciphers.text.clone()),
+        algorithms: algorithms(options.groups.as_ref(), options.suites.as_ref()),
         ..ClientTls::new(verify, protocols(&options.versions, command), command)
     });
     let url = &transfer.url;
@@ -294,6 +295,7 @@ fn of_s_client(files: &Reader<'_>, machine: usize, s_client: &SClient) -> Progra
             ..PathChecks::default()
         },
         ciphers: s_client.cipher.as_ref().map(|cipher| cipher.text.clone()),
+        algorithms: algorithms(s_client.groups.as_ref(), s_client.suites.as_ref()),
         sends_end_entity_only: !chain_is_certificate,
         tolerates_failure: s_client.returns_error.is_none(),
         ..ClientTls::new(
@@ -334,6 +336,14 @@ fn trust(files: &Reader<'_>, bundle: Option<&Argument>, loader: TrustLoader, com
     match bundle {
         Some(path) => vec![Trust::File { file: files.read(path), loader }],
         None => vec![Trust::System(command)],
+    }
+}
+
+fn algorithms(groups: Option<&Argument>, suites: Option<&Argument>) -> Algorithms {
+    Algorithms {
+        groups: groups.map(|groups| groups.text.clone()).into_iter().collect(),
+        suites: suites.map(|suites| suites.text.clone()),
+        ..Algorithms::default()
     }
 }
 

@@ -279,6 +279,7 @@ fn client_tls(given: &Given<'_>, tls: &UpstreamTls, pass: &Pass, unseen: &mut Ve
         reference: verifies.then(|| name.clone()),
         checks: PathChecks { depth: Some(tls.verify_depth.clone()), crls, ..PathChecks::default() },
         ciphers: tls.ciphers.clone(),
+        algorithms: tls.algorithms.clone(),
         names_from_request: from_request,
         ..ClientTls::new(tls.verify.clone(), tls.protocols.clone(), pass.span)
     }

@@ -101,6 +101,8 @@ fn listener(given: &Given<'_>, config: &NginxConfig, group: &Group<'_>, default:
             let Some(default_context) = default_context.as_ref().filter(|_| index != default) else {
                 continue;
             };
+            // those of the server that the connection came to stay when the name chooses another one (seen on 1.22)
+            context.algorithms = default_context.algorithms.clone();
             if server.tls.certificates.is_empty() && !*server.tls.reject_handshake.value() {
                 // without a certificate of its own, a server is served with the default's (ngx_http_ssl_servername)
                 *context = ServerContext {
@@ -191,7 +193,7 @@ fn context(given: &Given<'_>, server: &Server) -> ServerContext {
             Setting::Default { value, .. } => Setting::Default { value: value.clone(), parent: server.span },
         },
         ciphers: tls.ciphers.clone(),
-        algorithms: crate::deployment::Algorithms::default(),
+        algorithms: tls.algorithms.clone(),
         rejects_handshake: *tls.reject_handshake.value(),
         refusals: Vec::new(),
         span: server.span,

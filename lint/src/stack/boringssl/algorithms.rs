@@ -299,7 +299,7 @@ mod tests {
             list.iter().map(|name| Located::new((*name).to_owned(), span)).collect()
         };
         let algorithms =
-            Algorithms { groups: located(groups), signatures: located(signatures), policy: None };
+            Algorithms { groups: located(groups), signatures: located(signatures), ..Algorithms::default() };
         Admits::envoy(&algorithms, suites, NOW)
     }
 
