@@ -146,7 +146,7 @@ fn nothing_common(client: Party<'_>, server: Party<'_>, message: String, log: &'
     let mut labels = client.settings("client");
     labels.extend(server.settings("server"));
     let mut reason = why(Mistake::NoCommonAlgorithm, message, labels);
-    reason.help = Some(super::SHARE.to_owned());
+    reason.help = Some("write lists that have one in common, or leave them out".to_owned());
     let end = End::new(Outcome::HandshakeFails, Side::Server, reason).alerting(Alert::HANDSHAKE_FAILURE);
     match server.program.versions.stack {
         // Go's words for groups changed from release to release

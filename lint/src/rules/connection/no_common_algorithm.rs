@@ -11,11 +11,12 @@ rule! {
     ///
     /// ## How to fix
     ///
-    /// Use an RSA 2048 or ECDSA P-256 key, and drop cipher lists that leave out the key's kind.
+    /// Use an RSA 2048 or ECDSA P-256 key, and drop cipher lists that leave out the key's kind. Leave groups and suites of
+    /// TLS 1.3 to the library, or write lists that share one.
     ///
     /// ## What you see in the logs
     ///
-    /// - nginx: `no shared cipher`, `no suitable signature algorithm`
+    /// - nginx: `no shared cipher`, `no suitable signature algorithm`, `no suitable key share`
     /// - Go: `tls: no cipher suite supported by both client and server`,
     ///   `tls: peer doesn't support any of the certificate's signature algorithms`
     /// - the client: `alert handshake failure:SSL alert number 40`, Go `remote error: tls: handshake failure`
