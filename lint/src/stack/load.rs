@@ -1,7 +1,6 @@
 //! What a program makes of a file: certificates, a key, lists, or a refusal in its own words.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Mistake;
@@ -115,7 +114,8 @@ pub type Certificates = Vec<Arc<Certificate>>;
 /// Certificates by their place: what several programs load from one file is read once, and shared.
 #[derive(Debug, Default)]
 pub struct ReadOnce {
-    read: RefCell<HashMap<Span, Arc<Certificate>>>,
+    /// In the order of their places.
+    read: RefCell<Vec<Arc<Certificate>>>,
 }
 
 impl ReadOnce {
@@ -126,11 +126,16 @@ impl ReadOnce {
     pub fn certificate(&self, der: &[u8], span: Span) -> Result<Arc<Certificate>, NoCertificate> {
         let same =
             |known: &&Arc<Certificate>| matches!(&known.origin, Origin::Real(read) if read.der() == der);
-        if let Some(known) = self.read.borrow().get(&span).filter(same) {
+        let place = self.read.borrow().partition_point(|known| known.span < span);
+        let known = self.read.borrow().get(place).filter(|known| known.span == span).cloned();
+        if let Some(known) = known.as_ref().filter(same) {
             return Ok(Arc::clone(known));
         }
         let certificate = Arc::new(Certificate::read(der, span)?);
-        self.read.borrow_mut().insert(span, Arc::clone(&certificate));
+        // of several in one place (base64 of a Secret), the first is kept
+        if known.is_none() {
+            self.read.borrow_mut().insert(place, Arc::clone(&certificate));
+        }
         Ok(certificate)
     }
 }

@@ -169,10 +169,11 @@ pub(super) fn meant(name: &str) -> Option<String> {
         "trusted_certificate",
         "verify",
     ];
-    let families = ["proxy", "grpc", "uwsgi"].into_iter();
-    let upstream = families.flat_map(|family| UPSTREAM.map(|rest| format!("{family}_ssl_{rest}")));
-    let mut near = SERVER.map(str::to_owned).into_iter().chain(upstream);
-    near.find(|known| is_one_slip_away(name, known))
+    if let Some((_, rest)) = upstream_directive(name) {
+        let known = UPSTREAM.iter().find(|known| is_one_slip_away(rest, known))?;
+        return Some(format!("{}{known}", name.strip_suffix(rest)?));
+    }
+    SERVER.iter().find(|known| is_one_slip_away(name, known)).map(|known| (*known).to_owned())
 }
 
 /// Names of `ssl_*` directives beside those of [`known`], so that a typing error stands out.

@@ -9,10 +9,13 @@ use crate::source::Located;
 use crate::stack::Mistake;
 use crate::stack::certificate::KeyType;
 
-/// What OpenSSL has on by itself, in every release since 1.1.1.
-const GROUPS: [&str; 5] = ["X25519", "P-256", "X448", "P-521", "P-384"];
-/// What it has on in some releases, or up to TLS 1.2 only.
-const SOMETIMES: [&str; 8] = [
+/// Groups by the names that TLS has for them; the bits of [`Taken`] count from the first.
+const GROUPS: [&str; 13] = [
+    "X25519",
+    "P-256",
+    "P-384",
+    "P-521",
+    "X448",
     "ffdhe2048",
     "ffdhe3072",
     "ffdhe4096",
@@ -22,52 +25,57 @@ const SOMETIMES: [&str; 8] = [
     "SecP256r1MLKEM768",
     "SecP384r1MLKEM1024",
 ];
-/// What Go has on by itself.
-const OF_GO: [&str; 4] = ["X25519", "P-256", "P-384", "P-521"];
-/// The suites of TLS 1.3 that every library has on by itself.
-const SUITES: [&str; 3] =
-    ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"];
-/// Those that OpenSSL knows besides.
-const CCM: [&str; 2] = ["TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"];
+/// What OpenSSL has on by itself in every release since 1.1.1; the others in some, or up to TLS 1.2 only.
+const OF_OPENSSL: u16 = 0b1_1111;
+const ALL_GROUPS: u16 = 0x1fff;
+/// What Go has on by itself, and what in some releases.
+const OF_GO: u16 = 0b1111;
+const OF_SOME_GO: u16 = 1 << 10;
+/// The groups with ML-KEM.
+const HYBRID: u16 = 0b111 << 10;
+/// Suites of TLS 1.3: the first three every library has on by itself, OpenSSL knows the others besides.
+const SUITES: [&str; 5] = [
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_128_CCM_SHA256",
+    "TLS_AES_128_CCM_8_SHA256",
+];
+const USUAL_SUITES: u16 = 0b111;
 /// Up to this level OpenSSL forbids none of the groups and suites above.
 const HARMLESS_LEVEL: u8 = 2;
 
-/// What a side takes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a side takes, as bits of a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Taken {
     /// For certain.
-    surely: Vec<String>,
+    surely: u16,
     /// Perhaps.
-    perhaps: Vec<String>,
+    perhaps: u16,
     /// Others may come besides.
     open: bool,
 }
 
 impl Taken {
-    fn of(surely: &[&str], perhaps: &[&str]) -> Self {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Self { surely: owned(surely), perhaps: owned(perhaps), open: false }
-    }
-
-    fn may(&self, name: &str) -> bool {
-        self.open || self.surely.iter().chain(&self.perhaps).any(|own| own == name)
+    fn may(self, bits: u16) -> bool {
+        self.open || (self.surely | self.perhaps) & bits != 0
     }
 
     /// Whether both take one; None where that is not known.
-    fn shares(&self, other: &Self) -> Option<bool> {
-        if self.surely.iter().any(|name| other.surely.contains(name)) {
+    fn shares(self, other: Self) -> Option<bool> {
+        if self.surely & other.surely != 0 {
             return Some(true);
         }
-        let common = self.surely.iter().chain(&self.perhaps).any(|name| other.may(name));
-        (!self.open && !common).then_some(false)
+        let own = self.surely | self.perhaps;
+        (!(self.open || own != 0 && other.may(own))).then_some(false)
     }
 
     /// Nothing is certain where a security level may forbid it.
-    fn at_level(mut self, level: u8) -> Self {
-        if level > HARMLESS_LEVEL {
-            self.perhaps.append(&mut self.surely);
+    fn at_level(self, level: u8) -> Self {
+        match level > HARMLESS_LEVEL {
+            true => Self { surely: 0, perhaps: self.surely | self.perhaps, ..self },
+            false => self,
         }
-        self
     }
 }
 
@@ -79,7 +87,7 @@ pub fn exchange(client: Party<'_>, server: Party<'_>, version: Protocol) -> Step
     let tls13 = version == Protocol::Tls13;
     let own_suites = |party: Party<'_>| party.algorithms.suites.is_some();
     if tls13 && (own_suites(client) || own_suites(server)) {
-        match suites(client).shares(&suites(server)) {
+        match suites(client).shares(suites(server)) {
             Some(true) => {}
             Some(false) => {
                 let message = format!(
@@ -102,7 +110,7 @@ pub fn exchange(client: Party<'_>, server: Party<'_>, version: Protocol) -> Step
     if !(has_groups(client) || has_groups(server)) {
         return Ok(());
     }
-    match groups(client).shares(&groups(server)) {
+    match groups(client).shares(groups(server)) {
         Some(true) => Ok(()),
         // up to TLS 1.2 a suite may do without
         Some(false) if tls13 => {
@@ -125,12 +133,17 @@ pub(super) fn lists_curve(client: Party<'_>, key: KeyType, version: Protocol) ->
     if version == Protocol::Tls13 || !has_groups(client) {
         return Some(true);
     }
-    let curve = format!("P-{bits}");
+    let curve = match bits {
+        256 => 1 << 1,
+        384 => 1 << 2,
+        521 => 1 << 3,
+        _ => 0,
+    };
     let groups = groups(client);
-    if groups.surely.contains(&curve) {
+    if groups.surely & curve != 0 {
         return Some(true);
     }
-    (!groups.may(&curve)).then_some(false)
+    (!groups.may(curve)).then_some(false)
 }
 
 /// Why nothing is said of groups.
@@ -164,13 +177,22 @@ fn has_groups(party: Party<'_>) -> bool {
 
 fn groups(party: Party<'_>) -> Taken {
     match party.program.versions.stack {
-        Stack::OpenSsl { .. } if party.algorithms.groups.is_empty() => Taken::of(&GROUPS, &SOMETIMES),
-        Stack::OpenSsl { .. } => listed(&party.algorithms.groups, group),
-        Stack::Go(_) => Taken::of(&OF_GO, &["X25519MLKEM768"]),
+        Stack::OpenSsl { .. } if party.algorithms.groups.is_empty() => {
+            Taken { surely: OF_OPENSSL, perhaps: ALL_GROUPS & !OF_OPENSSL, open: false }
+        }
+        Stack::OpenSsl { .. } => {
+            let mut taken = listed(party.algorithms.groups.iter(), group);
+            // the others every release has
+            taken.perhaps = taken.surely & !OF_OPENSSL;
+            taken.surely &= OF_OPENSSL;
+            taken
+        }
+        Stack::Go(_) => Taken { surely: OF_GO, perhaps: OF_SOME_GO, open: false },
         Stack::BoringSsl => match party.admits().groups {
             Some(groups) => {
-                let (perhaps, surely) = groups.into_iter().partition(|name| name.contains("MLKEM"));
-                Taken { surely, perhaps, open: false }
+                let taken = groups.iter().filter_map(|name| group(name)).fold(0, |taken, bit| taken | bit);
+                let open = groups.iter().any(|name| group(name).is_none());
+                Taken { surely: taken & !HYBRID, perhaps: taken & HYBRID, open }
             }
             None => Taken { open: true, ..Taken::default() },
         },
@@ -180,44 +202,39 @@ fn groups(party: Party<'_>) -> Taken {
 
 fn suites(party: Party<'_>) -> Taken {
     match &party.algorithms.suites {
-        None => Taken::of(&SUITES, &[]),
-        Some(list) => listed(std::slice::from_ref(list), |name| {
-            SUITES.iter().chain(&CCM).find(|known| **known == name).map(|known| (*known, true))
+        None => Taken { surely: USUAL_SUITES, ..Taken::default() },
+        Some(list) => listed(std::iter::once(list), |name| {
+            SUITES.iter().position(|known| *known == name).map(|at| 1 << at)
         }),
     }
     .at_level(party.security_level)
 }
 
 /// The names of a list; what is not known by its name leaves the list open.
-fn listed(written: &[Located<String>], known: impl Fn(&str) -> Option<(&'static str, bool)>) -> Taken {
+fn listed<'l>(
+    written: impl Iterator<Item = &'l Located<String>>,
+    known: impl Fn(&str) -> Option<u16>,
+) -> Taken {
     let mut taken = Taken::default();
-    let names = written.iter().flat_map(|list| list.value.split([':', '/', ',', ' ']));
+    let names = written.flat_map(|list| list.value.split([':', '/', ',', ' ']));
     for name in names.filter(|name| !name.is_empty()) {
         // OpenSSL 3.5 marks what it may leave out, and of what it sends a key share
         match known(name.trim_start_matches(['?', '*'])) {
-            Some((name, true)) => taken.surely.push(name.to_owned()),
-            Some((name, false)) => taken.perhaps.push(name.to_owned()),
+            Some(bit) => taken.surely |= bit,
             None => taken.open = true,
         }
     }
-    taken.open |= taken.surely.is_empty() && taken.perhaps.is_empty();
+    taken.open |= taken.surely == 0;
     taken
 }
 
-/// A group by one name of several, and whether every release has it.
-fn group(written: &str) -> Option<(&'static str, bool)> {
-    let name = match written.to_ascii_lowercase().as_str() {
-        "prime256v1" | "secp256r1" | "p-256" => "P-256",
-        "secp384r1" | "p-384" => "P-384",
-        "secp521r1" | "p-521" => "P-521",
-        "x25519" => "X25519",
-        "x448" => "X448",
-        lower => {
-            let name = SOMETIMES.iter().find(|name| name.eq_ignore_ascii_case(lower))?;
-            return Some((*name, false));
-        }
-    };
-    Some((name, true))
+/// The bit of a group, by one name of several.
+fn group(written: &str) -> Option<u16> {
+    const OTHER_NAMES: [(&str, usize); 4] =
+        [("prime256v1", 1), ("secp256r1", 1), ("secp384r1", 2), ("secp521r1", 3)];
+    let at = GROUPS.iter().position(|name| name.eq_ignore_ascii_case(written));
+    let other = || OTHER_NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(written));
+    at.or_else(|| Some(other()?.1)).map(|at| 1 << at)
 }
 
 fn shown_groups(party: Party<'_>) -> String {

@@ -1,11 +1,8 @@
 //! Certificates and keys that a client reads in another encoding than PEM.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::deployment::{Content, FileRef, Lookup};
 use crate::source::Text;
-use crate::stack::der::{INTEGER, OCTET_STRING, Reader, SEQUENCE};
+use crate::stack::der::SEQUENCE;
 
 /// What a file is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +34,17 @@ pub(super) fn guessed(file: FileRef, kind: Kind) -> FileRef {
     }
 }
 
+#[cfg(not(feature = "der-files"))]
+fn of_der(file: FileRef, _: Kind) -> FileRef {
+    FileRef { content: Lookup::Unseen(format!("{} is DER, which is not read here", file.path.value)), ..file }
+}
+
 /// The rest of the program reads PEM: DER becomes what it would be there.
+#[cfg(feature = "der-files")]
 fn of_der(file: FileRef, kind: Kind) -> FileRef {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     let path = &file.path.value;
     let content = match &file.content {
         Lookup::Found(Content::Bytes(text)) => match label(text.bytes(), kind) {
@@ -56,7 +62,10 @@ fn of_der(file: FileRef, kind: Kind) -> FileRef {
 }
 
 /// The PEM label of the element with which a file begins, and its bytes.
+#[cfg(feature = "der-files")]
 fn label(bytes: &[u8], kind: Kind) -> Option<(&'static str, &[u8])> {
+    use crate::stack::der::{INTEGER, OCTET_STRING, Reader};
+
     let whole = Reader::new(bytes).element().filter(|element| element.tag == SEQUENCE)?;
     let mut inner = Reader::new(whole.content);
     let first = inner.element()?;

@@ -47,9 +47,8 @@ impl<'a> Switchboard<'a> {
     }
 
     pub(super) fn listener_at(&self, place: Place) -> Option<(ProgramId, usize)> {
-        let listeners = self.by_port.get(&(place.machine, place.port))?;
         let mut best: Option<((ProgramId, usize), u8)> = None;
-        for &(program, index) in listeners {
+        for (program, index) in self.listeners_on(place.machine, place.port) {
             let listener = self.programs.get(program).and_then(|program| program.listeners.get(index));
             let binds = listener.into_iter().flat_map(|listener| &listener.binds);
             let Some(rank) =

@@ -32,23 +32,24 @@ pub struct Switchboard<'a> {
     /// (machine, port) → the first Service that leads there.
     exposed: &'a BTreeMap<(usize, u16), ExposedPort>,
     hosts: BTreeMap<String, Vec<IpAddr>>,
-    /// (machine, port) → listeners, in the order of the programs.
-    by_port: BTreeMap<(usize, u16), Vec<(ProgramId, usize)>>,
+    /// Listeners by machine and port, in the order of the programs.
+    by_port: Vec<((usize, u16), (ProgramId, usize))>,
 }
 
 impl<'a> Switchboard<'a> {
     /// Indexes every listener once.
     pub fn new(world: &'a World<'a>, deployment: &'a Deployment, cluster: &'a Cluster) -> Self {
         let programs = &deployment.programs;
-        let mut by_port: BTreeMap<(usize, u16), Vec<(ProgramId, usize)>> = BTreeMap::new();
+        let mut by_port = Vec::new();
         for (id, program) in programs.iter().enumerate() {
             for (index, listener) in program.listeners.iter().enumerate() {
                 let ports: BTreeSet<u16> = sorted::set(listener.binds.iter().map(|bind| bind.port));
                 for port in ports {
-                    by_port.entry((program.machine, port)).or_default().push((id, index));
+                    by_port.push(((program.machine, port), (id, index)));
                 }
             }
         }
+        sorted::sort_by_key(&mut by_port, |(place, _)| *place);
         let exposed = &deployment.manifests.exposed;
         Self { world, programs, cluster, exposed, hosts: hosts_file(world), by_port }
     }
@@ -96,6 +97,14 @@ impl<'a> Switchboard<'a> {
         }
         connections.extend(own);
         connections
+    }
+
+    /// The listeners on a port of a machine.
+    fn listeners_on(&self, machine: usize, port: u16) -> impl Iterator<Item = (ProgramId, usize)> {
+        let wanted = (machine, port);
+        let first = self.by_port.partition_point(|(place, _)| *place < wanted);
+        let from = self.by_port.get(first..).unwrap_or_default();
+        from.iter().take_while(move |(place, _)| *place == wanted).map(|(_, found)| *found)
     }
 
     fn is_own(&self, connection: &Connection) -> bool {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use mtls_identity::sorted;
+
 use super::Switchboard;
 use crate::deployment::{ExposedPort, Lookup, Program, ProgramId};
 use crate::finding::Label;
@@ -80,11 +82,10 @@ impl Switchboard<'_> {
             let place = |address| Place { machine, address: Some(address), port };
             return Lookup::Found(loopback().into_iter().map(place).collect());
         }
-        let bears = |&&(program, index): &&(ProgramId, usize)| self.bears(program, index, host);
-        let listeners = self.by_port.get(&(machine, port)).map_or(&[][..], Vec::as_slice);
-        match listeners.iter().find(bears) {
-            Some(_) => Lookup::Found(vec![Place { machine, address: None, port }]),
-            None => Lookup::Unseen(format!("what {host}:{port} is cannot be seen from the given paths")),
+        let mut listeners = self.listeners_on(machine, port);
+        match listeners.any(|(program, index)| self.bears(program, index, host)) {
+            true => Lookup::Found(vec![Place { machine, address: None, port }]),
+            false => Lookup::Unseen(format!("what {host}:{port} is cannot be seen from the given paths")),
         }
     }
 
@@ -122,7 +123,10 @@ fn places(route: Lookup<Route>, way: &mut Way) -> Lookup<Vec<Place>> {
 /// Ports of machines to which a Service leads, by machine and port.
 pub fn exposed(cluster: &Cluster) -> BTreeMap<(usize, u16), ExposedPort> {
     let mut by_place = BTreeMap::new();
-    for service in cluster.services() {
+    // whatever the order of the documents: by name, and one with an address of its own before a headless one
+    let mut services: Vec<_> = cluster.services().iter().collect();
+    sorted::sort_by_key(&mut services, |service| (service.is_headless(), service.metadata.path()));
+    for service in services {
         let name = &service.metadata.name.value;
         for port in service.ports.iter().map(|port| &port.port) {
             let Some(Lookup::Found(route)) =
