@@ -24,8 +24,8 @@ pub struct ManifestFacts {
     pub cluster_resources: String,
     /// Where ingress controllers of APISIX send configuration.
     pub control_planes: Vec<ControlPlane>,
-    /// Ports of machines, by machine and port, to which a Service leads.
-    pub exposed: BTreeMap<(usize, u16), ExposedPort>,
+    /// Ports of machines to which a Service leads, in the order of machines and ports, each once.
+    pub exposed: Vec<((usize, u16), ExposedPort)>,
     /// References of an ingress controller's objects that lead nowhere: what names them comes first among the labels.
     pub missing: Vec<Missing>,
     /// Secrets, ConfigMaps and their keys that Pods name in vain: the place where they do comes first among the labels.
@@ -49,6 +49,13 @@ pub struct ManifestFacts {
 }
 
 impl ManifestFacts {
+    /// The Service that leads to a port of a machine.
+    pub fn exposed_at(&self, machine: usize, port: u16) -> Option<&ExposedPort> {
+        let wanted = (machine, port);
+        let at = self.exposed.partition_point(|(place, _)| *place < wanted);
+        self.exposed.get(at).filter(|(place, _)| *place == wanted).map(|(_, exposed)| exposed)
+    }
+
     /// The Certificate that fills the Secret with which a CA issuer signs, if it is among the sources.
     pub fn authority_of(&self, issuer: &cert_manager::Issuer) -> Option<&cert_manager::Certificate> {
         let cert_manager::IssuerSource::Ca { secret: Some(secret) } = &issuer.source else { return None };

@@ -12,8 +12,8 @@ use super::World;
 use super::kubernetes::Cluster;
 use super::routing;
 use crate::deployment::{
-    Configuration, Connection, Deployment, Dialer, DialerPurpose, ExposedPort, Gate, ListenerPurpose, Lookup,
-    Program, ProgramId, Request, Speaks, Target,
+    Configuration, Connection, Deployment, Dialer, DialerPurpose, Gate, ListenerPurpose, Lookup,
+    ManifestFacts, Program, ProgramId, Request, Speaks, Target,
 };
 use crate::dialect::envoy::NetworkFilterKind;
 use crate::finding::Label;
@@ -29,8 +29,8 @@ pub struct Switchboard<'a> {
     world: &'a World<'a>,
     programs: &'a [Program],
     cluster: &'a Cluster,
-    /// (machine, port) → the first Service that leads there.
-    exposed: &'a BTreeMap<(usize, u16), ExposedPort>,
+    /// Which Services lead to which ports.
+    facts: &'a ManifestFacts,
     hosts: BTreeMap<String, Vec<IpAddr>>,
     /// Listeners by machine and port, in the order of the programs.
     by_port: Vec<((usize, u16), (ProgramId, usize))>,
@@ -50,8 +50,8 @@ impl<'a> Switchboard<'a> {
             }
         }
         sorted::sort_by_key(&mut by_port, |(place, _)| *place);
-        let exposed = &deployment.manifests.exposed;
-        Self { world, programs, cluster, exposed, hosts: hosts_file(world), by_port }
+        let facts = &deployment.manifests;
+        Self { world, programs, cluster, facts, hosts: hosts_file(world), by_port }
     }
 
     /// Every connection of the deployment; listeners that nobody among the sources dials wait for any client.
@@ -263,7 +263,7 @@ impl<'a> Switchboard<'a> {
 
     /// The name and port under which clients may know a listener: its Service's, a name of its contexts, its address.
     fn known_as(&self, program: &Program, listener: usize, port: u16) -> (String, u16) {
-        let service = self.exposed.get(&(program.machine, port));
+        let service = self.facts.exposed_at(program.machine, port);
         let service = service.map(|exposed| (exposed.service.clone(), exposed.port.value));
         let listener = program.listeners.get(listener);
         let contexts =

@@ -121,8 +121,8 @@ fn places(route: Lookup<Route>, way: &mut Way) -> Lookup<Vec<Place>> {
 }
 
 /// Ports of machines to which a Service leads, by machine and port.
-pub fn exposed(cluster: &Cluster) -> BTreeMap<(usize, u16), ExposedPort> {
-    let mut by_place = BTreeMap::new();
+pub fn exposed(cluster: &Cluster) -> Vec<((usize, u16), ExposedPort)> {
+    let mut exposed = Vec::new();
     // whatever the order of the documents: by name, and one with an address of its own before a headless one
     let mut services: Vec<_> = cluster.services().iter().collect();
     sorted::sort_by_key(&mut services, |service| (service.is_headless(), service.metadata.path()));
@@ -136,14 +136,16 @@ pub fn exposed(cluster: &Cluster) -> BTreeMap<(usize, u16), ExposedPort> {
             };
             for backend in route.backends {
                 for machine in backend.machines {
-                    by_place
-                        .entry((machine, backend.port))
-                        .or_insert_with(|| ExposedPort { service: name.clone(), port: port.clone() });
+                    let by = ExposedPort { service: name.clone(), port: port.clone() };
+                    exposed.push(((machine, backend.port), by));
                 }
             }
         }
     }
-    by_place
+    // of several Services the first stays
+    sorted::sort_by_key(&mut exposed, |(place, _)| *place);
+    exposed.dedup_by_key(|(place, _)| *place);
+    exposed
 }
 
 /// Whether a name of a configuration (exact, or with a leading `*.`) covers a host.

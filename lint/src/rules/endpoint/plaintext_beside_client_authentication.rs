@@ -93,7 +93,7 @@ fn of_apisix(subject: &Subject<'_>, program: &Program, facts: &Facts) -> Vec<Fin
         else {
             continue;
         };
-        let service = subject.deployment.manifests.exposed.get(&(program.machine, bind.port));
+        let service = subject.deployment.manifests.exposed_at(program.machine, bind.port);
         // a port that nobody wrote is not there for anyone in a cluster unless a Service leads to it
         if !port.is_given() && service.is_none() && program.machine != OUTSIDE {
             continue;
