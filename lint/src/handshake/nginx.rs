@@ -96,7 +96,13 @@ pub fn conditions(wire: &Wire<'_, '_>, context: &ServerContext, met: &Met) -> St
     }
     match chosen.and_then(at).and_then(|location| Some((chosen, location, location.return_code?))) {
         Some((chosen, location, code)) if code >= 400 => {
-            let spared = server.locations.iter().filter(|inner| inner.parent == chosen).filter(asks);
+            // one that only sets something, or stands behind the `return`, keeps nobody from it
+            let before = |inner: &&Location| {
+                let (Some(own), Some(returns)) = (inner.returns, location.returns) else { return false };
+                own.start < returns.start && inner.return_code.is_none_or(|code| code < 400)
+            };
+            let within = server.locations.iter().filter(|inner| inner.parent == chosen);
+            let spared = within.filter(asks).filter(before);
             spared_else_refused(wire, context, met, (location, code), spared.collect())
         }
         _ => Ok(()),
@@ -287,6 +293,16 @@ mod tests {
             ),
             (
                 "optional; location / { if ($ssl_client_verify = NONE) { return 200; } return 403; }",
+                Completes,
+                None,
+            ),
+            (
+                "optional; location / { if ($ssl_client_verify = SUCCESS) { set $in 1; } return 403; }",
+                Completes,
+                None,
+            ),
+            (
+                "optional; location / { return 403; if ($ssl_client_verify = SUCCESS) { return 200; } }",
                 Completes,
                 None,
             ),

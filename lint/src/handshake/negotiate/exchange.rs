@@ -182,7 +182,7 @@ fn groups(party: Party<'_>) -> Taken {
         }
         Stack::OpenSsl { .. } => {
             let mut taken = listed(party.algorithms.groups.iter(), group);
-            // the others every release has
+            // some releases lack what lies beyond those that all have
             taken.perhaps = taken.surely & !OF_OPENSSL;
             taken.surely &= OF_OPENSSL;
             taken
