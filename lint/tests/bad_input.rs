@@ -69,6 +69,25 @@ fn each_kind_of_bad_file_is_named_with_its_place_and_the_rest_is_checked() {
 }
 
 #[test]
+fn the_report_itself_is_no_input() {
+    let folder = Folder::new("report");
+    folder.write("good.yaml", SERVICE);
+    let report = std::fs::File::create(folder.0.join("report.json")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mtls-lint"))
+        .args(["check", "--format", "json"])
+        .arg(&folder.0)
+        .stdout(report)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    // another one's is
+    let other = std::fs::File::create(folder.0.join("other.json")).unwrap();
+    drop(other);
+    assert_eq!(check(&folder.0).0, 2);
+}
+
+#[test]
 fn a_path_that_does_not_exist_is_named() {
     let (status, _, errors) = check(Path::new("/does/not/exist"));
     assert_eq!(status, 2);

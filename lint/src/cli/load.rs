@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -79,6 +80,7 @@ pub fn sources(paths: &[PathBuf], root: Option<&Path>, configuration: &Configura
         sources,
         total: 0,
         full: false,
+        output: output(),
         met: 0,
         incomplete: Vec::new(),
         notes: Vec::new(),
@@ -103,6 +105,8 @@ struct Load<'c> {
     total: u64,
     /// The limit of all files together was told.
     full: bool,
+    /// Device and inode of the file that standard output goes to.
+    output: Option<(u64, u64)>,
     /// Files that may be configuration, also those that were met before.
     met: usize,
     incomplete: Vec<Incomplete>,
@@ -205,6 +209,8 @@ impl Load<'_> {
                 continue;
             }
             match entry.metadata() {
+                // `check . >report.json`: what is being written is no input
+                Ok(metadata) if self.output == Some((metadata.dev(), metadata.ino())) => {}
                 Ok(metadata) => {
                     self.file(entry.path(), name(&relative), metadata.len(), bits(&metadata), LARGEST_FOUND);
                 }
@@ -230,8 +236,12 @@ impl Load<'_> {
                 Err(error) => self.fail(&name, explain(&error)),
             },
             Ok(None) => {
-                let message = "the symbolic link leads out of the given path and is not followed: give the path to which \
-                               it leads, or --root DIR, the folder that stands for /";
+                let message = if machine {
+                    "the symbolic link leads out of the folder that stands for / and is not followed"
+                } else {
+                    "the symbolic link leads out of the given path and is not followed: give the path to which it \
+                     leads, or --root DIR, the folder that stands for /"
+                };
                 self.notes.push(Note {
                     kind: NoteKind::Link,
                     file: name.clone(),
@@ -312,6 +322,13 @@ fn beneath_root(path: &Path, root: &Path) -> Option<PathBuf> {
     }
     let (path, root) = (fs::canonicalize(path).ok()?, fs::canonicalize(root).ok()?);
     path.strip_prefix(root).ok().map(Path::to_path_buf)
+}
+
+/// The file that standard output goes to.
+fn output() -> Option<(u64, u64)> {
+    let file = fs::File::from(io::stdout().as_fd().try_clone_to_owned().ok()?);
+    let metadata = file.metadata().ok()?;
+    metadata.is_file().then(|| (metadata.dev(), metadata.ino()))
 }
 
 /// The permission bits of a file of root's: who else may read it. Another owner may be the program's own user.
@@ -413,6 +430,7 @@ mod tests {
             sources: Sources::default(),
             total: 0,
             full: false,
+            output: None,
             met: 0,
             incomplete: Vec::new(),
             notes: Vec::new(),
