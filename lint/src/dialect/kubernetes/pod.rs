@@ -25,12 +25,21 @@ pub(super) fn workload(object: Node<'_>, metadata: Metadata) -> Option<Workload>
         }
     };
     let labels = |key: &str| pod_metadata.and_then(|node| node.get(key)).map(pairs).unwrap_or_default();
+    let mut pod = pod(holder.get("spec").filter(|spec| spec.kind() == Kind::Mapping)?);
+    // a StatefulSet's claims stand before volumes of the same names
+    let claims = spec.get("volumeClaimTemplates").into_iter().flat_map(Node::items).filter_map(|claim| {
+        let name = text(claim.get("metadata")?, "name")?;
+        let source = VolumeSource::Other("volumeClaimTemplates".to_owned());
+        Some(Volume { name, source, span: claim.span() })
+    });
+    pod.volumes.splice(0..0, claims);
     Some(Workload {
         pod_labels: labels("labels"),
         pod_annotations: labels("annotations"),
         replicas: spec.get("replicas").and_then(Node::as_i64),
+        has_selector: spec.get("selector").is_some(),
         service_name: text(spec, "serviceName"),
-        pod: pod(holder.get("spec").filter(|spec| spec.kind() == Kind::Mapping)?),
+        pod,
         kind,
         metadata,
     })

@@ -10,6 +10,7 @@ use crate::dialect::kubernetes::{
     Container, EnvironmentValue, KeyReference, Keys, Projection, VolumeSource, Workload,
 };
 use crate::finding::Label;
+use crate::resolve::machine::Mount;
 use crate::source::Located;
 
 /// What a container's volumes and variables name in vain; the place comes first among the labels.
@@ -72,6 +73,17 @@ pub(super) fn references(
         }
     }
     found
+}
+
+/// Mounts of volumes that the Pod does not have. A patch may well name those of what it changes.
+pub(super) fn volumes(workload: &Workload, mounts: &[Mount]) -> Vec<Missing> {
+    let whole = workload.has_selector
+        || !matches!(workload.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet");
+    let missing = mounts.iter().filter_map(|mount| match &mount.content {
+        Lookup::Missing(missing) => Some(missing.clone()),
+        _ => None,
+    });
+    missing.filter(|missing| whole && missing.rule == "missing-volume").collect()
 }
 
 fn projected(source: &Projection) -> Option<(bool, &Keys)> {

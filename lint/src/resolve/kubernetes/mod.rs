@@ -141,6 +141,7 @@ pub fn build(manifests: Manifests, sources: &Sources, assume: &Assume, first_mac
                 let environment = environment::resolve(container, &identity, &stores);
                 let mut mounts =
                     mounts::resolve(workload, container, &identity, &environment, &stores, &mut planning);
+                lost.extend(lost::volumes(workload, &mounts));
                 // an injector mounts what no manifest has
                 mounts.extend(launch::image_files(container).filter(|_| !is_injected(workload)));
                 let machine = first_machine + machines.len();
