@@ -57,6 +57,8 @@ pub struct Program {
     pub versions: Versions,
     /// Host names that it says others know it by (etcd's advertised URLs), for files without a network around them.
     pub aliases: Vec<String>,
+    /// Names that DNS gives in reverse for the address from which it dials (etcd), as far as manifests tell.
+    pub reverse_names: Vec<String>,
     /// Index of the machine it runs on: its files and its names (see `resolve`).
     pub machine: usize,
     /// Trust bundles that it loads when it starts, whether or not anything verifies with them: one that cannot be
@@ -91,6 +93,7 @@ impl Program {
             span: None,
             versions,
             aliases: Vec::new(),
+            reverse_names: Vec::new(),
             machine,
             bundles: Vec::new(),
             credentials: Vec::new(),
@@ -102,6 +105,14 @@ impl Program {
             hidden_listeners: None,
             configuration: Configuration::Unseen,
         }
+    }
+}
+
+impl Program {
+    /// Whether DNS gives in reverse, for the address from which it dials, a name beneath this wildcard.
+    pub fn has_reverse_name(&self, wildcard: &str) -> bool {
+        let Some(parent) = wildcard.strip_prefix('*') else { return false };
+        self.reverse_names.iter().any(|name| name.ends_with(&parent.to_ascii_lowercase()))
     }
 }
 

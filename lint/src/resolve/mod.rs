@@ -155,6 +155,9 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
             deployment.programs.extend(programs(&world, launch, &mut notes));
         }
     }
+    for program in deployment.programs.iter_mut().filter(|program| program.kind == ProgramKind::Etcd) {
+        program.reverse_names = cluster.reverse_names(program.machine);
+    }
     let secrets = |namespace: &str, name: &str, key: &str| cluster.stores.secret_key(namespace, name, key);
     for invocation in &built.commands {
         let (clients, hidden) = command::of_container(&world, invocation, &secrets);

@@ -1,6 +1,6 @@
 //! Services and Ingresses.
 
-use super::{Metadata, Pair, list, pairs, text, texts};
+use super::{Metadata, Pair, flag, list, pairs, text, texts};
 use crate::source::{Located, Span};
 use crate::syntax::yaml::Node;
 
@@ -19,6 +19,8 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
     /// `spec.clusterIP`; `None`: headless.
     pub cluster_ip: Option<Located<String>>,
+    /// `spec.publishNotReadyAddresses`: its names lead to Pods before they are ready.
+    pub publishes_not_ready: bool,
     /// `spec.externalName`, of type ExternalName.
     pub external_name: Option<Located<String>>,
     /// Names and addresses from outside: `externalIPs`, `loadBalancerIP`.
@@ -106,6 +108,7 @@ pub(super) fn read(object: Node<'_>, metadata: Metadata) -> Service {
         selector_span: selector.or(spec).unwrap_or(object).span(),
         ports: list(ports.into_iter().flat_map(Node::items).filter_map(port)),
         cluster_ip: field("clusterIP"),
+        publishes_not_ready: spec.and_then(|spec| flag(spec, "publishNotReadyAddresses")).unwrap_or_default(),
         external_name: field("externalName"),
         external_addresses,
         metadata,

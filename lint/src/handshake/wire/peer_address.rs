@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Wire;
+use crate::deployment::Program;
 use crate::handshake::outcome::{Step, unknown};
 use crate::stack::certificate::address;
-use crate::stack::go::host::match_hostnames;
 use crate::stack::{Certificate, Fault, Mistake};
 
 impl Wire<'_, '_> {
@@ -18,11 +18,15 @@ impl Wire<'_, '_> {
         if dns.is_empty() && addresses.is_empty() {
             return Ok(None);
         }
-        let aliases = self.client.map(|(_, client, _)| client.aliases.clone()).unwrap_or_default();
+        let caller = self.client.map(|(_, client, _)| client);
         let hosts = self.shelf.deployment.hosts.as_ref();
         let Some(callers) = callers else {
-            let own = |name: &&str| aliases.iter().any(|alias| match_hostnames(name, alias));
-            if dns.iter().any(own) {
+            // its own name is looked up; for a wildcard its address is, in reverse
+            let own = |caller: &Program, name: &str| {
+                caller.has_reverse_name(name)
+                    || caller.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+            };
+            if dns.iter().any(|name| caller.is_some_and(|caller| own(caller, name))) {
                 return Ok(None);
             }
             return Err(unknown(vec![format!(

@@ -187,6 +187,28 @@ impl Cluster {
         self.pod_by_machine.get(&machine).and_then(|index| self.pods.get(*index))
     }
 
+    /// Names that DNS gives in reverse for the address from which a container dials, even before its Pod is ready: that
+    /// of each headless Service which publishes it so. Under the Service that governs the Pod it has its host name,
+    /// under another a label made of its address, for which `?` stands here.
+    ///
+    /// Source: CoreDNS, plugin kubernetes.
+    pub fn reverse_names(&self, machine: usize) -> Vec<String> {
+        let Some(index) = self.pod_by_machine.get(&machine) else { return Vec::new() };
+        let Some(pod) = self.pods.get(*index) else { return Vec::new() };
+        let publishes = |service: &&Service| {
+            service.publishes_not_ready
+                && service.is_headless()
+                && service.metadata.namespace() == pod.namespace
+                && self.matching(service).is_some_and(|pods| pods.contains(index))
+        };
+        let name = |service: &Service| {
+            let own = pod.host.as_ref().filter(|(_, subdomain)| *subdomain == service.metadata.name.value);
+            let host = own.and_then(|(host, _)| host.as_deref()).unwrap_or("?");
+            format!("{host}.{}.{}.svc.{}", service.metadata.name.value, pod.namespace, self.domain)
+        };
+        self.services.iter().filter(publishes).map(name).collect()
+    }
+
     /// Where a host and port lead, dialled from a container (`from`: its machine), or from outside the cluster.
     ///
     /// None: the host is no name of this cluster, as far as the sources tell. From outside, only full names,

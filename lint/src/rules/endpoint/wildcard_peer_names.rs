@@ -1,4 +1,4 @@
-use crate::deployment::{Configuration, DialerPurpose};
+use crate::deployment::{Configuration, DialerPurpose, OUTSIDE};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 
@@ -11,7 +11,9 @@ rule! {
     /// ## Why it matters
     ///
     /// The member joins only where reverse DNS of its address gives a name beneath the wildcard. Pods behind a Service,
-    /// NAT and most clouds have none, or another one.
+    /// NAT and most clouds have none, or another one. Kubernetes gives Pods such names by headless Services, in full
+    /// (`etcd-0.etcd.tls.svc.cluster.local`), and before a Pod is ready only by those with
+    /// `publishNotReadyAddresses: true`.
     ///
     /// ## How to fix
     ///
@@ -53,7 +55,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let presented = subject.presented(program, credential);
         let Some(certificate) = presented.first() else { continue };
         let mut names = certificate.dns_names().peekable();
-        let only_wildcards = names.peek().is_some() && names.all(|name| name.starts_with('*'));
+        let only_wildcards = names.peek().is_some()
+            && names.all(|name| name.starts_with('*') && !program.has_reverse_name(name));
         if !only_wildcards || certificate.addresses().next().is_some() {
             continue;
         }
@@ -64,8 +67,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 certificate.shown_names()
             ),
             Some(format!(
-                "issue {} with the member's own DNS name or IP address besides",
-                credential.certificate.path.value
+                "issue {} with the member's own DNS name or IP address besides{}",
+                credential.certificate.path.value,
+                if program.machine != OUTSIDE {
+                    "; or with the full name of a headless Service that has publishNotReadyAddresses: true \
+                     (*.SERVICE.NAMESPACE.svc.cluster.local)"
+                } else {
+                    ""
+                }
             )),
             vec![
                 Label {
