@@ -70,7 +70,7 @@ pub enum ConfigSource {
 }
 
 impl EnvoyConfig {
-    /// Every discovery source of listeners, clusters, endpoints and secrets.
+    /// Every discovery source of listeners, clusters, routes, endpoints and secrets.
     pub fn sources(&self) -> impl Iterator<Item = &ConfigSource> {
         let server = self
             .listeners
@@ -89,8 +89,14 @@ impl EnvoyConfig {
             Discovery::Eds { source, .. } => source.as_ref(),
             _ => None,
         });
+        let managers =
+            self.listeners.iter().flat_map(|listener| listener.chains()).flat_map(|chain| &chain.filters);
+        let routes = managers.filter_map(|filter| match &filter.kind {
+            NetworkFilterKind::Http(manager) => manager.route_discovery.as_ref()?.1.as_ref(),
+            _ => None,
+        });
         let own = self.listener_discovery.iter().chain(&self.cluster_discovery);
-        own.chain(endpoints).chain(secrets.filter_map(|secret| secret.source.as_ref()))
+        own.chain(routes).chain(endpoints).chain(secrets.filter_map(|secret| secret.source.as_ref()))
     }
 }
 

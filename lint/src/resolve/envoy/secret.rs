@@ -171,16 +171,20 @@ impl Loader<'_, '_, '_> {
         followed: &mut Followed,
     ) -> Option<Effective> {
         const API: &str = "CertificateValidationContextSdsApi";
-        match self.secret(config, reference, "validation_context", API, followed)? {
+        let unseen =
+            |why| Some(Effective { context: ValidationContext::empty(reference.span), unseen: Some(why) });
+        let Some(secret) = self.secret(config, reference, "validation_context", API, followed) else {
+            // what it would ask for is not known: it is not said to ask for nothing
+            return unseen("its validation_context is refused".to_owned());
+        };
+        match secret {
             Lookup::Found(Secret { kind: SecretKind::Validation(context), .. }) => {
                 if reference.source.is_some() {
                     self.watchable(&[&context.trusted_ca, &context.crl], followed);
                 }
                 Some(Effective { context: *context, unseen: None })
             }
-            Lookup::Unseen(why) => {
-                Some(Effective { context: ValidationContext::empty(reference.span), unseen: Some(why) })
-            }
+            Lookup::Unseen(why) => unseen(why),
             _ => None,
         }
     }

@@ -141,34 +141,49 @@ fn what_envoy_refuses_at_start_is_refused_in_its_words() {
     for (bootstrap, log) in [
         (chain(""), "No TLS certificates found for server context"),
         (chain("tls_certificates: [{}]"), "Server TlsCertificates must have a certificate specified"),
-        (chain("tls_certificates: [{certificate_chain: {filename: /s.pem}}]"), "Failed to load incomplete private key from path: "),
-        (chain("tls_certificates: [{private_key: {filename: /s.key}}]"), "Failed to load incomplete certificate from : certificate chain not set"),
+        (
+            chain("tls_certificates: [{certificate_chain: {filename: /s.pem}}]"),
+            "Failed to load incomplete private key from path: ",
+        ),
+        (
+            chain("tls_certificates: [{private_key: {filename: /s.key}}]"),
+            "Failed to load incomplete certificate from : certificate chain not set",
+        ),
         (chain("tls_certificate_sds_secret_configs: [{name: x}]"), "Unknown static secret: x"),
         (
-            chain(&format!("tls_certificates: [{CERTIFICATE}], validation_context: {{match_typed_subject_alt_names: [{{san_type: DNS, matcher: {{exact: a}}}}]}}")),
+            chain(&format!(
+                "tls_certificates: [{CERTIFICATE}], validation_context: {{match_typed_subject_alt_names: [{{san_type: DNS, matcher: {{exact: a}}}}]}}"
+            )),
             "SAN-based verification of peer certificates without trusted CA is insecure and not allowed",
         ),
         (
-            chain(&format!("tls_certificates: [{CERTIFICATE}], validation_context: {{crl: {{filename: /crl.pem}}}}")),
+            chain(&format!(
+                "tls_certificates: [{CERTIFICATE}], validation_context: {{crl: {{filename: /crl.pem}}}}"
+            )),
             "Failed to load CRL from /crl.pem without trusted CA",
         ),
         (
-            chain(&format!("tls_certificates: [{CERTIFICATE}], validation_context: {{allow_expired_certificate: true}}")),
+            chain(&format!(
+                "tls_certificates: [{CERTIFICATE}], validation_context: {{allow_expired_certificate: true}}"
+            )),
             "Certificate validity period is always ignored without trusted CA",
         ),
         (
-            chain(&format!("tls_certificates: [{CERTIFICATE}], tls_params: {{cipher_suites: [TLS_AES_128_GCM_SHA256]}}")),
+            chain(&format!(
+                "tls_certificates: [{CERTIFICATE}], tls_params: {{cipher_suites: [TLS_AES_128_GCM_SHA256]}}"
+            )),
             "Failed to initialize cipher suites TLS_AES_128_GCM_SHA256. The following ciphers were rejected when tried individually: TLS_AES_128_GCM_SHA256",
         ),
         (
-            chain("tls_certificate_sds_secret_configs: [{name: x, sds_config: {path_config_source: {path: /nope.yaml}}}]"),
+            chain(
+                "tls_certificate_sds_secret_configs: [{name: x, sds_config: {path_config_source: {path: /nope.yaml}}}]",
+            ),
             "paths must refer to an existing path in the system: '/nope.yaml' does not exist",
         ),
         (
-            chain("tls_certificate_sds_secret_configs: [{name: x, sds_config: {path_config_source: {path: /nope.yaml}}}]").replace("node: {id: edge, cluster: c}", ""),
-            "TlsCertificateSdsApi: node 'id' and 'cluster' are required. Set it either in 'node' config or via --service-node and --service-cluster options.",
+            cluster(", auto_sni_san_validation: true"),
+            "'auto_sni_san_validation' was configured without a validation context",
         ),
-        (cluster(", auto_sni_san_validation: true"), "'auto_sni_san_validation' was configured without a validation context"),
         (
             cluster(&format!(", common_tls_context: {{tls_certificates: [{CERTIFICATE}, {CERTIFICATE}]}}")),
             "Multiple TLS certificates are not supported for client contexts",
@@ -178,17 +193,35 @@ fn what_envoy_refuses_at_start_is_refused_in_its_words() {
             "malformed IP address: srv.test. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'",
         ),
         (cluster("").replace("cluster: up}", "cluster: nope}"), "route: unknown cluster 'nope'"),
-        (cluster("").replace("domains: ['*']", "domains: ['*', '*']"), "Only a single wildcard domain is permitted in route "),
+        (
+            cluster("").replace("domains: ['*']", "domains: ['*', '*']"),
+            "Only a single wildcard domain is permitted in route ",
+        ),
         (
             cluster("").replace(UP, DOWN),
             "Didn't find a registered implementation for 'envoy.transport_sockets.tls' with type URL: 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext'",
         ),
-        (chain(&format!("tls_certificates: [{CERTIFICATE}]")).replace("0.0.0.0", "localhost"), "malformed IP address: localhost"),
+        (
+            chain(&format!("tls_certificates: [{CERTIFICATE}]")).replace("0.0.0.0", "localhost"),
+            "malformed IP address: localhost",
+        ),
         ("".to_owned(), "Unable to convert YAML as JSON: "),
     ] {
         let program = envoy(&bootstrap);
         assert!(logs(&program).contains(&log), "{log}\n{:?}\n{bootstrap}", logs(&program));
     }
+}
+
+/// A bootstrap that lies there may be started with `--service-node` and `--service-cluster`.
+#[test]
+fn a_bootstrap_without_a_node_is_not_judged_where_its_command_line_is_not_seen() {
+    let secret =
+        "tls_certificate_sds_secret_configs: [{name: x, sds_config: {path_config_source: {path: /x.yaml}}}]";
+    let nodeless = downstream(secret, "").replace("node: {id: edge, cluster: c}", "");
+    let program = envoy(&nodeless);
+    assert!(!logs(&program).iter().any(|log| log.contains("node 'id'")), "{:?}", logs(&program));
+    assert!(program.unseen.iter().any(|why| why.contains("--service-node")), "{:?}", program.unseen);
+    assert!(envoy(&downstream("", "").replace("node: {id: edge, cluster: c}", "")).unseen.is_empty());
 }
 
 #[test]
