@@ -209,7 +209,9 @@ fn unusable_secrets(cluster: &Cluster, tls: &ApisixTls) -> Vec<Missing> {
         }
         let own = Label { span: file.path.span, message: format!("{} names it", tls.name.value) };
         let labels = std::iter::once(own).chain(missing.labels).collect();
-        let message = format!("{} gets no ssl object: {}", tls.name.value, missing.message);
+        let first = format!("no key {}", keys.first().copied().unwrap_or_default());
+        let none = missing.message.replace(&first, &format!("none of the keys {}", keys.join(", ")));
+        let message = format!("{} gets no ssl object: {none}", tls.name.value);
         unusable.push(Missing { rule: missing.rule, message, labels });
     }
     unusable
@@ -219,17 +221,15 @@ fn unusable_secrets(cluster: &Cluster, tls: &ApisixTls) -> Vec<Missing> {
 fn secret_file(cluster: &Cluster, reference: &Reference, keys: &[&str]) -> FileRef {
     let namespace = reference.namespace.as_deref().unwrap_or("default");
     let name = &reference.name.value;
-    let mut contents = keys.iter().map(|key| cluster.stores.secret_key(namespace, name, key));
-    let first = contents
-        .next()
-        .unwrap_or_else(|| Lookup::Unseen(format!("no key of Secret {namespace}/{name} is asked for")));
-    let content = match first {
-        Lookup::Missing(missing) => {
-            contents.find(|content| content.found().is_some()).unwrap_or(Lookup::Missing(missing))
-        }
-        first => first,
+    let mut contents = keys.iter().map(|key| (*key, cluster.stores.secret_key(namespace, name, key)));
+    let (key, content) = match contents.next() {
+        Some((key, Lookup::Missing(missing))) => contents
+            .find(|(_, content)| !matches!(content, Lookup::Missing(_)))
+            .unwrap_or((key, Lookup::Missing(missing))),
+        Some(first) => first,
+        None => ("", Lookup::Unseen(format!("no key of Secret {namespace}/{name} is asked for"))),
     };
-    let path = format!("k8s:{namespace}/{name}/{}", keys.first().copied().unwrap_or_default());
+    let path = format!("k8s:{namespace}/{name}/{key}");
     FileRef { path: Located::new(path, reference.name.span), content, mode: None }
 }
 

@@ -11,10 +11,11 @@ use crate::source::Located;
 /// Reads a key of a Secret: the first of these names that it has.
 pub type Secrets<'s> = dyn Fn(&Reference, &[&str]) -> FileRef + 's;
 
-/// Names of keys in Secrets, as the controller looks for them (internal/ssl/util.go).
-pub(in crate::resolve) const CERTIFICATE: [&str; 2] = ["tls.crt", "cert"];
-pub(in crate::resolve) const KEY: [&str; 2] = ["tls.key", "key"];
-pub(in crate::resolve) const CA: [&str; 2] = ["ca.crt", "cert"];
+/// Names of keys in Secrets, in the order in which the controller looks for them (internal/ssl/util.go): of a Secret
+/// that cert-manager fills for a server or client, that one's own certificate is taken for the CA.
+pub(in crate::resolve) const CERTIFICATE: [&str; 2] = ["cert", "tls.crt"];
+pub(in crate::resolve) const KEY: [&str; 2] = ["key", "tls.key"];
+pub(in crate::resolve) const CA: [&str; 3] = ["cert", "tls.crt", "ca.crt"];
 
 /// Adds what the controller would write.
 pub fn add(objects: &mut Objects, fragment: &Fragment, secrets: &Secrets<'_>) {

@@ -4,6 +4,8 @@ use crate::rules::{Subject, rule};
 rule! {
     /// The ingress controller of APISIX does not verify the Admin API to which it sends its key.
     ///
+    /// `tlsVerify` is false unless it is written.
+    ///
     /// ## Why it matters
     ///
     /// Whoever answers at the address gets the admin key, and with it the gateway: routes, private keys of ssl objects,
@@ -36,17 +38,26 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut told = std::collections::BTreeSet::new();
     for proxy in &subject.deployment.manifests.control_planes {
-        let Some(verify) = proxy.verify.as_ref().filter(|verify| !verify.value) else { continue };
-        if !proxy.endpoint.value.starts_with("https://") || !told.insert(verify.span) {
+        let verifies = proxy.verify.as_ref().is_some_and(|verify| verify.value);
+        let place = proxy.verify.as_ref().map_or(proxy.endpoint.span, |verify| verify.span);
+        if verifies || !proxy.endpoint.value.starts_with("https://") || !told.insert(place) {
             continue;
         }
+        let sent = "the key is sent there".to_owned();
+        let labels = match &proxy.verify {
+            Some(verify) => vec![
+                Label { span: verify.span, message: "verification is off here".to_owned() },
+                Label { span: proxy.endpoint.span, message: sent },
+            ],
+            None => {
+                let message = format!("{sent}; without tlsVerify nothing is verified");
+                vec![Label { span: proxy.endpoint.span, message }]
+            }
+        };
         findings.push(RULE.finding(
             format!("{} sends its admin key to whoever answers at {}", proxy.name, proxy.endpoint.value),
-            Some("write tlsVerify: true".to_owned()),
-            vec![
-                Label { span: verify.span, message: "verification is off here".to_owned() },
-                Label { span: proxy.endpoint.span, message: "the key is sent there".to_owned() },
-            ],
+            Some("write tlsVerify: true in controlPlane".to_owned()),
+            labels,
         ));
     }
 }
