@@ -33,7 +33,7 @@ pub use listener::{
 };
 pub use lookup::{Lookup, Missing};
 pub use manifests::{ControlPlane, ExposedPort, ManifestFacts, NamedSecret, NginxIngress};
-pub use planned::{PlannedCertificate, PlannedIssuer, PlannedKey};
+pub use planned::{PlannedCertificate, PlannedConstraints, PlannedIssuer, PlannedKey};
 pub use program::{Configuration, OUTSIDE, Program, ProgramKind, Refusal};
 pub use protocol::{Algorithms, Protocol, Protocols};
 pub use setting::Setting;

@@ -28,6 +28,8 @@ pub struct PlannedCertificate {
     pub key_usage: Setting<Vec<&'static str>>,
     /// Dotted OIDs of the extended key usage; empty: no extension.
     pub extended_key_usage: Setting<Vec<String>>,
+    /// nameConstraints of a CA.
+    pub name_constraints: Option<PlannedConstraints>,
     /// Algorithm and size of the key.
     pub key: PlannedKey,
     /// Lifetime in seconds.
@@ -38,6 +40,18 @@ pub struct PlannedCertificate {
     pub rotates_key: Setting<bool>,
     /// Who signs it.
     pub issuer: PlannedIssuer,
+}
+
+/// Name constraints that cert-manager will write (RFC 5280 section 4.2.1.10).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlannedConstraints {
+    /// Marked critical.
+    pub critical: bool,
+    /// Permitted subtrees: the list that each stands in (`dnsDomains`, `ipRanges`, `emailAddresses`, `uriDomains`), and
+    /// its text.
+    pub permitted: Vec<(&'static str, String)>,
+    /// Excluded subtrees, likewise.
+    pub excluded: Vec<(&'static str, String)>,
 }
 
 /// Algorithm of a planned key.

@@ -7,7 +7,7 @@ mod csi;
 mod refuse;
 mod usage;
 
-use crate::deployment::{PlannedKey, Refusal, Setting, Version};
+use crate::deployment::{PlannedConstraints, PlannedKey, Refusal, Setting, Version};
 use crate::dialect::kubernetes::{self, Metadata};
 use crate::source::{Located, Span};
 use crate::syntax::yaml::Node;
@@ -78,8 +78,8 @@ pub struct Certificate {
     pub is_copied: bool,
     /// Keys that the Secret has beside tls.crt, tls.key and ca.crt.
     pub extra_keys: Vec<&'static str>,
-    /// The key `nameConstraints`.
-    pub name_constraints: Option<Span>,
+    /// `nameConstraints`, and its key.
+    pub name_constraints: Option<(Span, PlannedConstraints)>,
     /// What cert-manager's webhook refuses of it.
     pub refusals: Vec<Refusal>,
     /// The `spec`.
@@ -193,12 +193,28 @@ fn certificate(object: Node<'_>, stated: Option<Version>) -> Certificate {
             .at(&["secretTemplate", "annotations"])
             .is_some_and(|annotations| kubernetes::is_copied(&kubernetes::pairs(annotations))),
         extra_keys: extra_keys(spec),
-        name_constraints: spec.key_span("nameConstraints"),
+        name_constraints: spec.key_span("nameConstraints").zip(spec.get("nameConstraints").map(constraints)),
         refusals: Vec::new(),
         span: spec.span(),
     };
     certificate.refusals = refuse::refusals(&certificate, spec, stated);
     certificate
+}
+
+fn constraints(node: Node<'_>) -> PlannedConstraints {
+    let mut found = PlannedConstraints {
+        critical: node.get("critical").and_then(Node::as_bool).unwrap_or_default(),
+        ..PlannedConstraints::default()
+    };
+    for (key, subtrees) in [("permitted", &mut found.permitted), ("excluded", &mut found.excluded)] {
+        let Some(lists) = node.get(key) else { continue };
+        for list in ["dnsDomains", "ipRanges", "emailAddresses", "uriDomains"] {
+            for text in kubernetes::texts(lists, list) {
+                subtrees.push((list, text.value));
+            }
+        }
+    }
+    found
 }
 
 fn flag(spec: Node<'_>, key: &str) -> Setting<bool> {

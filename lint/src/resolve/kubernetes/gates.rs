@@ -20,7 +20,7 @@ pub(super) fn refusals(certificates: &[Certificate], workloads: &[Workload]) -> 
     };
     let constrained = certificates.iter().filter(|certificate| *certificate.is_ca.value());
     let refused = constrained.filter_map(|certificate| {
-        let place = certificate.name_constraints?;
+        let place = certificate.name_constraints.as_ref()?.0;
         Some(Refusal {
             rule: "gated-name-constraints",
             message: format!(

@@ -542,6 +542,8 @@ fn planned(certificate: &Certificate, name: String, issuer: PlannedIssuer) -> Pl
         is_ca: setting(&certificate.is_ca),
         key_usage: certificate.usages.key_usage.clone(),
         extended_key_usage: certificate.usages.extended_key_usage.clone(),
+        // of what is no CA the webhook refuses them
+        name_constraints: certificate.name_constraints.as_ref().map(|(_, constraints)| constraints.clone()),
         key: certificate.key,
         duration: certificate.duration.clone(),
         renew_before: certificate.renew_before.clone(),

@@ -4,9 +4,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::name::octets;
 use super::{
-    AuthorityKeyId, BasicConstraints, Certificate, GeneralName, KeyType, KeyUsage, Origin, PublicKey, Signer,
+    AuthorityKeyId, BasicConstraints, Certificate, GeneralName, KeyType, KeyUsage, NameConstraints, Origin,
+    PublicKey, Signer,
 };
-use crate::deployment::{PlannedCertificate, PlannedId, PlannedKey};
+use crate::deployment::{PlannedCertificate, PlannedConstraints, PlannedId, PlannedKey};
 use crate::stack::distinguished_name::Name;
 use crate::time::UnixSeconds;
 
@@ -62,7 +63,7 @@ impl Certificate {
             authority_key_id: issuer
                 .and_then(|issuer| issuer.subject_key_id.clone())
                 .map(|key_id| AuthorityKeyId { key_id: Some(key_id), ..AuthorityKeyId::default() }),
-            name_constraints: None,
+            name_constraints: planned.name_constraints.as_ref().map(constraints),
             netscape_type: None,
             unknown_critical: Vec::new(),
             duplicate_extension: None,
@@ -73,4 +74,34 @@ impl Certificate {
             digest: Sha256::digest(format!("planned certificate {id}")).into(),
         }
     }
+}
+
+fn constraints(planned: &PlannedConstraints) -> NameConstraints {
+    // of a range that is none cert-manager makes no certificate
+    let read = |subtrees: &[(&'static str, String)]| subtrees.iter().filter_map(subtree).collect();
+    NameConstraints {
+        permitted: read(&planned.permitted),
+        excluded: read(&planned.excluded),
+        critical: planned.critical,
+    }
+}
+
+/// One subtree; of addresses the network and its mask (RFC 5280 section 4.2.1.10).
+fn subtree((list, text): &(&'static str, String)) -> Option<GeneralName> {
+    Some(match *list {
+        "dnsDomains" => GeneralName::Dns(text.clone()),
+        "emailAddresses" => GeneralName::Email(text.clone()),
+        "uriDomains" => GeneralName::Uri(text.clone()),
+        _ => {
+            let (address, length) = text.split_once('/')?;
+            let (address, length) = (octets(address.parse().ok()?), length.parse::<usize>().ok()?);
+            let mask = |index: usize| {
+                let ones = length.saturating_sub(index * 8).min(8) as u32;
+                u8::MAX.checked_shl(8 - ones).unwrap_or_default()
+            };
+            let masks: Vec<u8> = (0..address.len()).map(mask).collect();
+            let network = address.iter().zip(&masks).map(|(octet, mask)| octet & mask);
+            GeneralName::Ip(network.chain(masks.iter().copied()).collect())
+        }
+    })
 }
