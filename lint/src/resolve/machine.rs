@@ -146,6 +146,14 @@ impl Machine {
         mount.is_some_and(|mount| matches!(mount.content, Lookup::Found(Mounted::Folder { .. })))
     }
 
+    /// Where something is mounted over what images trust, or a part of it.
+    pub fn mounted_trust(&self) -> Option<&str> {
+        const TRUST: [&str; 3] = ["/etc/ssl", "/etc/pki", "/usr/share/ca-certificates"];
+        let Files::Container(mounts) = &self.files else { return None };
+        let over = |path: &str| TRUST.iter().any(|folder| is_beneath(path, folder) || path == *folder);
+        mounts.iter().map(|mount| mount.path.as_str()).find(|path| over(path))
+    }
+
     /// What a program finds at `path`; relative paths count from `base` (an absolute folder of this machine).
     pub fn read(&self, index: &Index<'_>, path: &Located<String>, base: &str) -> FileRef {
         let full = normalise(base, &path.value);

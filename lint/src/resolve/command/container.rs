@@ -54,6 +54,13 @@ pub fn of_container(
             dialer.purpose = invocation.purpose;
         }
         program.unseen.extend(invocation.hidden_variables.clone());
+        if trusts_the_system(program)
+            && let Some(path) = machine.mounted_trust()
+        {
+            program
+                .unseen
+                .push(format!("what is mounted at {path} is the system's trust, which is not read"));
+        }
         if let Some(image) = invocation.own_image.as_ref().filter(|_| is_bare_etcdctl(program)) {
             program.unseen.push(format!("the image {image} may set ETCDCTL_CACERT and ETCDCTL_CERT"));
         }
@@ -67,6 +74,12 @@ fn is_bare_etcdctl(program: &Program) -> bool {
     let given = |tls: &ClientTls| tls.credential.is_some() || tls.trust.iter().any(file);
     program.kind == ProgramKind::Etcdctl
         && !program.dialers.iter().filter_map(|dialer| dialer.tls.as_ref()).any(given)
+}
+
+/// Whether it verifies with what its image trusts.
+fn trusts_the_system(program: &Program) -> bool {
+    let system = |trust: &Trust| matches!(trust, Trust::System(_));
+    program.dialers.iter().filter_map(|dialer| dialer.tls.as_ref()).any(|tls| tls.trust.iter().any(system))
 }
 
 /// Launchers within launchers that are followed.

@@ -73,6 +73,8 @@ pub(super) struct Flow {
     exported: Vec<(String, Word)>,
     hands_on: fn(&str) -> bool,
     known: BTreeMap<String, String>,
+    /// Names of functions and aliases: whoever is called so runs no program.
+    redefined: Vec<String>,
 }
 
 impl Flow {
@@ -88,7 +90,13 @@ impl Flow {
             known: sorted::map(known.map(|(name, value)| (name.clone(), value.text.clone()))),
             exported: environment.iter().filter(|(name, _)| hands_on(name)).cloned().collect(),
             hands_on,
+            redefined: Vec::new(),
         }
+    }
+
+    /// A function or an alias takes a name.
+    pub(super) fn redefine(&mut self, name: &str) {
+        self.redefined.push(name.to_owned());
     }
 
     /// The variables with which it begins.
@@ -189,8 +197,13 @@ impl Flow {
                 }
                 return None;
             }
-            // they may set anything
-            "." | "source" | "eval" => self.ended = true,
+            // they may set anything, or change what every client trusts
+            "." | "source" | "eval" | "update-ca-certificates" | "update-ca-trust" => self.ended = true,
+            "alias" => {
+                for word in words.iter().skip(1) {
+                    self.redefine(word.text.split('=').next().unwrap_or_default());
+                }
+            }
             "set" => {
                 let exports = |word: &Word| {
                     let letters = word.text.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
@@ -204,7 +217,7 @@ impl Flow {
             "command" => self.tested = second.starts_with('-'),
             _ => {}
         }
-        if !certain {
+        if !certain || self.redefined.iter().any(|name| *name == first.text) {
             return None;
         }
         let given: Vec<(String, Word)> = self
@@ -264,6 +277,8 @@ impl Flow {
                 "{" => self.enter(std::mem::take(doubt), false),
                 "function" => {
                     self.function = true;
+                    let name = second.to_owned();
+                    self.redefine(&name);
                     if words.back().is_some_and(|word| word.text == "{") {
                         let function = std::mem::take(&mut self.function);
                         self.enter(function, false);

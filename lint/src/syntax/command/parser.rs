@@ -96,6 +96,15 @@ impl<'t> Parser<'t> {
 
     /// Ends a command where another one may begin.
     fn part(&mut self, command: &mut Command, joint: Joint) {
+        if joint == Joint::Head
+            && let Some(flow) = &mut self.flow
+        {
+            // the word before it is a function's name, and runs nothing
+            let name = std::mem::take(command).words.pop();
+            flow.redefine(name.as_ref().map_or("", |name| &name.text));
+            flow.part(joint, true, false);
+            return;
+        }
         let empty = *command == Command::default();
         let assigned = command.assignments.last().filter(|_| command.words.is_empty());
         let array = assigned.is_some_and(|(_, value)| value.text.is_empty())

@@ -182,8 +182,13 @@ fn of_a_script_only_what_is_certain_to_run_is_told() {
         ("for x in $(ls); do a; done; b", "b"),
         ("for x in *.pem; do a; done; b", "b"),
         // functions, and what ends a script
-        ("f() { a; }\nb", "f b"),
-        ("f ()\n{\n a\n}\nb", "f b"),
+        ("f() { a; }\nb", "b"),
+        ("f ()\n{\n a\n}\nb", "b"),
+        // who is called by their name, or an alias, runs nothing that is seen
+        ("a() { command a -k; }\na; b", "b"),
+        ("function a { command a -k; }\na; b", "b"),
+        ("alias a='a -k'; a; b", "alias b"),
+        ("a; update-ca-certificates; b", "a update-ca-certificates"),
         ("function f {\n a\n}\nb", "b"),
         ("a; exit 0; b", "a exit"),
         ("a || exit 1; b", "a b"),

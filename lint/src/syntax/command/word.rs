@@ -211,6 +211,14 @@ impl Parser<'_> {
             }
             return Some(());
         }
+        // `"${options[@]}"`: as many words as the array has
+        if name.contains("[@]") || name.contains("[*]") || matches!(name, "@" | "*") {
+            draft.unseen = Some("it stands for the words of an array".to_owned());
+            draft.several = true;
+            draft.text.push_str(rest.get(..length).unwrap_or_default());
+            self.at += length;
+            return Some(());
+        }
         // an unquoted value is split at its blanks
         let known = self.variables.get(name).filter(|value| quoted || !value.contains(char::is_whitespace));
         match known {
