@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::issuer_not_ca::is_no_ca;
-use crate::deployment::{ClientAuthMode, Program, Stack, Trust, Versions};
+use crate::deployment::{ClientAuthMode, Program, ProgramKind, Stack, Trust, Versions};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
 use crate::source::Span;
@@ -9,9 +9,9 @@ use crate::source::Span;
 rule! {
     /// A trust bundle has intermediates and no root: OpenSSL accepts nobody with it.
     ///
-    /// OpenSSL follows issuers to a self-signed certificate, and that has to be in the bundle. nginx, APISIX and curl
-    /// do not set the flag that would let a path end at an intermediate. Go does, which is why the same file works for
-    /// etcd.
+    /// OpenSSL follows issuers to a self-signed certificate, and that has to be in the bundle. nginx and APISIX do not
+    /// set the flag that would let a path end at an intermediate. curl does since 7.68, and Go always, which is why the
+    /// same file works for curl and etcd.
     ///
     /// ## Why it matters
     ///
@@ -57,7 +57,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     for (program, dialer) in subject.dialers() {
         let Some(tls) = &dialer.tls else { continue };
-        if *tls.verify.value() && !tls.checks.partial_path {
+        // since 7.68
+        let partial = tls.checks.partial_path || program.kind == ProgramKind::Curl;
+        if *tls.verify.value() && !partial {
             findings.extend(finding(subject, program, &tls.trust, &mut told));
         }
     }
