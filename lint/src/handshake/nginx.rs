@@ -5,7 +5,7 @@ use super::outcome::{End, Step, Stop, unknown, why};
 use super::request::Met;
 use super::wire::Wire;
 use super::{Outcome, Side};
-use crate::deployment::{Configuration, Program, ServerContext};
+use crate::deployment::{ClientAuthMode, Configuration, Program, ServerContext};
 use crate::dialect::nginx::{Condition, ErrorPage, Location, Matcher, NginxConfig, Server, variables};
 use crate::finding::Label;
 use crate::stack::Mistake;
@@ -46,6 +46,9 @@ pub fn conditions(wire: &Wire<'_, '_>, context: &ServerContext, met: &Met) -> St
     let (_, program, _) = wire.server;
     let Some((config, server)) = settings(program, context) else { return Ok(()) };
     let asks = |location: &&Location| is_about_client(config, server, location);
+    if let Some(why) = unseen_answer(wire, context, server) {
+        return Err(unknown(vec![why.to_owned()]));
+    }
     if !server.locations.iter().any(|location| asks(&location)) {
         return Ok(());
     }
@@ -107,6 +110,18 @@ pub fn conditions(wire: &Wire<'_, '_>, context: &ServerContext, met: &Met) -> St
         }
         _ => Ok(()),
     }
+}
+
+/// An include that may look at what the server only asks for, where the request comes by it.
+fn unseen_answer<'s>(wire: &Wire<'_, '_>, context: &ServerContext, server: &'s Server) -> Option<&'s str> {
+    if !matches!(*context.client_auth.mode.value(), ClientAuthMode::Optional | ClientAuthMode::OptionalNoCa) {
+        return None;
+    }
+    let request = wire.request();
+    let path = request.as_ref().map(|request| request.path.split(['?', '#']).next().unwrap_or("/"));
+    let chosen = path.and_then(|path| server.location_for(path).ok()).and_then(|at| server.locations.get(at));
+    let whole = server.locations.first();
+    [whole, chosen].into_iter().flatten().find_map(Location::may_answer)
 }
 
 /// `if ($ssl_client_verify = SUCCESS) { return 200; } return 403;`: refused, unless one of the conditions holds.

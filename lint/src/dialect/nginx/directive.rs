@@ -104,6 +104,8 @@ pub(super) fn known(name: &str, version: Version) -> Option<Known> {
         "grpc_pass" | "uwsgi_pass" | "fastcgi_pass" | "scgi_pass" => {
             (LOCATION | LOCATION_IF, Takes::Anything)
         }
+        "proxy_set_header" | "grpc_set_header" => (LOCATIONS, Takes::Pair),
+        "auth_request" | "satisfy" => (LOCATIONS, Takes::Anything),
         "http" | "stream" | "mail" | "events" => (MAIN, Takes::Block),
         "location" => (SERVER | LOCATION, Takes::Block),
         "limit_except" => (LOCATION, Takes::Block),

@@ -37,6 +37,17 @@ pub struct Location {
     pub unseen: Vec<String>,
 }
 
+impl Location {
+    /// Whether an include that is not seen may answer requests: one that is not called like those which only set headers
+    /// and parameters.
+    pub fn may_answer(&self) -> Option<&str> {
+        const STOCK: [&str; 6] =
+            ["proxy_params", "proxy.conf", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params"];
+        let stock = |why: &&String| STOCK.iter().any(|name| why.contains(name));
+        self.unseen.iter().find(|why| !stock(why)).map(String::as_str)
+    }
+}
+
 /// Which requests a location takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Matcher {

@@ -265,9 +265,9 @@ fn client_tls(given: &Given<'_>, tls: &UpstreamTls, pass: &Pass, unseen: &mut Ve
         trust.extend(
             tls.trusted_certificate
                 .iter()
-                .map(|path| Trust::File { file: given.file(path), loader: TrustLoader::Anchors }),
+                .map(|path| Trust::File { file: given.file_at_start(path), loader: TrustLoader::Anchors }),
         );
-        crls.extend(tls.crl.iter().map(|path| given.file(path)));
+        crls.extend(tls.crl.iter().map(|path| given.file_at_start(path)));
     }
     ClientTls {
         credential: tls

@@ -170,10 +170,10 @@ fn context(given: &Given<'_>, server: &Server) -> ServerContext {
     let mut trust = Vec::new();
     // ssl_client_certificate is opened only when clients are verified, ssl_trusted_certificate always
     if let Some(path) = tls.client_certificate.as_ref().filter(|_| mode != ClientAuthMode::Off) {
-        trust.push(Trust::File { file: given.file(path), loader: TrustLoader::ClientCaList });
+        trust.push(Trust::File { file: given.file_at_start(path), loader: TrustLoader::ClientCaList });
     }
     if let Some(path) = &tls.trusted_certificate {
-        trust.push(Trust::File { file: given.file(path), loader: TrustLoader::Anchors });
+        trust.push(Trust::File { file: given.file_at_start(path), loader: TrustLoader::Anchors });
     }
     ServerContext {
         names: server.names.clone(),
@@ -183,7 +183,7 @@ fn context(given: &Given<'_>, server: &Server) -> ServerContext {
             trust,
             checks: PathChecks {
                 depth: Some(tls.verify_depth.clone()),
-                crls: tls.crl.iter().map(|path| given.file(path)).collect(),
+                crls: tls.crl.iter().map(|path| given.file_at_start(path)).collect(),
                 ..PathChecks::default()
             },
             skip_paths: Vec::new(),

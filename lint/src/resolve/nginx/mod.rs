@@ -307,6 +307,19 @@ impl Given<'_> {
         self.read(path, &self.prefix)
     }
 
+    /// The same, of a bundle or a list: nginx loads it at its start, and expands no variables.
+    fn file_at_start(&self, path: &Located<String>) -> FileRef {
+        if !path.value.contains('$') || path.value.starts_with("data:") {
+            return self.file(path);
+        }
+        let content = Lookup::Missing(Missing {
+            rule: "missing-file",
+            message: format!("nginx expands no variables here, and has no file called {}", path.value),
+            labels: vec![Label { span: path.span, message: "taken as it is written".to_owned() }],
+        });
+        FileRef { path: path.clone(), content, mode: None }
+    }
+
     fn credential(
         &self,
         certificate: &Located<String>,

@@ -17,6 +17,7 @@ rule! {
     /// - nginx: `cannot load certificate "…": BIO_new_file() failed (… No such file or directory …)`,
     ///   `cannot load certificate key "…": BIO_new_file() failed (… No such file or directory …)`
     /// - nginx, of other files: `BIO_new_file("…") failed (… No such file or directory …)`
+    /// - nginx, of CAs: `SSL_CTX_load_verify_locations("…") failed (… No such file or directory …)`
     /// - OpenSSL: `BIO_new_file() failed`
     /// - etcd: `open …: no such file or directory`
     /// - Envoy: `Invalid path: …`
