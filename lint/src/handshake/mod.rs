@@ -2,6 +2,7 @@
 
 mod apisix;
 mod dates;
+mod envoy;
 
 pub mod held;
 mod nearest;

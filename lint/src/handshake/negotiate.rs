@@ -247,13 +247,26 @@ pub fn server_pair<'p>(
         });
         slots.push(pair);
     }
+    let mut fitting: Vec<&Pair> = Vec::new();
     for pair in slots {
         match usable(client, server, pair, version) {
-            Ok(()) => return Ok(pair),
+            Ok(()) => fitting.push(pair),
             Err(stop) => {
                 refused.get_or_insert(stop);
             }
         }
+    }
+    if let Some(first) = fitting.first() {
+        return preferred(client, server, &fitting).map_or_else(
+            || match fitting.iter().all(|pair| alike(first, pair)) {
+                true => Ok(*first),
+                false => Err(unknown(vec![
+                    "which of the server's certificates it shows hangs on the algorithms of both sides"
+                        .to_owned(),
+                ])),
+            },
+            Ok,
+        );
     }
     Err(refused.unwrap_or_else(|| {
         let label = Label { span, message: "no certificate is configured here".to_owned() };
@@ -261,6 +274,33 @@ pub fn server_pair<'p>(
         let end = End::new(Outcome::HandshakeFails, Side::Server, reason);
         end.logged(server.logs("no shared cipher")).alerting(Alert::HANDSHAKE_FAILURE).stop()
     }))
+}
+
+/// Whether it matters to nobody which of two pairs is shown.
+fn alike(one: &Pair, other: &Pair) -> bool {
+    let first = |pair: &Pair| pair.chain.certificates.first().cloned();
+    match (first(one), first(other)) {
+        (Some(one), Some(other)) => {
+            one.issuer.canonical == other.issuer.canonical && one.alternative_names == other.alternative_names
+        }
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+/// The pair that OpenSSL shows to OpenSSL where neither is told what to prefer: ECDSA stands before RSA in its cipher
+/// list and its signature algorithms.
+fn preferred<'p>(client: Party<'_>, server: Party<'_>, fitting: &[&'p Pair]) -> Option<&'p Pair> {
+    let untold = |party: Party<'_>| {
+        party.is_openssl().is_some() && party.ciphers.is_none() && *party.algorithms == Algorithms::default()
+    };
+    let ec = |pair: &&&Pair| {
+        let first = pair.chain.certificates.first();
+        first.is_some_and(|certificate| matches!(certificate.key.kind, KeyType::Ec(_)))
+    };
+    if !untold(client) || !untold(server) {
+        return None;
+    }
+    fitting.iter().find(ec).copied()
 }
 
 fn usable(client: Party<'_>, server: Party<'_>, pair: &Pair, version: Protocol) -> Step {

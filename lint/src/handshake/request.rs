@@ -2,7 +2,7 @@
 
 use super::outcome::{End, Step, Stop, unknown, why};
 use super::wire::Wire;
-use super::{Outcome, Side, Why, nginx};
+use super::{Outcome, Side, Why, envoy, nginx};
 use crate::deployment::{ClientAuthMode, DialerPurpose, Gate, Listener, ProgramKind, Request, ServerContext};
 use crate::dialect::apisix::request::{Answer, ClientVerify, admin_api, data_plane};
 use crate::finding::Label;
@@ -26,7 +26,7 @@ pub struct Met {
 /// The refusal, or what would have to be known.
 pub fn answer(wire: &Wire<'_, '_>, listener: &Listener, met: &Met) -> Step {
     match &listener.gate {
-        Gate::Open => Ok(()),
+        Gate::Open => envoy::filters(wire, listener, met),
         Gate::NginxHttp => verified(wire, listener, met, true),
         Gate::NginxConnection => verified(wire, listener, met, false),
         Gate::ApisixData => apisix_data(wire, listener, met),

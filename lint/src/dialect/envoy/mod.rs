@@ -14,7 +14,8 @@ mod tls;
 
 pub use cluster::{Cluster, ClusterEndpoint, Discovery};
 pub use http::{
-    ClientCertificateForwarding, HttpFilter, HttpManager, Route, RouteAction, RoutePath, Routes, WasmPlugin,
+    ClientCertificateForwarding, HttpFilter, HttpManager, Rbac, Route, RouteAction, RoutePath, Routes,
+    WasmPlugin,
 };
 pub use listener::{Address, EnvoyListener, FilterChain, NetworkFilter, NetworkFilterKind, TransportSocket};
 pub use schema::SCHEMA_VERSION;
@@ -71,32 +72,34 @@ pub enum ConfigSource {
 
 impl EnvoyConfig {
     /// Every discovery source of listeners, clusters, routes, endpoints and secrets.
-    pub fn sources(&self) -> impl Iterator<Item = &ConfigSource> {
-        let server = self
-            .listeners
-            .iter()
-            .flat_map(|listener| listener.chains())
-            .filter_map(|chain| Some(&chain.transport.tls()?.common));
-        let client = self.clusters.iter().filter_map(|cluster| Some(&cluster.transport.tls()?.common));
-        let secrets = server.chain(client).flat_map(|common| {
-            let validation = match &common.validation {
-                Validation::Secret(secret) | Validation::Combined { secret, .. } => Some(secret),
-                Validation::Absent | Validation::Inline(_) | Validation::Provider(_) => None,
-            };
-            common.certificate_secrets.iter().chain(validation)
-        });
-        let endpoints = self.clusters.iter().filter_map(|cluster| match &cluster.discovery {
-            Discovery::Eds { source, .. } => source.as_ref(),
-            _ => None,
-        });
-        let managers =
-            self.listeners.iter().flat_map(|listener| listener.chains()).flat_map(|chain| &chain.filters);
-        let routes = managers.filter_map(|filter| match &filter.kind {
-            NetworkFilterKind::Http(manager) => manager.route_discovery.as_ref()?.1.as_ref(),
-            _ => None,
-        });
-        let own = self.listener_discovery.iter().chain(&self.cluster_discovery);
-        own.chain(routes).chain(endpoints).chain(secrets.filter_map(|secret| secret.source.as_ref()))
+    pub fn sources(&self) -> Vec<&ConfigSource> {
+        let mut found: Vec<&ConfigSource> =
+            self.listener_discovery.iter().chain(&self.cluster_discovery).collect();
+        let mut contexts: Vec<&CommonTls> = Vec::new();
+        for chain in self.listeners.iter().flat_map(|listener| listener.chains()) {
+            contexts.extend(chain.transport.tls().map(|tls| &tls.common));
+            for filter in &chain.filters {
+                if let NetworkFilterKind::Http(manager) = &filter.kind
+                    && let Some((_, Some(source))) = &manager.route_discovery
+                {
+                    found.push(source);
+                }
+            }
+        }
+        for cluster in &self.clusters {
+            contexts.extend(cluster.transport.tls().map(|tls| &tls.common));
+            if let Discovery::Eds { source: Some(source), .. } = &cluster.discovery {
+                found.push(source);
+            }
+        }
+        for common in contexts {
+            let mut secrets: Vec<&SecretRef> = common.certificate_secrets.iter().collect();
+            if let Validation::Secret(secret) | Validation::Combined { secret, .. } = &common.validation {
+                secrets.push(secret);
+            }
+            found.extend(secrets.into_iter().filter_map(|secret| secret.source.as_ref()));
+        }
+        found
     }
 }
 

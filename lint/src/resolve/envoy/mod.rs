@@ -27,8 +27,8 @@ use crate::syntax::yaml;
 /// Where the official image keeps its configuration.
 const DEFAULT_PATH: &str = "/etc/envoy/envoy.yaml";
 /// Who asks its discovery sources is not in the bootstrap.
-const UNSEEN_NODE: &str = "its discovery sources need node.id and node.cluster, which are not in the bootstrap: whether \
-                           --service-node and --service-cluster give them is not seen";
+const UNSEEN_NODE: &str = "its discovery sources need node.id and node.cluster, which are not in the bootstrap, and whether \
+                           --service-node and --service-cluster give them is not seen; write them into the bootstrap";
 const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 
 /// Turns one launched Envoy into programs with endpoints.
@@ -271,7 +271,7 @@ impl Loader<'_, '_, '_> {
         let version = program.versions.program;
         config.has_node = (config.has_node.0 || node.0, config.has_node.1 || node.1);
         // of a bootstrap that lies there, the command line is not seen
-        if self.launch.configuration.is_some() && needs_node(&config) && config.sources().next().is_some() {
+        if self.launch.configuration.is_some() && needs_node(&config) && !config.sources().is_empty() {
             config.has_node = (true, true);
             program.unseen.push(UNSEEN_NODE.to_owned());
         }
