@@ -37,6 +37,7 @@ pub(super) fn workload(object: Node<'_>, metadata: Metadata) -> Option<Workload>
         pod_labels: labels("labels"),
         pod_annotations: labels("annotations"),
         replicas: spec.get("replicas").and_then(Node::as_i64),
+        first_ordinal: spec.at(&["ordinals", "start"]).and_then(Node::as_i64),
         has_selector: spec.get("selector").is_some(),
         service_name: text(spec, "serviceName"),
         pod,

@@ -16,6 +16,8 @@ pub struct Workload {
     pub pod_annotations: Vec<Pair>,
     /// `spec.replicas`.
     pub replicas: Option<i64>,
+    /// `spec.ordinals.start` of a StatefulSet: the number of its first Pod.
+    pub first_ordinal: Option<i64>,
     /// It says which Pods are its own, as a patch does not.
     pub has_selector: bool,
     /// A StatefulSet's `spec.serviceName`.

@@ -356,7 +356,14 @@ impl Cluster {
             rule: "unmatched-selector",
             message: format!("no Pod of {title} has the name {host}"),
             labels: first
-                .map(|pod| Label { span: pod.span, message: format!("{} is selected", pod.title) })
+                .map(|pod| {
+                    let governing = pod.host.as_ref().map(|(_, subdomain)| subdomain.as_str());
+                    let called = match governing.filter(|name| *name != service.metadata.name.value) {
+                        Some(name) => format!(", and gets its name from Service {name}"),
+                        None => String::new(),
+                    };
+                    Label { span: pod.span, message: format!("{} is selected{called}", pod.title) }
+                })
                 .into_iter()
                 .collect(),
         })

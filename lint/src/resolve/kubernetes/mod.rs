@@ -210,7 +210,11 @@ fn replicas(workload: &Workload) -> Vec<Option<u32>> {
                 if path.value == "metadata.name")
         })
     };
-    if workload.pod.containers.iter().any(asks) { (0..count).map(Some).collect() } else { vec![None] }
+    if !workload.pod.containers.iter().any(asks) {
+        return vec![None];
+    }
+    let first = workload.first_ordinal.and_then(|first| u32::try_from(first).ok()).unwrap_or(0);
+    (first..first.saturating_add(count)).map(Some).collect()
 }
 
 /// Who a Pod is, as far as its manifest determines it.

@@ -101,8 +101,11 @@ fn mismatched(config: &EtcdConfig) -> Vec<(&Located<Url>, &Located<Url>)> {
     let mut found = Vec::new();
     for (advertised, listening) in pairs {
         for url in advertised {
-            let mut same_port =
-                listening.iter().filter(|listen| listen.value.port == url.value.port).peekable();
+            // where it listens on the very address, the others of this port are another matter
+            let by_address = |listen: &&Located<Url>| listen.value.host == url.value.host;
+            let of_port = || listening.iter().filter(|listen| listen.value.port == url.value.port);
+            let exact = of_port().any(|listen| by_address(&listen));
+            let mut same_port = of_port().filter(|listen| !exact || by_address(listen)).peekable();
             // one port may serve both
             let Some(first) = same_port.peek().copied() else { continue };
             if same_port.all(|listen| listen.value.scheme != url.value.scheme) {
