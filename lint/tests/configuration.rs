@@ -198,6 +198,14 @@ fn comments_allow_where_they_stand_and_say_so_when_they_do_nothing() {
     );
     let (_, out, _) = folder.run(&check(&["."]));
     assert!(out.contains("unused-allowance"), "{out}");
+    // one that stands beside what it should allow is not for --fix to remove
+    let beside = text.replacen("http {", &format!("http {{ {allow}"), 1);
+    assert_ne!(beside, text);
+    folder.write("nginx.conf", beside);
+    let (_, out, _) = folder.run(&check(&["."]));
+    assert!(out.contains("occurs elsewhere in this file") && out.contains("it occurs here"), "{out}");
+    let (_, out, _) = folder.run(&check(&[".", "--diff"]));
+    assert!(!out.contains(&format!("-  {allow}")) && !out.contains(&format!("-http {{ {allow}")), "{out}");
     // what cannot be read may hold what is allowed
     folder.write("broken.yaml", "a: [");
     let (status, out, _) = folder.run(&check(&["."]));

@@ -6,8 +6,12 @@ use super::site::Site;
 use crate::finding::Fix;
 use crate::source::Span;
 
-/// A comment that allows nothing else goes, with its line if it has one of its own.
+/// A comment that allows nothing else goes, with its line if it has one of its own. One that was put beside what it
+/// should allow is the user's to move.
 pub fn remove_comment(site: &Site<'_>) -> Option<Fix> {
+    if site.finding.labels.len() > 1 {
+        return None;
+    }
     let bytes = site.bytes(site.span);
     let start = lines::start(bytes, site.span.start as usize);
     let end = lines::end(bytes, site.span.end as usize);

@@ -81,8 +81,8 @@ pub fn verify_server(site: &Site<'_>) -> Option<Fix> {
     let tls = dialer.tls.as_ref()?;
     match program.kind {
         ProgramKind::Nginx => {}
-        // with etcd's CA in apisix.ssl.ssl_trusted_certificate
-        ProgramKind::Apisix if !tls.trust.is_empty() => {
+        // with etcd's CA in apisix.ssl.ssl_trusted_certificate; system trust is what stands there by default
+        ProgramKind::Apisix if tls.trust.iter().any(|trust| matches!(trust, Trust::File { .. })) => {
             return site.swap("false", "true", "write verify: true");
         }
         _ => return None,

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use mtls_identity::sorted;
+
 use super::Rule;
 use crate::allowance::Allowances;
 use crate::deployment::{
@@ -45,7 +47,7 @@ pub struct Subject<'a> {
     /// Server contexts to which some client of the deployment has a certificate to show.
     offered: BTreeSet<Span>,
     /// Programs, by their place in memory, with the reasons for which predictions about them fail.
-    failing: BTreeSet<(*const Program, &'static str)>,
+    failing: Vec<(*const Program, &'static str)>,
     /// Why single ssl objects of APISIX serve nobody, while others of the same port may.
     objects: Vec<Why>,
     /// Certificates that rules look into, each file read once.
@@ -72,7 +74,7 @@ impl<'a> Subject<'a> {
             held,
             blamed: BTreeSet::new(),
             offered: BTreeSet::new(),
-            failing: BTreeSet::new(),
+            failing: Vec::new(),
             objects: handshake::unusable_objects(&shelf),
             shelf,
         };
@@ -97,6 +99,7 @@ impl<'a> Subject<'a> {
                     .extend(prediction.why.iter().map(|why| (std::ptr::from_ref(program), why.rule)));
             }
         }
+        subject.failing = sorted::list(subject.failing);
         subject
     }
 
@@ -210,7 +213,7 @@ impl<'a> Subject<'a> {
 
     /// Whether a prediction about a program, as client or server, fails for one of these reasons.
     pub fn is_predicted(&self, program: &Program, rules: &[&'static str]) -> bool {
-        rules.iter().any(|rule| self.failing.contains(&(std::ptr::from_ref(program), *rule)))
+        rules.iter().any(|rule| self.failing.binary_search(&(std::ptr::from_ref(program), *rule)).is_ok())
     }
 
     /// Reports what already bears this rule's name: predictions that give it as their first reason, and configuration
@@ -236,8 +239,8 @@ impl<'a> Subject<'a> {
                 findings.push(rule.finding(missing.message.clone(), None, missing.labels.clone()));
             }
         }
-        // the place, its finding, and how many connections break on it
-        let mut told: Vec<(Option<Span>, Finding, usize)> = Vec::new();
+        // the place, and of a name that is missed the name; its finding, and how many connections break on it
+        let mut told: Vec<((Option<Span>, Option<&str>), Finding, usize)> = Vec::new();
         let predictions = self.deployment.connections.iter().zip(self.predictions);
         for (connection, prediction) in predictions {
             let Some(why) = prediction.why.first().filter(|why| why.rule == rule.id && speaks(connection))
@@ -245,15 +248,16 @@ impl<'a> Subject<'a> {
                 continue;
             };
             let place = why.labels.first().map(|label| label.span);
-            if let Some((_, _, times)) = told.iter_mut().find(|(known, ..)| *known == place) {
+            let key = (place, (rule.id == "name-mismatch").then_some(why.message.as_str()));
+            if let Some((_, _, times)) = told.iter_mut().find(|(known, ..)| *known == key) {
                 *times += 1;
-            } else if places.insert(place) {
+            } else if places.insert(place) || told.iter().any(|((known, _), ..)| *known == place) {
                 let mut finding = rule.finding(why.message.clone(), why.help.clone(), why.labels.clone());
                 // a label that only repeats the message tells instead what comes of it
                 if let Some(label) = finding.labels.first_mut().filter(|label| label.message == why.message) {
                     label.message = self.consequence(connection);
                 }
-                told.push((place, finding, 1));
+                told.push((key, finding, 1));
             }
         }
         for (_, mut finding, times) in told {

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use mtls_identity::sorted;
 
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -33,11 +33,12 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if !subject.complete {
         return;
     }
-    let mut used: BTreeSet<(usize, &str)> = BTreeSet::new();
+    let mut used: Vec<(usize, &str)> = Vec::new();
     for finding in findings.iter() {
         let covering = subject.allowances.covering(finding, subject.deployment, subject.at);
         used.extend(covering.map(|index| (index, finding.rule)));
     }
+    let used = sorted::list(used);
     let mut unused = Vec::new();
     for (index, allowance) in subject.allowances.iter().enumerate() {
         if !allowance.counts(subject.at) || allowance.is_about_other_files() {
@@ -45,14 +46,27 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
         for id in &allowance.rules {
             // an allowance of this very rule is used by what is reported here
-            if id.value == RULE.id || used.contains(&(index, id.value.as_str())) {
+            if id.value == RULE.id || used.binary_search(&(index, id.value.as_str())).is_ok() {
                 continue;
             }
-            unused.push(RULE.finding(
-                format!("{} is allowed here, and among these files it does not occur", id.value),
-                Some("remove it, if these are all files that the finding is about".to_owned()),
-                vec![Label { span: id.span, message: "allows nothing".to_owned() }],
-            ));
+            let allows_nothing = Label { span: id.span, message: "allows nothing".to_owned() };
+            let uncovered = |finding: &&Finding| {
+                subject.allowances.covering(finding, subject.deployment, subject.at).next().is_none()
+            };
+            let elsewhere = findings.iter().filter(|finding| finding.rule == id.value).filter(uncovered);
+            let mut elsewhere = elsewhere.filter_map(|finding| Some(finding.labels.first()?.span));
+            unused.push(match elsewhere.find(|span| span.file == id.span.file) {
+                Some(span) => RULE.finding(
+                    format!("{} is allowed here, and occurs elsewhere in this file", id.value),
+                    Some("move the comment onto the line where it occurs, or remove it".to_owned()),
+                    vec![allows_nothing, Label { span, message: "it occurs here".to_owned() }],
+                ),
+                None => RULE.finding(
+                    format!("{} is allowed here, and among these files it does not occur", id.value),
+                    Some("remove it, if these are all files that the finding is about".to_owned()),
+                    vec![allows_nothing],
+                ),
+            });
         }
     }
     findings.append(&mut unused);
