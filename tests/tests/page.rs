@@ -261,8 +261,7 @@ fn diagram_slider_and_certificates() {
         text.contains("backend:443")
             && text.contains("Handshake")
             && text.contains("verified by the other side")
-            && text
-                .contains("does not verify the server's certificate, and the server authenticates no client"),
+            && text.contains("does not verify who the server is, and the server authenticates no client"),
         "{text}"
     );
     page.shot("connection.png");

@@ -43,7 +43,7 @@ export function describe(connection, { openRule, openFile, goTo, close }) {
 /** What a connection lacks that completes and is not mutual. */
 function missing({ authenticated: { client, server } }) {
   const parts = [
-    server === false && "the client does not verify the server's certificate",
+    server === false && "the client does not verify who the server is",
     client === false && "the server authenticates no client",
   ].filter(Boolean);
   return parts.length > 0 && el("ul", { class: "why" }, el("li", {}, `Not mutual TLS: ${parts.join(", and ")}.`));

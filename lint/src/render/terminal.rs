@@ -158,7 +158,7 @@ fn details(out: &mut String, connection: &ConnectionReport, style: Style) {
     let _ = write!(out, "\n{}\n", paint(style, "1", title));
     if one_way {
         let halves = [
-            (prediction.server_authenticated, "the client does not verify the server's certificate"),
+            (prediction.server_authenticated, "the client does not verify who the server is"),
             (
                 prediction.client_authenticated,
                 if connection.optional_client {

@@ -44,6 +44,40 @@ fn places(length: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usiz
     order
 }
 
+/// Numbers of names, in the order in which each is met first: what belongs to a name stands at its number in a list, and
+/// no map is made anew for each type of it.
+#[derive(Debug, Clone, Default)]
+pub struct Numbers(BTreeMap<String, usize>);
+
+impl Numbers {
+    /// The number of a name: the one that it has, or the next one.
+    pub fn of(&mut self, name: String) -> usize {
+        let next = self.0.len();
+        *self.0.entry(name).or_insert(next)
+    }
+
+    /// The number that a name has.
+    pub fn get(&self, name: &str) -> Option<usize> {
+        self.0.get(name).copied()
+    }
+
+    /// Puts what belongs to a name into its list, the lists in the order of their names' numbers.
+    pub fn push<T>(&mut self, lists: &mut Vec<Vec<T>>, name: String, item: T) {
+        let number = self.of(name);
+        match lists.get_mut(number) {
+            Some(list) => list.push(item),
+            None => lists.push(vec![item]),
+        }
+    }
+}
+
+/// A list without an order as a set: sorted, and to be searched by halves.
+pub fn list<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+    sort(&mut items);
+    items.dedup();
+    items
+}
+
 /// A set of these, put in one by one: collected, they would be sorted before, by a sort of their own.
 pub fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
     let mut set = BTreeSet::new();

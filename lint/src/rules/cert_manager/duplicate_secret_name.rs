@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use mtls_identity::sorted::Numbers;
 
 use crate::dialect::kubernetes::Metadata;
 use crate::finding::{Finding, Label};
@@ -31,11 +31,16 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let manifests = &subject.deployment.manifests;
-    let mut first: BTreeMap<_, Vec<(&Metadata, Span)>> = BTreeMap::new();
+    let mut secrets = Numbers::default();
+    let mut first: Vec<Vec<(&Metadata, Span)>> = Vec::new();
     for certificate in &manifests.certificates {
         let Some(secret) = &certificate.secret_name else { continue };
         let metadata = &certificate.metadata;
-        let before = first.entry((metadata.namespace(), &secret.value)).or_default();
+        let number = secrets.of(format!("{}/{}", metadata.namespace(), secret.value));
+        if number == first.len() {
+            first.push(Vec::new());
+        }
+        let Some(before) = first.get_mut(number) else { continue };
         // overlays for several places give one object several names, each in a namespace of its own
         let together = |other: &(&Metadata, Span)| {
             let file = |span: Span| manifests.roots.get(&span.file).copied().unwrap_or(span.file);

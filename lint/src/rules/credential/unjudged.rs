@@ -7,6 +7,7 @@ use mtls_identity::sorted;
 use crate::deployment::{DialerPurpose, Lookup, ProgramKind};
 use crate::finding::{Finding, Label};
 use crate::handshake::Outcome;
+use crate::handshake::held::Presented;
 use crate::rules::{Rule, Subject};
 use crate::source::Span;
 use crate::stack::certificate::{ANY_USAGE, Purpose, usage_name};
@@ -58,7 +59,7 @@ pub fn lacking_usage<'s>(
 }
 
 /// A digest with the name of the purpose.
-type Met = BTreeSet<([u8; 32], &'static str)>;
+type Met = Vec<([u8; 32], &'static str)>;
 
 /// Chains that programs present to peers we do not know, and those of Secrets for TLS, of those that a rule finds wrong.
 /// Left out: a chain with a certificate that a failing connection or start is told of, and one with which a known
@@ -77,7 +78,7 @@ pub fn unjudged<'s>(subject: &'s Subject<'_>, wrong: impl Fn(&Certificates) -> b
         let Some(first) = presented.chain.first() else { continue };
         // etcd dials its own kind with what it has for servers; an unfit pair is another mistake
         let own = presented.purpose == Purpose::Client && presented.program.kind == ProgramKind::Etcd;
-        let known = own || met.contains(&(first.digest, presented.purpose.name()));
+        let known = own || met.binary_search(&(first.digest, presented.purpose.name())).is_ok();
         if known
             || !presented.chain.iter().all(|certificate| free(certificate))
             || subject.presented(presented.program, presented.credential).is_empty()
@@ -103,7 +104,7 @@ pub fn unjudged<'s>(subject: &'s Subject<'_>, wrong: impl Fn(&Certificates) -> b
         let Some(first) = stored.chain.first().filter(|first| for_tls && !first.is_ca()) else { continue };
         let known = [Purpose::Server, Purpose::Client]
             .iter()
-            .any(|purpose| met.contains(&(first.digest, purpose.name())));
+            .any(|purpose| met.binary_search(&(first.digest, purpose.name())).is_ok());
         if !known && stored.chain.iter().all(|certificate| free(certificate)) {
             found.push(Unjudged {
                 chain: &stored.chain,
@@ -126,13 +127,13 @@ fn blamed(subject: &Subject<'_>) -> BTreeSet<[u8; 32]> {
 
 /// End-entity certificates with which a connection to a known peer completes.
 fn met(subject: &Subject<'_>) -> Met {
-    let mut places = BTreeSet::new();
+    let mut places = Vec::new();
     for (connection, prediction) in subject.deployment.connections.iter().zip(subject.predictions) {
         let Some((_, dialer)) = subject.dialer_of(connection) else { continue };
         let (Some(tls), Outcome::Completes) = (&dialer.tls, prediction.outcome) else { continue };
         let Lookup::Found(server) = connection.server else { continue };
         if let Some(credential) = &tls.credential {
-            places.insert((credential.certificate.path.span, Purpose::Client.name()));
+            places.push((credential.certificate.path.span, Purpose::Client.name()));
         }
         // neither looks at the server's certificate, whatever it is
         if matches!(dialer.purpose, DialerPurpose::Gateway | DialerPurpose::Probe) {
@@ -146,10 +147,11 @@ fn met(subject: &Subject<'_>) -> Met {
             places.extend(files.map(|file| (file, Purpose::Server.name())));
         }
     }
+    let places = sorted::list(places);
     let presented = subject.held.presented.iter().filter(|presented| {
-        places.contains(&(presented.credential.certificate.path.span, presented.purpose.name()))
+        places.binary_search(&(presented.credential.certificate.path.span, presented.purpose.name())).is_ok()
     });
-    sorted::set(
-        presented.filter_map(|presented| Some((presented.chain.first()?.digest, presented.purpose.name()))),
-    )
+    let digest =
+        |presented: &Presented<'_>| Some((presented.chain.first()?.digest, presented.purpose.name()));
+    sorted::list(presented.filter_map(digest).collect())
 }

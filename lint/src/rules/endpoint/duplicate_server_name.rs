@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use mtls_identity::sorted::Numbers;
 
 use crate::deployment::{ClientAuthMode, Selection, ServerContext};
 use crate::finding::{Finding, Label};
@@ -34,12 +34,13 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         else {
             continue;
         };
-        let mut first: BTreeMap<String, (&ServerContext, crate::source::Span)> = BTreeMap::new();
+        let mut names = Numbers::default();
+        let mut first: Vec<(&ServerContext, crate::source::Span)> = Vec::new();
         for context in tls.contexts.iter().filter(|context| context.refusals.is_empty()) {
             for name in &context.names {
                 let key = name.value.trim_end_matches('.').to_ascii_lowercase();
-                let Some((known, span)) = first.get(&key) else {
-                    first.insert(key, (context, name.span));
+                let Some((known, span)) = first.get(names.of(key.clone())) else {
+                    first.push((context, name.span));
                     continue;
                 };
                 if known.span == context.span || policy(known) == policy(context) {

@@ -1,4 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use mtls_identity::sorted::Numbers;
 
 use super::nginx::{configurations, rests_on};
 use crate::dialect::nginx::{Header, Location, NginxConfig, Server, Subsystem};
@@ -40,17 +42,18 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for (program, config) in configurations(subject) {
-        let mut ways: BTreeMap<String, Vec<(&Server, &Location)>> = BTreeMap::new();
+        let mut upstreams = Numbers::default();
+        let mut ways: Vec<Vec<(&Server, &Location)>> = Vec::new();
         for server in config.servers.iter().filter(|server| server.subsystem == Subsystem::Http) {
             for location in &server.locations {
                 let Some(pass) = &location.pass else { continue };
                 // without a port, or with the default one written out, it is the same upstream
                 let port = pass.port.or(pass.default_port).unwrap_or(0);
                 let upstream = format!("{}:{port}", pass.host.value.to_ascii_lowercase());
-                ways.entry(upstream).or_default().push((server, location));
+                upstreams.push(&mut ways, upstream, (server, location));
             }
         }
-        for ways in ways.values() {
+        for ways in &ways {
             let mut told = BTreeSet::new();
             for (server, location) in ways {
                 let identities =

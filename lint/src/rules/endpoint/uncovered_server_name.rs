@@ -65,7 +65,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if certificates.len() < context.credentials.len() {
                 continue;
             }
-            let failed = |name: &str| failing.contains(&(context.span, name.to_ascii_lowercase()));
+            let failed =
+                |name: &str| failing.binary_search(&(context.span, name.to_ascii_lowercase())).is_ok();
             let uncovered = context.names.iter().filter(|name| {
                 is_name(&name.value)
                     && !failed(&name.value)
@@ -101,7 +102,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 const MOST_SHOWN: usize = 4;
 
 /// Contexts, and names over which a connection to them fails already: told there.
-fn failing_names(subject: &Subject<'_>) -> BTreeSet<(Span, String)> {
+fn failing_names(subject: &Subject<'_>) -> Vec<(Span, String)> {
     let connections = subject.deployment.connections.iter().zip(subject.predictions);
     let failing = connections.filter_map(|(connection, prediction)| {
         prediction.why.first().filter(|why| why.rule == "name-mismatch")?;
@@ -111,7 +112,7 @@ fn failing_names(subject: &Subject<'_>) -> BTreeSet<(Span, String)> {
         let reached = subject.context(subject.listener(server)?.1, tls)?;
         Some((reached.span, tls.reference.as_ref()?.value.to_ascii_lowercase()))
     });
-    sorted::set(failing)
+    sorted::list(failing.collect())
 }
 
 /// Whether a configured name is one that a client can ask for: no catch-all, no expression, no single label.

@@ -1,4 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use mtls_identity::sorted::Numbers;
 
 use crate::deployment::NginxIngress;
 use crate::finding::{Finding, Label};
@@ -31,13 +33,17 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let mut first: BTreeMap<String, &NginxIngress> = BTreeMap::new();
+    let mut hosts = Numbers::default();
+    let mut first: Vec<&NginxIngress> = Vec::new();
     let mut told = BTreeSet::new();
     for ingress in super::all(subject) {
         let settings = &ingress.settings;
         let Some(secret) = &settings.client_secret else { continue };
         for host in &settings.hosts {
-            let before = *first.entry(host.value.to_ascii_lowercase()).or_insert(ingress);
+            let Some(before) = first.get(hosts.of(host.value.to_ascii_lowercase())).copied() else {
+                first.push(ingress);
+                continue;
+            };
             let Some(other) = &before.settings.client_secret else { continue };
             let mode = |ingress: &NginxIngress| {
                 ingress.settings.verify_client.as_ref().map_or("on", |mode| mode.value.as_str()).to_owned()

@@ -1,5 +1,6 @@
-use std::collections::BTreeMap;
+use mtls_identity::sorted::Numbers;
 
+use crate::deployment::Program;
 use crate::dialect::envoy::{HttpManager, RouteAction};
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
@@ -29,10 +30,14 @@ rule! {
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let managers: Vec<_> = super::managers(subject).collect();
-    let mut guarded: BTreeMap<(*const crate::deployment::Program, &str), &Located<String>> = BTreeMap::new();
+    let key = |program: &Program, name: &Located<String>| format!("{program:p} {}", name.value);
+    let mut names = Numbers::default();
+    let mut guarded: Vec<&Located<String>> = Vec::new();
     for (program, _, manager, _) in managers.iter().filter(|(_, _, manager, _)| is_guarded(manager)) {
         for name in clusters(manager) {
-            guarded.entry((std::ptr::from_ref(*program), &name.value)).or_insert(name);
+            if names.of(key(program, name)) == guarded.len() {
+                guarded.push(name);
+            }
         }
     }
     for (program, chain, manager, _) in managers.iter().filter(|(_, _, manager, _)| !is_guarded(manager)) {
@@ -45,9 +50,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if local {
             continue;
         }
-        let open = clusters(manager).find_map(|name| {
-            Some((name, guarded.get(&(std::ptr::from_ref(*program), name.value.as_str()))?))
-        });
+        let elsewhere = |name: &Located<String>| guarded.get(names.get(&key(program, name))?).copied();
+        let open = clusters(manager).find_map(|name| Some((name, elsewhere(name)?)));
         let Some((name, elsewhere)) = open else { continue };
         findings.push(RULE.finding(
             format!("{} reaches {} through a listener without the filter as well", program.name, name.value),
