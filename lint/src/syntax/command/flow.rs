@@ -217,7 +217,7 @@ impl Flow {
             "command" => self.tested = second.starts_with('-'),
             _ => {}
         }
-        if !certain || self.redefined.iter().any(|name| *name == first.text) {
+        if !certain || self.redefined.contains(&first.text) {
             return None;
         }
         let given: Vec<(String, Word)> = self
