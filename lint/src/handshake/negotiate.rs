@@ -120,6 +120,8 @@ pub fn protocol(
     if usable.is_empty() {
         let left = if offered.is_empty() && client.is_envoy() {
             "its lowest is above its highest, and where one is not set it is TLS 1.2".to_owned()
+        } else if offered.is_empty() {
+            "its lowest is above its highest".to_owned()
         } else {
             list(offered)
         };

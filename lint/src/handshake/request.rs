@@ -82,9 +82,9 @@ fn verified(wire: &Wire<'_, '_>, listener: &Listener, met: &Met, http: bool) -> 
     let Some(mut context) = tls.contexts.get(met.context) else { return Ok(()) };
     if http
         && tls.contexts.len() > 1
-        && let Some(request) = wire.request()
+        && let Some(host) = wire.sent_host()
     {
-        context = virtual_host(wire, listener, met, &request)?.unwrap_or(context);
+        context = virtual_host(wire, listener, met, &host)?.unwrap_or(context);
     }
     let (_, server, _) = wire.server;
     let refused = |status: u16, stop: Stop| {
@@ -115,10 +115,10 @@ fn virtual_host<'c>(
     wire: &Wire<'_, 'c>,
     listener: &'c Listener,
     met: &Met,
-    request: &Request,
+    host: &str,
 ) -> Step<Option<&'c ServerContext>> {
     let Some(tls) = &listener.tls else { return Ok(None) };
-    let host = request.host_name().trim_end_matches('.').to_ascii_lowercase();
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
     let sni = wire.server_name().map(|name| name.trim_end_matches('.').to_ascii_lowercase());
     let by_host = match tls.select(Some(&host)) {
         Selected::Context(index) => index,
@@ -138,11 +138,21 @@ fn virtual_host<'c>(
             span: context.client_auth.mode.span(),
             message: "this server verifies clients, so that host and server name must agree".to_owned(),
         };
-        let reason = why(
+        let sni = sni.unwrap_or_default();
+        let mut reason = why(
             Mistake::HostDiffersFromServerName,
-            format!("the request is for {host} over a connection made for {}", sni.unwrap_or_default()),
+            format!("the request is for {host} over a connection made for {sni}"),
             vec![label],
         );
+        if let Some((client, dialer)) = wire.client.map(|(_, client, dialer)| (client, dialer))
+            && client.kind == ProgramKind::Nginx
+        {
+            let message = format!("what is passed on here has the Host {host}");
+            reason.labels.push(Label { span: dialer.span, message });
+            reason.help = Some(format!(
+                "write proxy_set_header Host {sni}; beside the pass, or proxy_ssl_name {host};"
+            ));
+        }
         let end = End::new(Outcome::RequestRejected, Side::Server, reason);
         return Err(end
             .seen("421 Misdirected Request")

@@ -238,6 +238,13 @@ impl<'s, 'd> Wire<'s, 'd> {
         })
     }
 
+    /// The host that requests within the connection are for, without its port: that of the request, or what the client
+    /// writes into every one that it passes on.
+    pub fn sent_host(&self) -> Option<String> {
+        let always = || Some(without_port(self.client?.2.sends_host.as_deref()?).to_owned());
+        self.request().map(|request| request.host_name().to_owned()).or_else(always)
+    }
+
     /// The request for which the client dials.
     fn received(&self) -> Option<Request> {
         let (_, client, dialer) = self.client?;
