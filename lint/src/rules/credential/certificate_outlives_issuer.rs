@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use crate::finding::{Finding, Label};
 use crate::rules::{Subject, rule};
-use crate::time::format_day;
+use crate::time::{format, format_day};
 
 rule! {
     /// A certificate is valid for longer than the one that signed it.
@@ -44,25 +44,24 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         {
             continue;
         }
+        let (own, its) = (certificate.not_after, issuer.not_after);
+        let shown = |at| if format_day(own) == format_day(its) { format(at) } else { format_day(at) };
         findings.push(RULE.finding(
             format!(
                 "{} is valid until {}, but {}, which signed it, only until {}",
                 certificate.shown,
-                format_day(certificate.not_after),
+                shown(own),
                 issuer.shown,
-                format_day(issuer.not_after)
+                shown(its)
             ),
             Some(format!(
                 "renew {} and distribute it before {}, then issue this certificate anew",
                 issuer.shown,
-                format_day(issuer.not_after)
+                shown(its)
             )),
             vec![
-                Label {
-                    span: certificate.span,
-                    message: format!("until {}", format_day(certificate.not_after)),
-                },
-                Label { span: issuer.span, message: format!("until {}", format_day(issuer.not_after)) },
+                Label { span: certificate.span, message: format!("until {}", shown(own)) },
+                Label { span: issuer.span, message: format!("until {}", shown(its)) },
             ],
         ));
     }

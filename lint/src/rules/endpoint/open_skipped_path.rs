@@ -84,10 +84,13 @@ fn judge(text: &str, part: &str, count: usize) -> Option<(String, Option<String>
     if anchored.is_some() && !loose {
         return None;
     }
+    // `/healthz` is also the beginning of `/healthz-admin`
+    let open = [".*", ".+", "/", "$"].iter().any(|end| bare.ends_with(end));
+    let end = if open { "" } else { ", and $ at its end where no longer path is meant" };
     let help = match (loose, count) {
         (true, _) => None,
-        (false, 1) => Some(format!("write {}^{bare}", text.strip_suffix(bare).unwrap_or_default())),
-        (false, _) => Some(format!("write ^(?:{text})")),
+        (false, 1) => Some(format!("write {}^{bare}{end}", text.strip_suffix(bare).unwrap_or_default())),
+        (false, _) => Some(format!("write ^(?:{text}){end}")),
     };
     Some((format!("{of} is found anywhere in a path, and any path that contains it passes"), help))
 }
@@ -150,7 +153,8 @@ mod tests {
                 "{text}: {message:?}"
             );
         }
-        assert_eq!(judge("(?i)/x", "(?i)/x", 1).unwrap().1.unwrap(), "write (?i)^/x");
-        assert_eq!(judge("^/a|/b", "/b", 2).unwrap().1.unwrap(), "write ^(?:^/a|/b)");
+        let help = |text: &str, part: &str, count| judge(text, part, count).unwrap().1.unwrap();
+        assert!(help("(?i)/x", "(?i)/x", 1).starts_with("write (?i)^/x, and $"));
+        assert!(help("^/a|/b", "/b", 2).starts_with("write ^(?:^/a|/b), and $"));
     }
 }

@@ -52,10 +52,15 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             if let Some(bundle) = &side.trusted_ca_file {
                 labels.push(Label { span: bundle.span, message: "this has no effect then".to_owned() });
             }
+            let (prefix, block) = match (&config.file, prefix) {
+                (None, prefix) => (prefix, ""),
+                (Some(_), "") => ("", " in client-transport-security"),
+                (Some(_), _) => ("", " in peer-transport-security"),
+            };
             findings.push(RULE.finding(
                 format!("{} and its {whom} do not authenticate each other: it makes its own certificate", program.name),
                 Some(format!(
-                    "give {prefix}cert-file, {prefix}key-file and {prefix}trusted-ca-file instead of {prefix}auto-tls"
+                    "give {prefix}cert-file, {prefix}key-file and {prefix}trusted-ca-file{block} instead of {prefix}auto-tls"
                 )),
                 labels,
             ));

@@ -54,7 +54,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }));
             findings.push(RULE.finding(
                 format!("{} does not know the filter {name}: {consequence}", program.name),
-                Some(format!("add {name} with its file and priority to wasm.plugins in config.yaml")),
+                Some(match facts.config.wasm.iter().find(|module| super::is_guard(&module.name.value)) {
+                    Some(module) => format!("write {}, as wasm.plugins has it", module.name.value),
+                    None => format!("add {name} with its file and priority to wasm.plugins in config.yaml"),
+                }),
                 labels,
             ));
         }
