@@ -125,7 +125,7 @@ pub enum NoteKind {
     Surroundings,
     /// A kustomization changes its objects.
     Patch,
-    /// Resources of Envoy's without the bootstrap that names their file.
+    /// Resources that a program loads, without the configuration of that program.
     Discovery,
 }
 

@@ -26,6 +26,8 @@ pub struct Sources {
     files: Vec<SourceFile>,
     /// With `--root`, paths are those of a whole machine: what is absent is missing, not unseen.
     pub root: bool,
+    /// The absolute folder from which relative paths count, where it is known.
+    pub folder: Option<String>,
 }
 
 /// One file as it was given.

@@ -177,6 +177,37 @@ fn files_that_are_left_out_are_not_seen_and_not_missing() {
     assert_eq!((status, errors.as_str()), (0, ""), "{out}");
 }
 
+/// A configuration names its files in full, and the folder is given as one stands in it.
+#[test]
+fn files_named_in_full_are_found_among_relative_paths() {
+    let folder = Folder::new("in-full");
+    let place = fs::canonicalize(&folder.0).unwrap();
+    let text = nginx(&["a.test"]).replace(
+        "proxy_pass",
+        &format!(
+            "proxy_ssl_verify on; proxy_ssl_trusted_certificate {}/pki/ca.pem;\n      proxy_pass",
+            place.display()
+        ),
+    );
+    folder.write("nginx.conf", text);
+    folder.write("pki/ca.pem", "no certificate\n");
+    for paths in [&["nginx.conf", "pki"][..], &["."][..]] {
+        let (status, out, _) = folder.run(&check(paths));
+        assert!(status == 1 && out.contains("empty-trust-bundle"), "{paths:?}: {out}");
+    }
+}
+
+#[test]
+fn objects_of_apisix_without_a_gateway_are_noted() {
+    let folder = Folder::new("objects");
+    let tls = "apiVersion: apisix.apache.org/v2\nkind: ApisixTls\nmetadata: {name: shop, namespace: edge}\nspec:\n  \
+               hosts: [shop.example]\n  secret: {name: shop-tls, namespace: edge}\n";
+    folder.write("tls.yaml", tls);
+    let (status, _, errors) = folder.run(&check(&["."]));
+    assert_eq!(status, 0, "{errors}");
+    assert!(errors.contains("tls.yaml:1:1: objects of APISIX are judged with the gateway"), "{errors}");
+}
+
 #[test]
 fn comments_allow_where_they_stand_and_say_so_when_they_do_nothing() {
     let folder = Folder::new("comments");

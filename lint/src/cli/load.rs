@@ -85,12 +85,14 @@ pub fn sources(paths: &[PathBuf], root: Option<&Path>, configuration: &Configura
         incomplete: Vec::new(),
         notes: Vec::new(),
     };
-    if let Some(root) = root {
-        load.sources.root = true;
-        load.machine(root);
-    }
+    load.sources.root = root.is_some();
+    load.sources.folder = std::env::current_dir().ok().and_then(|folder| folder.to_str().map(str::to_owned));
+    // what is named comes first: the limit of all files is for the rest of a machine
     for path in paths {
         load.path(path, root);
+    }
+    if let Some(root) = root {
+        load.machine(root);
     }
     Loaded { sources: load.sources, places: load.places, incomplete: load.incomplete, notes: load.notes }
 }

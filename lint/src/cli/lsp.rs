@@ -223,6 +223,7 @@ impl Workspace {
             job.open.iter().map(|(path, text)| (real(path), (path.as_path(), text))).collect();
         let mut sources = Sources::default();
         sources.root = self.loaded.files.sources.root;
+        sources.folder.clone_from(&self.loaded.files.sources.folder);
         let mut places = Vec::new();
         for (id, file) in self.loaded.files.sources.iter() {
             let index = id.0 as usize;

@@ -121,7 +121,12 @@ impl<'s> Index<'s> {
 
     /// The source at a normalised absolute path (of the root; for loose files, of the given paths).
     pub fn file(&self, path: &str) -> Option<FileId> {
-        self.by_path.get(path).copied()
+        let known = |path: &str| self.by_path.get(path).copied();
+        known(path).or_else(|| {
+            // a configuration names it in full, and it was given by a relative path
+            let folder = self.sources.folder.as_deref().filter(|_| !self.sources.root)?;
+            known(path.strip_prefix(folder).filter(|rest| rest.starts_with('/'))?)
+        })
     }
 
     /// The sources beneath a folder, with their normalised paths, in order.

@@ -17,7 +17,7 @@ mod routing;
 use crate::assume::Assume;
 use crate::deployment::{Deployment, FileRef, Lookup, Missing, OUTSIDE, Program, ProgramKind, Versions};
 use crate::dialect::apisix::ingress::{ApisixTls, Reference};
-use crate::finding::{Incomplete, Label, Note};
+use crate::finding::{Incomplete, Label, Note, NoteKind};
 use crate::source::{FileId, Located, Sources, Span, Text};
 use crate::syntax::{self, yaml};
 use connect::Switchboard;
@@ -154,6 +154,17 @@ pub fn link(sources: &Sources, assume: &Assume, command: Option<&[String]>) -> L
         if !included {
             deployment.programs.extend(programs(&world, launch, &mut notes));
         }
+    }
+    if !deployment.programs.iter().any(|program| program.kind == ProgramKind::Apisix) {
+        let objects = &world.apisix_objects;
+        let ssls = objects.ssls.iter().map(|object| object.span);
+        let spans = ssls.chain(objects.routes.iter().map(|route| route.span));
+        notes.left_out.extend(spans.take(1).map(|span| Note {
+            kind: NoteKind::Discovery,
+            file: sources.path(span.file).to_owned(),
+            span: Some(span),
+            message: "objects of APISIX are judged with the gateway that loads them: give its configuration too".to_owned(),
+        }));
     }
     for program in deployment.programs.iter_mut().filter(|program| program.kind == ProgramKind::Etcd) {
         program.reverse_names = cluster.reverse_names(program.machine);
