@@ -53,6 +53,13 @@ impl<'c> Condition<'c> {
             && matches!(self.comparison, Comparison::Equal { value, negated: false } if !value.contains('$') && never(value))
     }
 
+    /// It holds neither for a certificate that passed nor for this other result of `$ssl_client_verify`.
+    pub fn is_idle(&self, other: &str) -> bool {
+        let holds =
+            |result: &str| self.holds(|name| (name == "ssl_client_verify").then(|| result.to_owned()));
+        holds("SUCCESS") == Some(false) && holds(other) == Some(false)
+    }
+
     /// Whether it holds with these values; None where that cannot be told.
     pub fn holds(&self, value_of: impl Fn(&str) -> Option<String>) -> Option<bool> {
         let own = value_of(self.variable)?;
@@ -73,6 +80,22 @@ impl<'c> Condition<'c> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn idle_conditions_tell_nothing_apart() {
+        const FAILED: &str = "FAILED:self-signed certificate";
+        for (written, other, idle) in [
+            ("($ssl_client_verify = NONE)", FAILED, true),
+            ("($ssl_client_verify = NONE)", "NONE", false),
+            ("($ssl_client_verify ~ ^FAILED)", "NONE", true),
+            ("($ssl_client_verify ~ ^FAILED)", FAILED, false),
+            ("($ssl_client_verify != SUCCESS)", "NONE", false),
+            ("($ssl_client_verify != FAILED)", FAILED, false),
+            ("($ssl_client_s_dn = NONE)", "NONE", false),
+        ] {
+            assert_eq!(Condition::read(written).unwrap().is_idle(other), idle, "{written}, {other}");
+        }
+    }
 
     #[test]
     fn conditions_are_true_false_or_unknown() {

@@ -54,6 +54,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         // a mail server tells auth_http of the result
         for server in config.servers.iter().filter(|server| server.subsystem != Subsystem::Mail) {
             let mode = &server.tls.verify_client;
+            // what a certificate that nobody vouches for comes to, or none
+            let other = match mode.value() {
+                ClientAuthMode::OptionalNoCa => "FAILED:self-signed certificate",
+                _ => "NONE",
+            };
             let looked_at: &[&str] = match mode.value() {
                 ClientAuthMode::Optional => &["ssl_client_"],
                 ClientAuthMode::OptionalNoCa => &[
@@ -66,7 +71,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 ClientAuthMode::Off | ClientAuthMode::Required => continue,
             };
             let speaks_tls = !server.tls.certificates.is_empty();
-            if !speaks_tls || server.code.is_some() || !server.unseen.is_empty() || looks(server, looked_at) {
+            if !speaks_tls
+                || server.code.is_some()
+                || !server.unseen.is_empty()
+                || looks(server, looked_at, other)
+            {
                 continue;
             }
             // the condition may stand in what is included
@@ -78,12 +87,18 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 continue;
             }
             findings.push(RULE.finding(
-                format!(
-                    "{} asks for a client certificate with ssl_verify_client {} and serves those who have none: \
-                     nothing looks at $ssl_client_verify",
-                    program.name,
-                    if *mode.value() == ClientAuthMode::Optional { "optional" } else { "optional_no_ca" },
-                ),
+                match mode.value() {
+                    ClientAuthMode::Optional => format!(
+                        "{} asks for a client certificate with ssl_verify_client optional and serves those who have \
+                         none: nothing looks at $ssl_client_verify",
+                        program.name
+                    ),
+                    _ => format!(
+                        "{} takes, with ssl_verify_client optional_no_ca, a client certificate of anybody's making: \
+                         nothing looks at $ssl_client_verify",
+                        program.name
+                    ),
+                },
                 Some(match server.subsystem {
                     Subsystem::Http => "write ssl_verify_client on; or, where a certificate is needed, \
                                         if ($ssl_client_verify != SUCCESS) { return 403; }"
@@ -92,10 +107,17 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 }),
                 vec![
                     Label { span: mode.span(), message: "a certificate is welcome, and not needed".to_owned() },
-                    match dead(server).next() {
-                        Some(condition) => Label {
+                    match dead(server, other).next() {
+                        Some((condition, never)) => Label {
                             span: condition.span,
-                            message: "never true: it is SUCCESS, NONE or FAILED:reason".to_owned(),
+                            message: match (never, mode.value()) {
+                                (true, _) => "never true: it is SUCCESS, NONE or FAILED:reason",
+                                (false, ClientAuthMode::Optional) => {
+                                    "never true here: a certificate that fails is refused before"
+                                }
+                                (false, _) => "not true of a certificate that fails",
+                            }
+                            .to_owned(),
                         },
                         None => Label {
                             span: server.span,
@@ -109,7 +131,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Whether a server looks at one of these variables, or inherits a header or parameter that has one.
-fn looks(server: &Server, names: &[&str]) -> bool {
+fn looks(server: &Server, names: &[&str], other: &str) -> bool {
     let is_one = |name: &str| names.iter().any(|wanted| name.starts_with(wanted));
     let headers =
         server.locations.iter().flat_map(|location| location.headers.iter().chain(&location.parameters));
@@ -120,16 +142,19 @@ fn looks(server: &Server, names: &[&str]) -> bool {
         let end = start.saturating_add(u32::try_from(written.len()).unwrap_or(u32::MAX));
         mention.span.file == condition.span.file && (start..=end).contains(&at)
     };
-    let looking = |mention: &&Located<String>| !dead(server).any(|condition| within(mention, condition));
+    let looking =
+        |mention: &&Located<String>| !dead(server, other).any(|(condition, _)| within(mention, condition));
     server.mentions.iter().filter(looking).any(|mention| is_one(&mention.value))
         || headers.flat_map(|header| variables(&header.value.value)).any(is_one)
 }
 
-/// Conditions on the result that never hold.
-fn dead(server: &Server) -> impl Iterator<Item = &Location> {
-    server.locations.iter().filter(|location| {
-        let Matcher::If(written) = &location.matcher else { return false };
-        Condition::read(written).is_some_and(|condition| condition.is_never_true())
+/// Conditions on the result that keep away nobody who matters here, and whether they never hold at all.
+fn dead<'s>(server: &'s Server, other: &str) -> impl Iterator<Item = (&'s Location, bool)> {
+    server.locations.iter().filter_map(move |location| {
+        let Matcher::If(written) = &location.matcher else { return None };
+        let condition = Condition::read(written)?;
+        let never = condition.is_never_true();
+        (never || condition.is_idle(other)).then_some((location, never))
     })
 }
 
