@@ -55,6 +55,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
             Some(_) => continue,
         };
+        // the key belongs to another certificate: this one is not meant to stand first
+        if subject.presented(presented.program, presented.credential).is_empty() {
+            continue;
+        }
         let copied = subject.deployment.planned.iter().any(|it| it.span == first.span && may_be_copied(it));
         if copied || subject.is_blamed(first.span) || subject.is_blamed(path.span) || !told.insert(first.span)
         {

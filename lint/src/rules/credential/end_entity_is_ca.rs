@@ -32,6 +32,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for presented in &subject.held.presented {
         let Some(first) = presented.chain.first().filter(|first| first.is_ca()) else { continue };
         let path = &presented.credential.certificate.path;
+        // the key belongs to another certificate: this one is not meant to stand first
+        if subject.presented(presented.program, presented.credential).is_empty() {
+            continue;
+        }
         if subject.is_blamed(first.span) || subject.is_blamed(path.span) || !told.insert(first.span) {
             continue;
         }
