@@ -46,12 +46,6 @@ pub fn conditions(wire: &Wire<'_, '_>, context: &ServerContext, met: &Met) -> St
     let (_, program, _) = wire.server;
     let Some((config, server)) = settings(program, context) else { return Ok(()) };
     let asks = |location: &&Location| is_about_client(config, server, location);
-    if let Some(why) = unseen_answer(wire, context, server) {
-        return Err(unknown(vec![why.to_owned()]));
-    }
-    if !server.locations.iter().any(|location| asks(&location)) {
-        return Ok(());
-    }
     // where no request is known, only the server's own are met for certain
     let request = wire.request();
     let path = request.as_ref().map(|request| request.path.split(['?', '#']).next().unwrap_or("/"));
@@ -59,6 +53,12 @@ pub fn conditions(wire: &Wire<'_, '_>, context: &ServerContext, met: &Met) -> St
     let path = path.filter(|path| !path.contains('%') && !path.contains("//") && !path.contains("/."));
     let chosen = path.and_then(|path| server.location_for(path).ok());
     let at = |index: usize| server.locations.get(index);
+    if let Some(why) = unseen_answer(context, server, chosen.and_then(at)) {
+        return Err(unknown(vec![why.to_owned()]));
+    }
+    if !server.locations.iter().any(|location| asks(&location)) {
+        return Ok(());
+    }
     let moves = at(0).is_some_and(|whole| whole.moves) || chosen.and_then(at).is_some_and(|own| own.moves);
     // the server's own come before those of a location
     let of_server = |location: &&Location| location.parent == Some(0);
@@ -113,15 +113,15 @@ pub fn conditions(wire: &Wire<'_, '_>, context: &ServerContext, met: &Met) -> St
 }
 
 /// An include that may look at what the server only asks for, where the request comes by it.
-fn unseen_answer<'s>(wire: &Wire<'_, '_>, context: &ServerContext, server: &'s Server) -> Option<&'s str> {
-    if !matches!(*context.client_auth.mode.value(), ClientAuthMode::Optional | ClientAuthMode::OptionalNoCa) {
-        return None;
-    }
-    let request = wire.request();
-    let path = request.as_ref().map(|request| request.path.split(['?', '#']).next().unwrap_or("/"));
-    let chosen = path.and_then(|path| server.location_for(path).ok()).and_then(|at| server.locations.get(at));
-    let whole = server.locations.first();
-    [whole, chosen].into_iter().flatten().find_map(Location::may_answer)
+fn unseen_answer<'s>(
+    context: &ServerContext,
+    server: &'s Server,
+    chosen: Option<&'s Location>,
+) -> Option<&'s str> {
+    let asks =
+        matches!(*context.client_auth.mode.value(), ClientAuthMode::Optional | ClientAuthMode::OptionalNoCa);
+    let places = server.locations.first().into_iter().chain(chosen).filter(|_| asks);
+    places.flat_map(Location::may_answer).next()
 }
 
 /// `if ($ssl_client_verify = SUCCESS) { return 200; } return 403;`: refused, unless one of the conditions holds.

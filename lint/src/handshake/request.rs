@@ -144,7 +144,7 @@ fn virtual_host<'c>(
             format!("the request is for {host} over a connection made for {sni}"),
             vec![label],
         );
-        if let Some((client, dialer)) = wire.client.map(|(_, client, dialer)| (client, dialer))
+        if let Some((_, client, dialer)) = wire.client
             && client.kind == ProgramKind::Nginx
         {
             let message = format!("what is passed on here has the Host {host}");

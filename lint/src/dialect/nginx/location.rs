@@ -41,9 +41,9 @@ impl Location {
     /// Whether an include that is not seen may answer requests: one that is not called like those which only set headers
     /// and parameters.
     pub fn may_answer(&self) -> Option<&str> {
-        const STOCK: [&str; 6] =
-            ["proxy_params", "proxy.conf", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params"];
-        let stock = |why: &&String| STOCK.iter().any(|name| why.contains(name));
+        const STOCK: [&str; 5] =
+            ["proxy_params", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params"];
+        let stock = |why: &&String| why.split([' ', '/']).any(|word| STOCK.contains(&word));
         self.unseen.iter().find(|why| !stock(why)).map(String::as_str)
     }
 }
